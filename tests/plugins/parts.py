@@ -1,7 +1,7 @@
 """Markers for tests that need a part of the machine which a bare one may lack.
 
-Such a test is skipped with the reason, and the rest runs. `.ci/run` installs every part and sets `ALERTER_REQUIRE_ALL=1`:
-then a marked test that is skipped, for whatever reason, fails.
+Such a test is skipped with the reason, and the rest runs. `.ci/run` installs every part and sets
+`ALERTER_REQUIRE_ALL=1`: then a marked test that is skipped, for whatever reason, fails.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ REQUIRE_ALL = "ALERTER_REQUIRE_ALL"
 SLACK_EMULATORS = Path(__file__).parents[1] / "slack_emulators" / "node_modules"
 EMULATE = SLACK_EMULATORS / "emulate" / "dist" / "index.js"
 LOCAL_SLACK = SLACK_EMULATORS / "local-slack-linux-x64" / "bin" / "local-slack"
-NODE_MAJOR = 20
+NODE_MAJOR = 18
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
