@@ -1,0 +1,136 @@
+"""What people are shown of budgets, alerts and runs: the same values for the CLI, Slack, the page and the JSON API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alerter.core.alerts import AlertStatus
+from alerter.core.budgets import Basis, Scope
+from alerter.core.money import div_half_even
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStatus:
+    """Where one scope of one budget stands in its current period.
+
+    Attributes:
+        budget, scope: which one; ``title`` is how people say it.
+        period_kind: ``monthly`` ...; ``period`` its label such as ``November``; ``period_start`` and ``period_end`` are
+            local ISO dates ``[start, end)`` in ``timezone``.
+        amount_nanos: what may be spent in the period, in ``currency``.
+        spent_nanos: ``settled_nanos`` (ended segments) plus ``accruing_nanos`` (running ones, up to the data's time).
+        percent: spent of amount, two places; see `percent_of`.
+        forecast_nanos: at the period's end; None where none can be made.
+        runs: how many runs contributed.
+        stale: a source could not be read since, so more may have been spent.
+    """
+
+    budget: str
+    scope: Scope
+    period_kind: str
+    period: str
+    period_start: str
+    period_end: str
+    timezone: str
+    currency: str
+    amount_nanos: int
+    spent_nanos: int
+    settled_nanos: int
+    accruing_nanos: int
+    percent: Decimal
+    forecast_nanos: int | None = None
+    runs: int = 0
+    stale: bool = False
+
+    @property
+    def title(self) -> str:
+        """The scope's tag values, or the budget's name where it has no ``group_by``."""
+        return title_of(self.budget, self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """One run by what it cost in the current period of one budget.
+
+    Attributes:
+        name, url: for people; ``url`` is ``""`` where no tracking UI is known.
+        budget, scope: what it is counted to; ``""`` and ``()`` in a list over everything.
+        machine: such as ``4 x p4d.24xlarge (from num_workers)``.
+        running: it still accrues.
+        cost_nanos: in ``currency``, in the period.
+        per_hour_nanos: its burn now; 0 when it has ended.
+    """
+
+    run_uuid: str
+    name: str
+    budget: str
+    scope: Scope
+    machine: str
+    running: bool
+    currency: str
+    cost_nanos: int
+    per_hour_nanos: int
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """Where one message of an alert stands: ``state`` is the outbox's word, ``attempts`` how often it was tried."""
+
+    receiver: str
+    kind: str
+    state: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """One alert as lists show it.
+
+    Attributes:
+        id: public id such as ``A-7F3K``.
+        period: label such as ``November``; ``period_start`` its first local ISO date.
+        basis, threshold: what was crossed, in whole percent.
+        amount_nanos, spent_nanos: when it was last told, in ``currency``.
+        fired_at_ms: epoch milliseconds.
+        acknowledged_by, until, note: of the hold that keeps it quiet; ``""`` without one.
+    """
+
+    id: str
+    budget: str
+    scope: Scope
+    period: str
+    period_start: str
+    basis: Basis
+    threshold: int
+    currency: str
+    amount_nanos: int
+    spent_nanos: int
+    status: AlertStatus
+    fired_at_ms: int
+    acknowledged_by: str = ""
+    until: str = ""
+    note: str = ""
+    deliveries: tuple[DeliveryView, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The scope's tag values, or the budget's name where it has no ``group_by``."""
+        return title_of(self.budget, self.scope)
+
+
+def title_of(budget: str, scope: Scope) -> str:
+    """Return how people call a scope: its tag values (``vision / cc-1``), or the budget's name without any."""
+    return " / ".join(value for _, value in scope) or budget
+
+
+def percent_of(part_nanos: int, amount_nanos: int) -> Decimal:
+    """Return a share in percent with two places, rounded half-even; 0 where there is no amount.
+
+    >>> percent_of(812_400_000_000, 1_000_000_000_000)
+    Decimal('81.24')
+    """
+    if amount_nanos <= 0:
+        return Decimal("0.00")
+    return Decimal(div_half_even(part_nanos * 10_000, amount_nanos)).scaleb(-2)
