@@ -1,0 +1,145 @@
+"""What is told: alerts with their evidence, and messages of one or more of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerter.core.budgets import Basis, Scope
+
+
+class AlertStatus(StrEnum):
+    """Alertmanager's words for where an alert stands."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+
+class MessageKind(StrEnum):
+    """Why a message is sent."""
+
+    ALERT = "alert"
+    OPENING = "opening"
+    OPERATOR = "operator"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvidence:
+    """A run that an alert names.
+
+    Attributes:
+        name, url: for people; ``url`` is ``""`` where no UI is known.
+        machine: such as ``4 x p4d.24xlarge (from num_workers)``.
+        running: it still accrues.
+        cost_nanos: in this scope and period.
+        per_hour_nanos: its burn now; 0 when it has ended.
+    """
+
+    run_uuid: str
+    name: str
+    url: str
+    machine: str
+    running: bool
+    cost_nanos: int
+    per_hour_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Everything a message says of one (budget, scope, period), frozen when it was told.
+
+    Attributes:
+        id: short public id such as ``A-7F3K``, by which it is acknowledged.
+        budget, scope: which one; ``title`` is how people say it: ``vision`` or the budget's name.
+        period: label such as ``November``; ``period_start`` and ``period_end`` are local ISO dates ``[start, end)``.
+        basis, percent: of the highest threshold crossed; ``crossed`` are all that this message records.
+        amount_nanos, spent_nanos, accruing_nanos: ``spent`` includes ``accruing``.
+        forecast_nanos ... high: at the period's end, None where none is made.
+        crossing_ms: when 100 % is expected; ``crossing_low_ms`` and ``crossing_high_ms`` the band.
+        recent_nanos: spent in the last 24 h; ``recent_share`` whole percent of it by ``recent_run``.
+        top: the most expensive runs, at most ten; ``more_runs`` how many there are besides.
+        priced_percent: run-hours that had a price; ``low_confidence`` whether some rates were assumed.
+        stale_nanos: suspected stale and not counted.
+        price_note: such as ``list prices us-east-1``.
+        next_percent: the threshold of the next message, or None.
+        as_of_ms: the data's time; ``stale`` where a source could not be read since.
+        reason: why it was told: ``first``, ``higher threshold``, ``reopened``, ``opening``.
+    """
+
+    id: str
+    budget: str
+    title: str
+    scope: Scope
+    timezone: str
+    period: str
+    period_start: str
+    period_end: str
+    basis: Basis
+    percent: int
+    crossed: tuple[str, ...]
+    currency: str
+    amount_nanos: int
+    spent_nanos: int
+    accruing_nanos: int
+    as_of_ms: int
+    days_left: int
+    reason: str
+    forecast_nanos: int | None = None
+    forecast_low_nanos: int | None = None
+    forecast_high_nanos: int | None = None
+    crossing_ms: int | None = None
+    crossing_low_ms: int | None = None
+    crossing_high_ms: int | None = None
+    recent_nanos: int = 0
+    recent_run: str = ""
+    recent_share: int = 0
+    top: tuple[RunEvidence, ...] = ()
+    more_runs: int = 0
+    priced_percent: int = 100
+    low_confidence: bool = False
+    stale_nanos: int = 0
+    price_note: str = ""
+    next_percent: int | None = None
+    owner: str | None = None
+    mention: str | None = None
+    stale: bool = False
+    page_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """Where an alert stands now, shown on its message.
+
+    Attributes:
+        status: firing ... resolved.
+        by, at_ms: who acknowledged or snoozed, and when.
+        until: in words: ``the next threshold``, ``Tue 24 Nov 16:00``.
+        note: what they wrote, or why it was resolved.
+    """
+
+    status: AlertStatus = AlertStatus.FIRING
+    by: str = ""
+    at_ms: int = 0
+    until: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one receiver: alerts of one cycle, or an operator's notice.
+
+    Attributes:
+        kind: alert, opening, operator, test.
+        alerts: what it tells, most urgent first; empty for a notice.
+        title, text: of a notice; ``""`` otherwise.
+        at_ms: when it was decided.
+    """
+
+    kind: MessageKind
+    alerts: tuple[Alert, ...] = ()
+    title: str = ""
+    text: str = ""
+    at_ms: int = 0

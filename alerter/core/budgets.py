@@ -1,0 +1,175 @@
+"""Budgets: whom they match, what they allow, when they warn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from alerter.core.periods import PeriodSpec
+from alerter.core.usage import Pairs
+
+UNTAGGED = "(untagged)"
+"""The scope value of runs that lack a tag which ``group_by`` names."""
+
+Scope = Pairs
+"""The tag values that a scope stands for, in the order of ``group_by``; ``()`` without one."""
+
+
+class Basis(StrEnum):
+    """What a threshold is compared with: what was spent, or what will have been by the period's end."""
+
+    ACTUAL = "actual"
+    FORECAST = "forecast"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A level at which to warn.
+
+    Attributes:
+        basis: actual or forecast.
+        percent: whole percent of the amount.
+        receivers: names that replace the budget's; None keeps them.
+        mention: Slack handle to mention, from the configuration only.
+    """
+
+    basis: Basis
+    percent: int
+    receivers: tuple[str, ...] | None = None
+    mention: str | None = None
+
+    def __str__(self) -> str:
+        return f"forecast {self.percent}%" if self.basis is Basis.FORECAST else f"{self.percent}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Another amount or owner for the scopes whose tag values match ``where``."""
+
+    where: Pairs
+    amount_nanos: int | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget of ``budgets.yaml``, checked.
+
+    Attributes:
+        id: survives edits; the name unless given.
+        match: tag key -> patterns (exact or glob), one of which must match; all keys must.
+        group_by: tag keys; one scope per combination of their values.
+        amounts: ``(from local day, nanos)``, ascending; the first holds from ``date.min``.
+        receivers: names, ``{tag}`` templated by the scope; see `receivers_for`.
+        beyond: after the highest actual threshold >= 100, warn at every further so many percent; 0 is never.
+        components: of machines, storage, tokens; empty is all.
+        source: ``file:line`` where it was written, for messages.
+    """
+
+    id: str
+    name: str
+    period: PeriodSpec
+    timezone: str
+    currency: str
+    amounts: tuple[tuple[date, int], ...]
+    match: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    group_by: tuple[str, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    beyond: int = 25
+    receivers: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    components: tuple[str, ...] = ()
+    owner: str | None = None
+    source: str = field(default="", compare=False)
+
+    def amount_on(self, scope: Scope, day: date) -> int:
+        """Return the amount in nanos that is in force for a scope on a local day: its override, else the dated one."""
+        for override in self.overrides:
+            if override.amount_nanos is not None and _covers(override.where, scope):
+                return override.amount_nanos
+        return next(nanos for start, nanos in reversed(self.amounts) if start <= day)
+
+    def owner_of(self, scope: Scope) -> str | None:
+        """Return the scope's owner: its override's, else the budget's."""
+        for override in self.overrides:
+            if override.owner is not None and _covers(override.where, scope):
+                return override.owner
+        return self.owner
+
+
+@dataclass(frozen=True, slots=True)
+class TagCleaning:
+    """How tag values are cleaned before they are matched: trimmed, case-folded, then renamed by aliases.
+
+    ``aliases`` maps key -> {value: name}; their values are compared after trimming and folding.
+    """
+
+    trim: bool = True
+    casefold: frozenset[str] = frozenset()
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def clean(self, key: str, value: str) -> str:
+        """Return the value that matching and grouping see."""
+        if self.trim:
+            value = value.strip()
+        if key in self.casefold:
+            value = value.casefold()
+        return self.aliases.get(key, {}).get(value, value)
+
+    def clean_all(self, tags: Pairs) -> dict[str, str]:
+        """Return cleaned tags as a dict; blank values are dropped: they are no tag."""
+        cleaned = ((key, self.clean(key, value)) for key, value in tags)
+        return {key: value for key, value in cleaned if value}
+
+
+def scope_of(budget: Budget, tags: Mapping[str, str]) -> Scope | None:
+    """Return the budget's scope for cleaned tags, or None where it doesn't match."""
+    for key, patterns in budget.match:
+        value = tags.get(key)
+        if value is None or not any(matches(pattern, value) for pattern in patterns):
+            return None
+    return tuple((key, tags.get(key, UNTAGGED)) for key in budget.group_by)
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Whether a value equals a pattern or matches it as a case-sensitive glob (``*``, ``?``, ``[...]``)."""
+    return pattern == value or (is_glob(pattern) and fnmatchcase(value, pattern))
+
+
+@lru_cache(maxsize=4096)
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern has a wildcard."""
+    return any(sign in pattern for sign in "*?[")
+
+
+def receivers_for(templates: Iterable[str], scope: Scope, known: frozenset[str]) -> tuple[str, ...]:
+    """Return the receivers that are told about a scope.
+
+    Plain names are all told. Of templated names (``{team}-costs``) the scope's own is told where it exists; then the plain
+    names after it are its fallback and are left out.
+    """
+    values = dict(scope)
+    chosen: list[str] = []
+    for template in templates:
+        name = _fill(template, values)
+        if name not in known or name in chosen:
+            continue
+        if name != template:
+            return (*chosen, name)
+        chosen.append(name)
+    return tuple(chosen)
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    for key, value in values.items():
+        template = template.replace("{" + key + "}", value)
+    return template
+
+
+def _covers(where: Pairs, scope: Scope) -> bool:
+    values = dict(scope)
+    return all(key in values and matches(pattern, values[key]) for key, pattern in where)

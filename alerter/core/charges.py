@@ -1,0 +1,91 @@
+"""Charges: usage times a dated rate, in nano-units, exact and splittable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+
+from alerter.core.money import NANOS, div_half_even
+from alerter.core.periods import HOUR_MS
+from alerter.core.usage import Meter
+
+MICRO = 1_000_000
+"""Quantities are integers in millionths: 4 nodes are 4,000,000, ``500m`` of CPU is 500,000."""
+
+
+class Confidence(StrEnum):
+    """How far a rate can be trusted: ``high``, ``low`` (something was assumed or unreadable), ``gap`` (no price)."""
+
+    HIGH = "high"
+    LOW = "low"
+    GAP = "gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One price as it stood when it was applied; interned in the ledger and never changed.
+
+    Attributes:
+        meter: what it charges.
+        unit_price: decimal text, in ``currency`` per ``pricing_unit``, multipliers applied; ``"0"`` for a gap.
+        list_unit_price: the same before multipliers.
+        pricing_unit: such as ``node-hour``, ``vcpu-hour``, ``gib-hour``, ``gpu-hour``.
+        currency: ISO-4217.
+        rule: which rule gave it, readable: ``builtin aws us-east-1 p4d.24xlarge on_demand``.
+        as_of: the price's own date (ISO) or ``""``.
+        confidence: high, low or gap.
+        note: what was assumed or is missing, or ``""``.
+    """
+
+    meter: Meter
+    unit_price: str
+    list_unit_price: str
+    pricing_unit: str
+    currency: str
+    rule: str
+    as_of: str = ""
+    confidence: Confidence = Confidence.HIGH
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    """``quantity`` micro-units held over ``[start_ms, end_ms)`` at ``rate``; cost follows from these alone."""
+
+    rate: Rate
+    quantity: int
+    start_ms: int
+    end_ms: int
+
+    @property
+    def meter(self) -> Meter:
+        """What it charges."""
+        return self.rate.meter
+
+    @property
+    def cost_nanos(self) -> int:
+        """The whole cost, rounded once."""
+        return self.cost_until(self.end_ms)
+
+    def cost_until(self, at_ms: int) -> int:
+        """Return the cumulative cost from the start up to an instant, in nanos, rounded half-even.
+
+        Parts of a charge are differences of this function, so they sum to the whole.
+        """
+        return accrued(self.rate.unit_price, self.quantity, self.start_ms, min(at_ms, self.end_ms))
+
+
+def accrued(unit_price: str, quantity: int, start_ms: int, at_ms: int) -> int:
+    """Return the nanos that ``quantity`` micro-units cost from ``start_ms`` to ``at_ms`` at an hourly price."""
+    if at_ms <= start_ms:
+        return 0
+    numerator, denominator = _per_ms(unit_price)
+    return div_half_even(numerator * quantity * (at_ms - start_ms), denominator)
+
+
+@lru_cache(maxsize=16384)
+def _per_ms(unit_price: str) -> tuple[int, int]:
+    numerator, denominator = Decimal(unit_price).as_integer_ratio()
+    return numerator * NANOS, denominator * MICRO * HOUR_MS

@@ -1,0 +1,115 @@
+"""Level-triggered evaluation: what should be firing, given what is spent, and what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerter.core.budgets import Basis, Threshold
+
+
+class Change(StrEnum):
+    """What an evaluation does to one alert."""
+
+    FIRE = "fire"
+    REOPEN = "reopen"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AlertKey:
+    """What an alert is unique by within one budget, scope and period."""
+
+    basis: Basis
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Spending against an amount, in nanos; ``forecast`` is None where none can be made."""
+
+    amount: int
+    spent: int
+    forecast: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One alert's change, and the threshold that made it."""
+
+    change: Change
+    threshold: Threshold
+
+
+def evaluate(
+    thresholds: Collection[Threshold],
+    beyond: int,
+    level: Level,
+    *,
+    firing: Collection[AlertKey],
+    resolved: Collection[AlertKey],
+) -> list[Transition]:
+    """Return the transitions that bring the alerts of one (budget, scope, period) in line with its level.
+
+    ``firing`` and ``resolved`` are the alerts that exist. Sorted by basis and percent, so that the last
+    firing transition names the highest threshold.
+    """
+    due = {key_of(each): each for each in due_thresholds(thresholds, beyond, level)}
+    changes = []
+    for key, threshold in due.items():
+        if key in firing:
+            continue
+        change = Change.REOPEN if key in resolved else Change.FIRE
+        changes.append(Transition(change, threshold))
+    for key in firing:
+        if key not in due and not (key.basis is Basis.FORECAST and level.forecast is None):
+            changes.append(Transition(Change.RESOLVE, Threshold(key.basis, key.percent)))
+    return sorted(changes, key=lambda each: key_of(each.threshold))
+
+
+def due_thresholds(thresholds: Collection[Threshold], beyond: int, level: Level) -> list[Threshold]:
+    """Return the thresholds that are reached, those beyond the highest configured one included."""
+    due = [each for each in thresholds if _reached(each, level)]
+    return due + [each for each in _further(thresholds, beyond, level) if _reached(each, level)]
+
+
+def next_threshold(thresholds: Collection[Threshold], beyond: int, level: Level) -> int | None:
+    """Return the percent at which the next actual threshold is reached, or None."""
+    ahead = [each.percent for each in thresholds if each.basis is Basis.ACTUAL and not _reached(each, level)]
+    top = _top_actual(thresholds)
+    if not ahead and beyond and top is not None:
+        used = percent_floor(level.spent, level.amount)
+        return top.percent + beyond * (max(used - top.percent, 0) // beyond + 1)
+    return min(ahead, default=None)
+
+
+def percent_floor(part: int, amount: int) -> int:
+    """Return whole percent, rounded down: 99.99 % is 99."""
+    return part * 100 // amount if amount > 0 else 0
+
+
+def key_of(threshold: Threshold) -> AlertKey:
+    """Return the key under which a threshold's alert is kept."""
+    return AlertKey(threshold.basis, threshold.percent)
+
+
+def _reached(threshold: Threshold, level: Level) -> bool:
+    value = level.spent if threshold.basis is Basis.ACTUAL else level.forecast
+    return value is not None and value * 100 >= threshold.percent * level.amount
+
+
+def _top_actual(thresholds: Collection[Threshold]) -> Threshold | None:
+    return max((t for t in thresholds if t.basis is Basis.ACTUAL), key=lambda t: t.percent, default=None)
+
+
+def _further(thresholds: Collection[Threshold], beyond: int, level: Level) -> list[Threshold]:
+    top = _top_actual(thresholds)
+    if not beyond or top is None or top.percent < 100:
+        return []
+    highest = percent_floor(level.spent, level.amount)
+    steps = max(highest - top.percent, 0) // beyond
+    if steps <= 0:
+        return []
+    last = top.percent + steps * beyond
+    return [Threshold(Basis.ACTUAL, last, top.receivers, top.mention)]

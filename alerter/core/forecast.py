@@ -1,0 +1,89 @@
+"""What a budget's period will have cost by its end, and when it crosses its amount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from alerter.core.money import div_half_even
+from alerter.core.periods import DAY_MS, HOUR_MS
+
+EARLIEST_SHARE = 0.10
+"""No forecast before this part of the period has passed."""
+
+_BAND_SIGMAS = 1.28
+"""Half-width of the band in standard deviations of the daily totals: about 80 % of outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What is known of a scope's spending, in nanos.
+
+    Attributes:
+        spent: in the period so far.
+        per_hour: what the running machines cost now.
+        recent_days: totals of the last local days, oldest first, today's (partial) last; at most eight.
+        recent_ms: the time that ``recent_days`` cover, in ms, up to now.
+    """
+
+    spent: int
+    per_hour: int
+    recent_days: tuple[int, ...]
+    recent_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Nanos at the period's end, with a band, and the burn it was made from."""
+
+    total: int
+    low: int
+    high: int
+    soon_per_hour: int
+    mean_per_hour: int
+    now_ms: int
+    end_ms: int
+    spent: int
+
+    def crossing_ms(self, level: int) -> int | None:
+        """Return when the spending reaches ``level`` nanos (epoch ms), or None if not within the period."""
+        return _crossing(self, level)
+
+
+def forecast(trend: Trend, *, start_ms: int, end_ms: int, now_ms: int) -> Forecast | None:
+    """Return what the period will cost: spent, then 24 h of the larger of burn and 7-day mean, then the mean.
+
+    None before a tenth of the period has passed, or after its end.
+    """
+    if not start_ms <= now_ms < end_ms or (now_ms - start_ms) < EARLIEST_SHARE * (end_ms - start_ms):
+        return None
+    mean = div_half_even(sum(trend.recent_days) * HOUR_MS, max(trend.recent_ms, HOUR_MS))
+    soon = max(trend.per_hour, mean)
+    left = end_ms - now_ms
+    first, rest = min(left, DAY_MS), max(left - DAY_MS, 0)
+    ahead = div_half_even(soon * first + mean * rest, HOUR_MS)
+    spread = round(_BAND_SIGMAS * _deviation(trend.recent_days[:-1]) * sqrt(left / DAY_MS))
+    total = trend.spent + ahead
+    low = max(trend.spent, total - spread)
+    return Forecast(total, low, total + spread, soon, mean, now_ms, end_ms, trend.spent)
+
+
+def _crossing(made: Forecast, level: int) -> int | None:
+    missing = level - made.spent
+    if missing <= 0:
+        return made.now_ms
+    day_cost = div_half_even(made.soon_per_hour * DAY_MS, HOUR_MS)
+    if missing <= day_cost:
+        at = made.now_ms + missing * HOUR_MS // made.soon_per_hour
+    elif made.mean_per_hour > 0:
+        at = made.now_ms + DAY_MS + (missing - day_cost) * HOUR_MS // made.mean_per_hour
+    else:
+        return None
+    return at if at < made.end_ms else None
+
+
+def _deviation(days: tuple[int, ...]) -> float:
+    if len(days) < 2:
+        return 0.0
+    mean = sum(days) / len(days)
+    return sqrt(sum((day - mean) ** 2 for day in days) / (len(days) - 1))

@@ -1,0 +1,31 @@
+"""Untrusted text made fit for one line: tags, run names and notes are whatever somebody typed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME_LIMIT = 80
+"""Characters of a name that a person still reads at a glance."""
+
+_JOINER = "\u200d"  # holds families of emoji together; every other invisible character goes
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_SPACES = re.compile(r"\s+")
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def one_line(text: str, limit: int = NAME_LIMIT) -> str:
+    """Return text as one visible line of at most ``limit`` characters, cut with an ellipsis.
+
+    Line breaks and control characters become spaces; characters that reorder or hide text (right-to-left
+    overrides, zero-width marks, lone surrogates) are dropped.
+    """
+    # A value may be megabytes long: what can't be shown need not be looked at.
+    kept = _BREAKS.sub(" ", text[: limit * 8])
+    kept = "".join(sign for sign in kept if sign == _JOINER or unicodedata.category(sign) not in _INVISIBLE)
+    return clip(_SPACES.sub(" ", kept).strip(), limit)
+
+
+def clip(text: str, limit: int) -> str:
+    """Return at most ``limit`` characters, the last of them an ellipsis where something was cut off."""
+    return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "…"

@@ -1,0 +1,273 @@
+"""The words of an alert, shared by every way of telling it.
+
+Each function returns one line, ``""`` where there is nothing to say. An amount is an estimate until a bill confirms
+it, and the headline says so. Instants are in the budget's own time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind, RunEvidence
+from alerter.core.budgets import Basis
+from alerter.core.money import NANOS, human
+from alerter.core.periods import DAY_MS, HOUR_MS, local
+from alerter.core.text import one_line
+
+CENTS_BELOW = 10_000 * NANOS
+"""Amounts of a budget from here up are shown without cents."""
+
+_ICONS = {AlertStatus.ACKNOWLEDGED: "☑️", AlertStatus.SNOOZED: "💤", AlertStatus.RESOLVED: "✅"}
+_NOTE_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a medium shows words.
+
+    Attributes:
+        text: makes untrusted text safe for the medium.
+        strong: emphasises text that is ours.
+    """
+
+    text: Callable[[str], str]
+    strong: Callable[[str], str]
+
+
+PLAIN = Style(text=one_line, strong=str)
+"""For media without markup, or that escape whole lines themselves."""
+
+FIRING = AlertState()
+"""What an alert is while nobody has said anything."""
+
+
+def icon(alert: Alert, state: AlertState = FIRING) -> str:
+    """Return the sign that tells how bad it is, or that somebody has it."""
+    if state.status in _ICONS:
+        return _ICONS[state.status]
+    if alert.spent_nanos >= alert.amount_nanos:
+        return "🔴"
+    if alert.basis is Basis.FORECAST:
+        return "📈"
+    return "🟠" if alert.percent >= 80 else "🟡"
+
+
+def headline(alert: Alert, state: AlertState = FIRING, style: Style = PLAIN) -> str:
+    """Return ``🟠 vision · November budget 81 % used (estimate)``."""
+    return f"{icon(alert, state)} {claim(alert, style)}"
+
+
+def claim(alert: Alert, style: Style = PLAIN) -> str:
+    """Return the headline without its sign: ``vision · November budget 81 % used (estimate)``."""
+    return f"{style.text(alert.title)} · {_budget_of(alert, style)} {used(alert)} (estimate)"
+
+
+def used(alert: Alert) -> str:
+    """Return ``81 % used``, or ``on course to pass 100 %`` of a forecast."""
+    if alert.basis is Basis.FORECAST:
+        return f"on course to pass {alert.percent} %"
+    return f"{percent(alert.spent_nanos, alert.amount_nanos, places=0)} used"
+
+
+def amount_line(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``$9,740 of $12,000 (81.2 %) · 8 days left · 100 % expected Tue 24 Nov ~16:00 (24-25 Nov)``."""
+    spent, amount = (style.strong(money(alert, nanos)) for nanos in (alert.spent_nanos, alert.amount_nanos))
+    share = percent(alert.spent_nanos, alert.amount_nanos)
+    return _join(f"{spent} of {amount} ({share})", _left(alert), _crossing(alert))
+
+
+def forecast_line(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``On course to reach $14,200 by Mon 30 Nov ($13,100 to $15,300)``, where a forecast was made."""
+    if alert.forecast_nanos is None:
+        return ""
+    last = _day(date.fromisoformat(alert.period_end) - timedelta(days=1))
+    line = f"On course to reach {style.strong(money(alert, alert.forecast_nanos))} by {last}"
+    low, high = alert.forecast_low_nanos, alert.forecast_high_nanos
+    if low is None or high is None or low == high:
+        return line
+    return f"{line} ({money(alert, low)} to {money(alert, high)})"
+
+
+def recent_line(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``+$2,310 in the last 24 h, 92 % of it from hpo-resnet · $1,480 by runs still running``."""
+    recent = ""
+    if alert.recent_nanos > 0:
+        recent = f"+{human(alert.recent_nanos, alert.currency)} in the last 24 h"
+        if alert.recent_run and alert.recent_share:
+            recent += f", {alert.recent_share} % of it from {style.text(alert.recent_run)}"
+    accruing = ""
+    if alert.accruing_nanos > 0:
+        accruing = f"{human(alert.accruing_nanos, alert.currency)} by runs still running"
+    return _join(recent, accruing)
+
+
+def run_line(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
+    """Return ``trial-14 · running · 4 x p4d.24xlarge (from num_workers) · $88/h · $1,480``."""
+    return _join(style.text(run.name or run.run_uuid), run_facts(run, currency, style))
+
+
+def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
+    """Return a run's line without its name, for media that make a link of that."""
+    burn = ""
+    if run.running and run.per_hour_nanos > 0:
+        burn = f"{human(run.per_hour_nanos, currency, cents=run.per_hour_nanos < 10 * NANOS)}/h"
+    machine = style.text(run.machine) if run.machine else ""
+    return _join("running" if run.running else "ended", machine, burn, human(run.cost_nanos, currency))
+
+
+def more_line(alert: Alert, shown: int) -> str:
+    """Return ``and 12 more runs`` besides the first ``shown``."""
+    more = max(len(alert.top) - shown, 0) + alert.more_runs
+    return f"and {more:,} more run{'s' if more > 1 else ''}" if more else ""
+
+
+def coverage_line(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``94 % priced · $120 suspected stale, not counted · list prices us-east-1``."""
+    stale = human(alert.stale_nanos, alert.currency) if alert.stale_nanos else ""
+    return _join(
+        f"{alert.priced_percent} % of run time priced",
+        "some rates assumed" if alert.low_confidence else "",
+        f"{stale} suspected stale, not counted" if stale else "",
+        style.text(alert.price_note) if alert.price_note else "",
+    )
+
+
+def footer_line(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``Nothing is stopped. Next message at 100 %. · owner @vision-lead``."""
+    ahead = f"Next message at {alert.next_percent} %." if alert.next_percent else "No further threshold."
+    owner = f"owner {style.text(alert.owner)}" if alert.owner else ""
+    return _join(f"Nothing is stopped. {ahead}", owner)
+
+
+def id_line(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``A-7F3K · budget every-team · crossed 80 %, 100 % · data of Mon 23 Nov 14:32``."""
+    crossed = ", ".join(each.replace("%", " %") for each in alert.crossed)
+    again = " again" if alert.reason == "reopened" else ""
+    return _join(
+        alert.id,
+        f"budget {style.text(alert.budget)}" if alert.budget != alert.title else "",
+        f"crossed {crossed}{again}" if crossed else "",
+        f"data of {moment(alert.as_of_ms, alert.timezone)}",
+        "⚠️ a source could not be read since" if alert.stale else "",
+    )
+
+
+def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:
+    """Return ``Acknowledged by ana, Mon 23 Nov 14:40 · quiet until the next threshold · "on it"``; ``""`` while firing."""
+    if state.status is AlertStatus.FIRING:
+        return ""
+    who = f" by {style.text(state.by)}" if state.by else ""
+    when = f", {moment(state.at_ms, timezone)}" if state.at_ms else ""
+    note = style.text(one_line(state.note, _NOTE_LIMIT)) if state.note else ""
+    if state.status is AlertStatus.RESOLVED:
+        return _join(f"Resolved{who}{when}", note)
+    quiet = f"quiet until {style.text(state.until)}" if state.until else ""
+    return _join(f"{state.status.capitalize()}{who}{when}", quiet, f"“{note}”" if note else "")
+
+
+def group_title(message: Message, style: Style = PLAIN) -> str:
+    """Return what a message of several alerts is about; its own title, where it has one, wins."""
+    if message.title:
+        return style.text(one_line(message.title, _NOTE_LIMIT))
+    if message.kind is MessageKind.OPENING:
+        return "Watching your budgets; these are already over a threshold"
+    count = len(message.alerts)
+    return f"{count} budgets crossed a threshold" if count > 1 else "A budget crossed a threshold"
+
+
+def opening_title(budgets: int) -> str:
+    """Return the title of an opening message: how many budgets are watched from now on."""
+    return f"Watching {budgets:,} budget{'' if budgets == 1 else 's'}; these are already over a threshold"
+
+
+def is_single(message: Message) -> bool:
+    """Whether a message tells of one alert in full; opening messages always list."""
+    return len(message.alerts) == 1 and message.kind is not MessageKind.OPENING
+
+
+def subject(message: Message, states: Mapping[str, AlertState] | None = None) -> str:
+    """Return one line for a subject or a notification: what, how far, how many more; at most 150 characters."""
+    known = states or {}
+    if not message.alerts:
+        return one_line(message.title or message.text, 150)
+    first = message.alerts[0]
+    if is_single(message):
+        return one_line(headline(first, known.get(first.id, FIRING)), 150)
+    names = [f"{one_line(each.title, 30)} {_level(each)}" for each in message.alerts[:3]]
+    more = len(message.alerts) - len(names)
+    tail = f" and {more} more" if more else ""
+    return one_line(f"{icon(first)} {group_title(message)}: {', '.join(names)}{tail}", 150)
+
+
+def money(alert: Alert, nanos: int) -> str:
+    """Return an amount of the alert's budget, with cents for small budgets only, so that its amounts line up."""
+    return human(nanos, alert.currency, cents=alert.amount_nanos < CENTS_BELOW)
+
+
+def percent(part: int, whole: int, *, places: int = 1) -> str:
+    """Return ``81.2 %``, rounded down: what is not reached is not claimed. From 1,000 % up, whole numbers."""
+    if whole <= 0:
+        return "over 100 %" if part > 0 else "0 %"
+    tenths = part * 1000 // whole
+    if places == 0 or abs(tenths) >= 10_000:
+        return f"{tenths // 10:,} %"
+    return f"{tenths // 10}.{tenths % 10} %"
+
+
+def moment(at_ms: int, timezone: str) -> str:
+    """Return an instant as ``Mon 23 Nov 14:32`` in a time zone."""
+    at = local(at_ms, timezone)
+    return f"{_day(at)} {at:%H:%M}"
+
+
+def _level(alert: Alert) -> str:
+    """Return how far an alert's budget is, shortest: ``81 %`` or ``forecast 100 %``."""
+    if alert.basis is Basis.FORECAST:
+        return f"forecast {alert.percent} %"
+    return percent(alert.spent_nanos, alert.amount_nanos, places=0)
+
+
+def _budget_of(alert: Alert, style: Style) -> str:
+    period = style.text(alert.period)
+    if " " not in period or period.startswith("Q"):
+        return f"{period} budget"
+    article = "the " if period.startswith(("last ", "week ")) else ""
+    return f"budget for {article}{period}"
+
+
+def _left(alert: Alert) -> str:
+    if alert.period.startswith("last "):  # a rolling window never ends
+        return ""
+    if alert.days_left <= 0:
+        return "period over"
+    return f"{alert.days_left} day{'' if alert.days_left == 1 else 's'} left"
+
+
+def _crossing(alert: Alert) -> str:
+    at_ms = alert.crossing_ms
+    if at_ms is None or alert.spent_nanos >= alert.amount_nanos:
+        return ""
+    at = local(at_ms + HOUR_MS // 2, alert.timezone)
+    soon = at_ms - alert.as_of_ms <= 2 * DAY_MS
+    when = f"{_day(at)} ~{at:%H}:00" if soon else _day(local(at_ms, alert.timezone))
+    return f"100 % expected {when}{_band(alert)}"
+
+
+def _band(alert: Alert) -> str:
+    if alert.crossing_low_ms is None or alert.crossing_high_ms is None:
+        return ""
+    low, high = (local(each, alert.timezone) for each in (alert.crossing_low_ms, alert.crossing_high_ms))
+    if low.date() == high.date():
+        return ""
+    first = f"{low.day}" if (low.year, low.month) == (high.year, high.month) else f"{low.day} {low:%b}"
+    return f" ({first}-{high.day} {high:%b})"
+
+
+def _day(at: datetime | date) -> str:
+    return f"{at:%a} {at.day} {at:%b}"
+
+
+def _join(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,38 @@
+"""Many rows at once, as tuples through the driver: the hot path of recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+CHUNK = 500
+"""Values in one ``IN (...)``: below every driver's limit of parameters."""
+
+
+def insert_rows(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Execute one statement for every tuple; ``?`` marks its values on every database."""
+    if rows:
+        connection.exec_driver_sql(_marked(connection, sql), list(rows))
+
+
+def select_in(connection: Connection, sql: str, values: Sequence[Any], *before: Any) -> Iterator[Any]:
+    """Yield the rows of a query that ends in ``IN (?...)``, chunk by chunk.
+
+    ``sql`` holds ``{values}`` where the list goes; ``before`` are the parameters that stand before it.
+    """
+    for start in range(0, len(values), CHUNK):
+        part = values[start : start + CHUNK]
+        marks = ",".join("?" * len(part))
+        statement = _marked(connection, sql.replace("{values}", f"({marks})"))
+        yield from connection.exec_driver_sql(statement, (*before, *part))
+
+
+def query(connection: Connection, sql: str, *values: Any) -> Any:
+    """Execute one statement with ``?`` marks and return its result."""
+    return connection.exec_driver_sql(_marked(connection, sql), values)
+
+
+def _marked(connection: Connection, sql: str) -> str:
+    return sql if connection.dialect.paramstyle == "qmark" else sql.replace("%", "%%").replace("?", "%s")

@@ -1,0 +1,105 @@
+"""One database: its engine, its transactions, its clearest errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_S = 20
+
+
+class StoreError(Exception):
+    """The database can't be used; the message says which, why and what to do."""
+
+
+class Store:
+    """The daemon's own database. Every method that changes something is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.engine = open_engine(url)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Begin a writing transaction (on SQLite BEGIN IMMEDIATE) and commit it at the end.
+
+        Raises:
+            StoreError: the database is locked, read-only, full or gone; nothing was changed.
+        """
+        with self._explained(), self.engine.connect() as connection:
+            connection.info["write"] = True
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Begin a transaction that sees one state of the database throughout."""
+        with self._explained(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise StoreError(explain(self.name, error)) from error
+
+    @property
+    def name(self) -> str:
+        """The database's URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine; on SQLite in WAL mode with explicit transactions, see `_begin`."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The driver's own transaction handling commits around DDL; BEGIN is ours (facts: a killed migration).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that turns into a writer can't wait for another one: take the write lock at once.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.pop("write", False) else "BEGIN")
+
+
+_CAUSES = (
+    ("readonly", "it is read-only", "make the file and its folder writable for the daemon's user"),
+    ("locked", "another process holds its lock", "stop the other writer; the daemon tries again by itself"),
+    ("is full", "the disk is full", "free some space; the daemon goes on by itself"),
+    ("unable to open", "the file can't be opened", "create its folder, or set `database:` in alerter.yaml to a path that can be written"),
+    ("not a database", "the file is not a SQLite database", "set `database:` in alerter.yaml to another path"),
+    ("disk i/o error", "the disk reported an error", "look at the disk; restore a back-up if it stays"),
+    ("no such table", "it has not been migrated", "run `alerter migrate`"),
+)
+
+
+def explain(name: str, error: DBAPIError) -> str:
+    """Return one line that names the database, the cause and the remedy."""
+    text = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+    for sign, cause, remedy in _CAUSES:
+        if sign in text.lower():
+            return f"database {name}: {cause} ({text}); {remedy}"
+    kind = "can't be reached" if isinstance(error, OperationalError) else "refused a statement"
+    return f"database {name} {kind}: {text}"
