@@ -69,10 +69,14 @@ class Meter(StrEnum):
     STORAGE = "storage"
     TOKENS = "tokens"
     LOGGED = "logged"
+    DRIVER = "driver"
+    DBU = "dbu"
 
 
 COMPONENTS: dict[str, frozenset[Meter]] = {
-    "machines": frozenset({Meter.MACHINE, Meter.VCPU, Meter.GIB, Meter.GPU, Meter.LOGGED}),
+    "machines": frozenset(
+        {Meter.MACHINE, Meter.DRIVER, Meter.VCPU, Meter.GIB, Meter.GPU, Meter.DBU, Meter.LOGGED},
+    ),
     "storage": frozenset({Meter.STORAGE}),
     "tokens": frozenset({Meter.TOKENS}),
 }
@@ -81,11 +85,19 @@ COMPONENTS: dict[str, frozenset[Meter]] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A quantity that could not be used as it was logged: its key, its (shortened) text, and why."""
+    """A quantity that could not be used as it was logged.
+
+    Attributes:
+        key: the param or tag.
+        text: what it said, shortened (untrusted text).
+        why: what is wrong with it, and what was counted instead.
+        field: the field of `Resources` that it would have given.
+    """
 
     key: str
     text: str
     why: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +109,12 @@ class Resources:
         nodes: how many of them (1 where not logged).
         nodes_from: the key that gave ``nodes``, for messages ("8 nodes, from num_workers"); None if assumed.
         provider, region, purchase_option: as logged, lower case; None lets the price book's default apply.
-        gpu_count: GPUs in all; a memory size or a type with no count means one.
+        gpu_count: GPUs in all; a type with no count means one.
         gpu_type: such as ``T4``.
         gpu_memory_gib, vcpus, memory_gib: quantities in GiB and virtual CPUs, in all.
         resource_id: the machine's identity, for sharing.
+        driver_type: a cluster's one driver, where its type is not ``instance_type``; not among ``nodes``.
+        dbus: Databricks units per hour, in all.
         problems: what could not be read; such a quantity counts as absent.
     """
 
@@ -116,6 +130,8 @@ class Resources:
     vcpus: Decimal | None = None
     memory_gib: Decimal | None = None
     resource_id: str | None = None
+    driver_type: str | None = None
+    dbus: Decimal | None = None
     problems: tuple[Problem, ...] = ()
 
 
