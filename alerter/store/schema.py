@@ -5,7 +5,7 @@ Times are epoch milliseconds in UTC, money is integer nano-units, quantities are
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 BIG_ID = BigInteger().with_variant(Integer, "sqlite")
@@ -205,15 +205,30 @@ class AlertRow(SQLModel, table=True):
 
 
 class HoldRow(SQLModel, table=True):
-    """Someone keeps a (budget, scope, period) quiet up to ``percent``, until it ends."""
+    """Someone keeps a (budget, scope, period) quiet up to ``percent`` spent and ``forecast_percent`` forecast.
+
+    At most one a (budget, scope, period) has not ended, whoever is quicker.
+    """
 
     __tablename__ = "hold"
+    __table_args__ = (
+        Index(
+            "hold_in_force",
+            "budget_id",
+            "scope_id",
+            "period_start",
+            unique=True,
+            sqlite_where=text("ended_ms IS NULL"),
+            postgresql_where=text("ended_ms IS NULL"),
+        ),
+    )
     id: int | None = Field(default=None, sa_column=_id())
     budget_id: int = Field(sa_column=_ref("budget.id"))
     scope_id: int = Field(sa_column=_ref("scope.id"))
     period_start: str = Field(sa_column=_text())
     kind: str
     percent: int
+    forecast_percent: int
     until_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
     actor: str
     via: str
@@ -238,12 +253,22 @@ class AuditRow(SQLModel, table=True):
 class NotificationRow(SQLModel, table=True):
     """The outbox: a message for one target, committed with the alerts that caused it.
 
-    ``status`` is pending, sent or dead. A claim sets ``lease_owner`` and ``lease_until_ms``. ``ambiguous`` says that
-    the last attempt may have delivered. ``update_due`` asks for the delivered message to be shown anew.
+    ``status`` is pending, sent or dead. A claim sets ``lease_owner`` and ``lease_until_ms``. ``ambiguous`` is set before
+    an attempt begins and taken back when its end is known: whoever finds it set looks the message up first;
+    ``attempted_ms`` is the earliest attempt that may have delivered. Each request to show new states counts
+    ``update_wanted`` up, and ``update_shown`` is the count that was shown: an update is due while they differ.
     """
 
     __tablename__ = "notification"
-    __table_args__ = (Index("notification_due", "status", "not_before_ms"),)
+    __table_args__ = (
+        Index("notification_due", "status", "not_before_ms"),
+        Index(
+            "notification_update_due",
+            "not_before_ms",
+            sqlite_where=text("update_wanted > update_shown"),
+            postgresql_where=text("update_wanted > update_shown"),
+        ),
+    )
     id: int | None = Field(default=None, sa_column=_id())
     key: str = Field(sa_column=_text(unique=True))
     receiver: str
@@ -260,7 +285,9 @@ class NotificationRow(SQLModel, table=True):
     attempted_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
     sent_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
     reference: str = Field(default="", sa_column=_text())
-    update_due: bool = False
+    update_wanted: int = 0
+    update_shown: int = 0
+    update_attempts: int = 0
     error: str = Field(default="", sa_column=_text())
 
 
@@ -268,7 +295,7 @@ class AlertNotificationRow(SQLModel, table=True):
     """Which alerts a notification tells."""
 
     __tablename__ = "alert_notification"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (Index("alert_notification_message", "notification_id"), {"sqlite_with_rowid": False})
     alert_id: int = Field(sa_column=_ref("alert.id", primary_key=True))
     notification_id: int = Field(sa_column=_ref("notification.id", primary_key=True))
 
