@@ -1,0 +1,1 @@
+"""Strict models of the YAML files; every error with file:line:column."""
