@@ -1,0 +1,157 @@
+"""The grammar of ``/budget``: text in, a command or an explanation out. Pure; nothing here raises.
+
+::
+
+    /budget [status [NAME] | list [over PCT] | ack ID|NAME [until WHEN] [-- NOTE] | unack ID|NAME
+             | top [N] [NAME] | help]
+
+Names with a number in front, or with the word ``until`` in them, are put in quotes. Phones and Macs write ``--`` as one
+long dash and quotes as curly ones: both are understood.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+
+TEXT_LIMIT = 4_000
+"""Characters of a command that are read; Slack's own limit is lower."""
+
+TOP_DEFAULT = 5
+TOP_LIMIT = 20
+
+VERBS = ("status", "list", "ack", "unack", "top", "help")
+
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "\u00a0": " "})
+_NOTE = re.compile(r"(?:^|\s)(?:--|—)(?:\s*)", re.DOTALL)
+_TOKEN = re.compile(r'"[^"]*"|\S+')
+_PERCENT = re.compile(r"(?P<number>[0-9]{1,6}(?:[.,][0-9]{1,2})?)\s*%?")
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where budgets stand: all, or those that ``name`` names."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every budget in one line each, or those at or over a percentage."""
+
+    over: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Acknowledge an alert (by id) or what fires of a budget (by name); ``until`` is the asker's words or None."""
+
+    reference: str
+    until: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unack:
+    """Take an acknowledgement back."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """The most expensive runs of the current periods, of all budgets or of one."""
+
+    limit: int = TOP_DEFAULT
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """The list of commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """What could not be understood: our words (safe, with commands in back-ticks), and the asker's own, not escaped."""
+
+    problem: str
+    word: str = ""
+
+
+Command = Status | Listing | Ack | Unack | Top | Help | Unclear
+
+
+def parse(text: str) -> Command:
+    """Return what the text after ``/budget`` asks for; an empty one asks for the status."""
+    body = text[:TEXT_LIMIT].translate(_QUOTES).strip()
+    parts = body.split(maxsplit=1)
+    if not parts:
+        return Status()
+    verb, rest = parts[0].casefold(), parts[1] if len(parts) > 1 else ""
+    match verb:
+        case "status":
+            return Status(_name(_TOKEN.findall(rest)))
+        case "list":
+            return _listing(rest)
+        case "ack":
+            return _ack(rest)
+        case "unack":
+            reference = _name(_TOKEN.findall(rest))
+            return Unack(reference) if reference else Unclear("Which alert? Write `unack A-7F3K`, or a budget's name.")
+        case "top":
+            return _top(rest)
+        case "help":
+            return Help()
+    return _unknown(parts[0])
+
+
+def _unknown(word: str) -> Unclear:
+    close = get_close_matches(word.casefold(), VERBS, n=1, cutoff=0.6)
+    return Unclear(f"Did you mean `{close[0]}`?" if close else "These are the commands:", word)
+
+
+def _listing(rest: str) -> Command:
+    words = rest.split(maxsplit=1)
+    if not words:
+        return Listing()
+    match = _PERCENT.fullmatch(words[1].strip()) if len(words) > 1 else None
+    if words[0].casefold() != "over" or match is None:
+        return Unclear("A list is `list`, or `list over 80` for the budgets from 80 % up.")
+    return Listing(Decimal(match["number"].replace(",", ".")))
+
+
+def _ack(rest: str) -> Command:
+    head, note = rest, ""
+    if mark := _NOTE.search(rest):
+        head, note = rest[: mark.start()], rest[mark.end() :].strip()
+    tokens = _TOKEN.findall(head)
+    cut = next((at for at, token in enumerate(tokens) if at and token.casefold() == "until"), len(tokens))
+    reference = _name(tokens[:cut])
+    if reference is None:
+        return Unclear("Which alert? Write `ack A-7F3K`, or a budget's name.")
+    if cut == len(tokens):
+        return Ack(reference, None, note)
+    until = _name(tokens[cut + 1 :])
+    if until is None:
+        return Unclear("Until when? Write `ack A-7F3K until tomorrow`, or leave `until` out.")
+    return Ack(reference, until, note)
+
+
+def _top(rest: str) -> Command:
+    tokens = _TOKEN.findall(rest)
+    if not tokens or not _NUMBER.fullmatch(tokens[0]):
+        return Top(TOP_DEFAULT, _name(tokens))
+    limit = int(tokens[0])
+    if not 1 <= limit <= TOP_LIMIT:
+        return Unclear(f"`top` lists 1 to {TOP_LIMIT} runs. A budget whose name is a number goes in quotes.")
+    return Top(limit, _name(tokens[1:]))
+
+
+def _name(tokens: list[str]) -> str | None:
+    """Return tokens as one name without quotes or the back-ticks that come with a copied id."""
+    name = " ".join(token.strip('"`').strip() for token in tokens).strip()
+    return name or None

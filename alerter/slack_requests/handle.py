@@ -1,0 +1,124 @@
+"""From a verified Slack request to the answer for the person who sent it; the same for HTTP and Socket Mode."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from alerter.core.text import one_line
+from alerter.notifiers.slack.escape import untrusted
+from alerter.slack_requests import tables
+from alerter.slack_requests.desk import Desk, Outcome
+from alerter.slack_requests.grammar import Ack, Command, Help, Listing, Status, Top, Unack, Unclear, parse
+from alerter.slack_requests.policy import Asker, Policy, asker_of_command, asker_of_interaction
+from alerter.slack_requests.reply import Reply, say, unescape
+
+log = logging.getLogger(__name__)
+
+ACK_ACTION = "ack"
+"""The ``action_id`` of an alert's Acknowledge button; its value is the alert's public id."""
+
+VIA_COMMAND = "slack command"
+VIA_BUTTON = "slack button"
+
+_BROKEN = (
+    "Sorry, that failed here and nothing was changed. Try again; "
+    "if it stays so, whoever runs the alerter finds the reason in its log."
+)
+
+
+def handle_command(payload: Mapping[str, str], desk: Desk, policy: Policy) -> Reply:
+    """Answer a slash command, given its form fields. Never raises: a failure is logged, and the person is told."""
+    asker = asker_of_command(payload)
+    text = unescape(payload.get("text", ""))
+    slash = payload.get("command") or "/budget"
+    try:
+        if refusal := policy.refusal(asker):
+            desk.refused(asker.actor, VIA_COMMAND, one_line(f"{slash} {text}", 200))
+            return say(refusal)
+        return _answer(parse(text), asker, desk, slash)
+    except Exception:  # the job boundary: one bad request must not take the door down
+        log.exception("slack command failed actor=%s", asker.actor)
+        return say(_BROKEN)
+
+
+def handle_interaction(payload: Mapping[str, object], desk: Desk, policy: Policy) -> Reply | None:
+    """Answer a pressed button, given its payload; None for what needs no answer, such as a link's button."""
+    reference = _acknowledged(payload)
+    if reference is None:
+        return None
+    asker = asker_of_interaction(payload)
+    try:
+        if refusal := policy.refusal(asker):
+            desk.refused(asker.actor, VIA_BUTTON, one_line(f"acknowledge {reference}", 200))
+            return say(refusal)
+        return _outcome(desk.acknowledge(reference, actor=asker.actor, via=VIA_BUTTON, note="", until=None))
+    except Exception:  # the job boundary, as above
+        log.exception("slack button failed actor=%s", asker.actor)
+        return say(_BROKEN)
+
+
+def _answer(command: Command, asker: Asker, desk: Desk, slash: str) -> Reply:
+    actor = asker.actor
+    match command:
+        case Ack(reference, until, note):
+            return _outcome(desk.acknowledge(reference, actor=actor, via=VIA_COMMAND, note=note, until=until))
+        case Unack(reference):
+            return _outcome(desk.unacknowledge(reference, actor=actor, via=VIA_COMMAND))
+        case Status(name):
+            return tables.budgets(desk.status(name), none=_no_budget(name, desk))
+        case Listing(over):
+            if over is None:
+                return tables.budgets(desk.status(None), none=_no_budget(None, desk))
+            return tables.budgets(desk.over(over), none=f"No budget is at {over} % or over.")
+        case Top(limit, name):
+            costs = desk.top(limit, name)
+            known = costs or name is None or desk.status(name)
+            return tables.runs(costs, none="No run has cost anything yet." if known else _no_budget(name, desk))
+        case Unclear(problem, word):
+            unknown = f"I don't know “{untrusted(word, 40)}”. " if word else ""
+            return Reply((unknown + problem, *help_lines(slash)))
+        case Help():
+            return Reply(help_lines(slash))
+
+
+def help_lines(slash: str) -> tuple[str, ...]:
+    """Return the list of commands, escaped, under the name that the slash command has in this workspace."""
+    name = untrusted(slash, 40)
+    lines = (
+        ("status [NAME]", "where budgets stand"),
+        ("list [over 80]", "every budget in a line, or those from 80 % up"),
+        ("ack ID|NAME [until ...] [-- note]", "acknowledge an alert: quiet until the next threshold"),
+        ("unack ID|NAME", "take that back"),
+        ("top [N] [NAME]", "the most expensive runs"),
+        ("help", "this list"),
+    )
+    return tuple(f"`{name} {usage}` {meaning}" for usage, meaning in lines)
+
+
+def _outcome(outcome: Outcome) -> Reply:
+    return say(f"{'✅' if outcome.ok else '⚠️'} {outcome.text}")
+
+
+def _no_budget(name: str | None, desk: Desk) -> str:
+    """Say that a name is unknown, with the nearest one that isn't."""
+    known = sorted({title for each in desk.status(None) for title in (each.budget, each.title)})
+    if not known:
+        return "No budget is being watched yet."
+    if name is None:
+        return "No budget has a current period."
+    lower = {each.casefold(): each for each in known}
+    close = get_close_matches(name.casefold(), lower, n=1, cutoff=0.5)
+    guess = f" Did you mean “{untrusted(lower[close[0]])}”?" if close else ""
+    return f"No budget is called “{untrusted(name)}”.{guess}"
+
+
+def _acknowledged(payload: Mapping[str, object]) -> str | None:
+    """Return the alert id of a pressed Acknowledge button, or None."""
+    actions = payload.get("actions")
+    for action in actions if isinstance(actions, list) else []:
+        if isinstance(action, dict) and action.get("action_id") == ACK_ACTION:
+            value = action.get("value")
+            return value if isinstance(value, str) and value else None
+    return None
