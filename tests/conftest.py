@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ["pytester", "tests.plugins.parts"]
+pytest_plugins = ["pytester", "tests.plugins.parts", "tests.fixtures.store"]
 
 # No deadline: a laptop that is busy is no counter-example. In CI the examples are the same every time.
 settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -55,6 +56,17 @@ class Store:
         """The database's URL without its password."""
         return self.url.render_as_string(hide_password=True)
 
+    def sqlite_path(self) -> Path | None:
+        """Return the file that holds the database; None for PostgreSQL and for one in memory."""
+        if self.url.get_backend_name() != "sqlite" or self.url.database in (None, "", ":memory:"):
+            return None
+        return Path(str(self.url.database).removeprefix("file:").partition("?")[0])
+
+    def is_missing(self) -> bool:
+        """Whether the database's file isn't there yet; opening it would make one."""
+        path = self.sqlite_path()
+        return path is not None and not path.exists()
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -88,7 +100,11 @@ _CAUSES = (
     ("readonly", "it is read-only", "make the file and its folder writable for the daemon's user"),
     ("locked", "another process holds its lock", "stop the other writer; the daemon tries again by itself"),
     ("is full", "the disk is full", "free some space; the daemon goes on by itself"),
-    ("unable to open", "the file can't be opened", "create its folder, or set `database:` in alerter.yaml to a path that can be written"),
+    (
+        "unable to open",
+        "the file can't be opened",
+        "create its folder, or set `database:` in alerter.yaml to a path that can be written",
+    ),
     ("not a database", "the file is not a SQLite database", "set `database:` in alerter.yaml to another path"),
     ("disk i/o error", "the disk reported an error", "look at the disk; restore a back-up if it stays"),
     ("no such table", "it has not been migrated", "run `alerter migrate`"),

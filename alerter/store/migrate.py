@@ -1,0 +1,122 @@
+"""Bring a database to the schema that this program knows, all of it or nothing.
+
+Alembic runs inside one transaction that was begun here: a process that is killed half-way leaves the database as it
+was, on SQLite too, where Alembic by itself would not (the driver commits before DDL unless BEGIN is explicit).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Connection, inspect
+
+from alerter.store.bulk import query
+from alerter.store.engine import Store, StoreError
+
+REVISIONS = ("0001",)
+"""Every revision in `migrations/versions`, oldest first. Kept here because importing Alembic takes 0.2 s."""
+
+HEAD = REVISIONS[-1]
+"""The schema that this program works with."""
+
+SchemaState = Literal["empty", "current", "behind", "newer", "foreign"]
+
+_OURS = frozenset({"charge", "daily", "notification"})
+_SCRIPTS = Path(__file__).parent / "migrations"
+_LOCK = 7_221_093_851
+"""PostgreSQL's advisory lock that two migrations at once compete for; any number that nobody else uses."""
+
+
+def schema_state(store: Store) -> SchemaState:
+    """Return how the database's schema compares with the program's; creates no file and imports no Alembic.
+
+    ``empty`` has no table, ``behind`` an earlier revision of ours, ``newer`` a later one, ``foreign`` other tables.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    if store.is_missing():
+        return "empty"
+    with store.read() as connection:
+        return _state(connection)
+
+
+def migrate(store: Store) -> list[str]:
+    """Bring the database to `HEAD` in one transaction and return the revisions that were applied, oldest first.
+
+    Processes that start at once take turns: the second finds nothing to do.
+
+    Raises:
+        StoreError: the schema is newer than the program, or not ours, or can't be written; nothing was changed.
+    """
+    if require_known(store) == "current":
+        return []
+    with store.write() as connection:
+        if connection.dialect.name == "postgresql":
+            query(connection, "SELECT pg_advisory_xact_lock(?)", _LOCK)
+        before = _revision(connection)
+        _refuse(store, _state(connection))
+        if before == HEAD:
+            return []
+        _upgrade(connection)
+        if (after := _revision(connection)) != HEAD:
+            raise StoreError(f"database {store.name}: the migration ended at {after}, not {HEAD}; nothing was changed")
+    return list(REVISIONS[REVISIONS.index(before) + 1 :] if before else REVISIONS)
+
+
+def require_known(store: Store) -> SchemaState:
+    """Return the schema's state if it is empty, behind or current.
+
+    Raises:
+        StoreError: it is newer than the program or not ours; the message says what to do.
+    """
+    state = schema_state(store)
+    _refuse(store, state)
+    return state
+
+
+def _refuse(store: Store, state: SchemaState) -> None:
+    if state == "newer":
+        raise StoreError(
+            f"database {store.name} was written by a newer alerter (this one knows schema {HEAD}); "
+            "nothing was changed: install that version again, or restore the back-up made before it"
+        )
+    if state == "foreign":
+        raise StoreError(
+            f"database {store.name} holds another program's tables; nothing was changed: "
+            "set `database:` in alerter.yaml to a database of its own"
+        )
+
+
+def _state(connection: Connection) -> SchemaState:
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
+        return "empty"
+    revision = _revision(connection, tables)
+    if revision is None:
+        return "foreign" if tables - {"alembic_version"} else "empty"
+    if revision == HEAD:
+        return "current"
+    if revision in REVISIONS:
+        return "behind"
+    return "newer" if tables >= _OURS else "foreign"
+
+
+def _revision(connection: Connection, tables: set[str] | None = None) -> str | None:
+    known = tables if tables is not None else set(inspect(connection).get_table_names())
+    if "alembic_version" not in known:
+        return None
+    found: str | None = query(connection, "SELECT version_num FROM alembic_version").scalar()
+    return found
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - 0.2 s that only a migration pays
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
