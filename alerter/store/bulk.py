@@ -17,7 +17,7 @@ def insert_rows(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]
         connection.exec_driver_sql(_marked(connection, sql), list(rows))
 
 
-def select_in(connection: Connection, sql: str, values: Sequence[Any], *before: Any) -> Iterator[Any]:
+def select_in(connection: Connection, sql: str, values: Sequence[Any], *before: object) -> Iterator[Any]:
     """Yield the rows of a query that ends in ``IN (?...)``, chunk by chunk.
 
     ``sql`` holds ``{values}`` where the list goes; ``before`` are the parameters that stand before it.
@@ -29,8 +29,8 @@ def select_in(connection: Connection, sql: str, values: Sequence[Any], *before: 
         yield from connection.exec_driver_sql(statement, (*before, *part))
 
 
-def query(connection: Connection, sql: str, *values: Any) -> Any:
-    """Execute one statement with ``?`` marks and return its result."""
+def query(connection: Connection, sql: str, *values: object) -> Any:
+    """Execute one statement with ``?`` marks and return its ``CursorResult``."""
     return connection.exec_driver_sql(_marked(connection, sql), values)
 
 

@@ -1,0 +1,94 @@
+"""Price usage sets under one price configuration, remembering what was worked out before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from alerter.core.charges import ChargeLine, Rate
+from alerter.core.ports import PriceBook
+from alerter.core.price_rules import PriceRules, next_change_ms
+from alerter.core.pricing import price_machine
+from alerter.core.resources import read_resources
+from alerter.core.usage import MachineTime, Pairs, Resources
+
+_REMEMBERED = 50_000
+
+
+class Pricer:
+    """The price configuration as one function of (usage set, tags, time).
+
+    Args:
+        rules: the rules of ``prices.yaml``.
+        books: catalogs, the first to know a type wins.
+        keys: which params and tags give which quantity.
+        max_nodes: above it ``num_workers`` isn't believed to be nodes.
+    """
+
+    def __init__(
+        self, rules: PriceRules, books: Sequence[PriceBook], keys: Mapping[str, tuple[str, ...]], max_nodes: int
+    ) -> None:
+        self._rules = rules
+        self._books = tuple(books)
+        self._keys = keys
+        self._max_nodes = max_nodes
+        self._resources: dict[Pairs, Resources] = {}
+        self._templates: dict[tuple[Pairs, Pairs, int | None], tuple[tuple[Rate, int], ...]] = {}
+
+    def next_change_ms(self, after_ms: int) -> int | None:
+        """Return the next instant at which a dated price begins or ends; None if none does."""
+        return next_change_ms(self._rules, after_ms)
+
+    def resources(self, usage: Pairs) -> Resources:
+        """Return the machine that a usage set describes."""
+        found = self._resources.get(usage)
+        if found is None:
+            _bound(self._resources)
+            found = read_resources(usage, keys=self._keys, max_nodes=self._max_nodes)
+            self._resources[usage] = found
+        return found
+
+    def lines(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
+        """Return the charge lines of a machine held over ``[start, end)``, split where a dated price changes."""
+        change = next_change_ms(self._rules, start_ms)
+        if change is not None and change < end_ms:
+            return self._price(usage, tags, start_ms, end_ms)
+        seen = self._rules.tag_keys
+        key = (usage, tuple(pair for pair in tags if pair[0] in seen) if seen else (), change)
+        template = self._templates.get(key)
+        if template is None:
+            _bound(self._templates)
+            lines = self._price(usage, tags, start_ms, max(end_ms, start_ms + 1))
+            template = tuple((line.rate, line.quantity) for line in lines)
+            self._templates[key] = template
+        return tuple(ChargeLine(rate, quantity, start_ms, end_ms) for rate, quantity in template)
+
+    def plan(self, usage: Pairs, tags: Pairs, at_ms: int) -> tuple[tuple[Rate, int], ...]:
+        """Return the rates and quantities at which a machine accrues at an instant."""
+        return tuple((line.rate, line.quantity) for line in self.lines(usage, tags, at_ms, at_ms + 1))
+
+    def _price(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
+        machine = MachineTime(self.resources(usage), start_ms, end_ms, tags)
+        return merge(price_machine(machine, self._rules, self._books))
+
+
+def merge(lines: Sequence[ChargeLine]) -> tuple[ChargeLine, ...]:
+    """Join lines of equal rate: those over the same time add up, those that touch become one."""
+    added: dict[tuple[Rate, int, int], int] = {}
+    for line in lines:
+        key = (line.rate, line.start_ms, line.end_ms)
+        added[key] = added.get(key, 0) + line.quantity
+    joined: list[ChargeLine] = []
+    latest: dict[tuple[Rate, int], int] = {}
+    for (rate, start_ms, end_ms), quantity in sorted(added.items(), key=lambda item: item[0][1]):
+        index = latest.get((rate, quantity))
+        if index is not None and joined[index].end_ms == start_ms:
+            joined[index] = ChargeLine(rate, quantity, joined[index].start_ms, end_ms)
+            continue
+        latest[rate, quantity] = len(joined)
+        joined.append(ChargeLine(rate, quantity, start_ms, end_ms))
+    return tuple(joined)
+
+
+def _bound(cache: dict[Pairs, Resources] | dict[tuple[Pairs, Pairs, int | None], tuple[tuple[Rate, int], ...]]) -> None:
+    if len(cache) >= _REMEMBERED:
+        cache.clear()

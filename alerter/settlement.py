@@ -1,0 +1,146 @@
+"""What a run's charges should be, against what the ledger says: the difference, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from alerter.core.charges import ChargeLine, Rate
+from alerter.core.metering import Known, Metered
+from alerter.core.usage import Pairs
+from alerter.pricer import Pricer
+from alerter.store.ledger import METER_CODES, Charge, History, OpenSegment, Plan, charge_key
+
+Piece = tuple[int, int, Rate, int]
+"""``(start_ms, end_ms, rate, quantity)``: time that was priced before and keeps its rate."""
+
+FOREVER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where a run's charges should stand: settled lines, and what goes on accruing since when (None: nothing)."""
+
+    lines: tuple[ChargeLine, ...]
+    open_since_ms: int | None
+    plan: tuple[tuple[Rate, int], ...]
+
+
+def known_of(history: History, opened: OpenSegment | None) -> Known:
+    """Return the segments that a run's charges and open segment cover."""
+    segments: list[list[int]] = []
+    for charge in history.standing:
+        if segments and charge.start_ms <= segments[-1][1]:
+            segments[-1][1] = max(segments[-1][1], charge.end_ms)
+        else:
+            segments.append([charge.start_ms, charge.end_ms])
+    return Known(tuple((start, end) for start, end in segments), opened.start_ms if opened else None)
+
+
+def frozen_pieces(history: History, opened: OpenSegment | None, rates: dict[int, Rate]) -> list[Piece]:
+    """Return the stretches of a run that have a price already, the open one without an end."""
+    pieces = [(charge.start_ms, charge.end_ms, rates[charge.rate_id], charge.quantity) for charge in history.standing]
+    if opened is not None:
+        pieces += [(opened.start_ms, FOREVER, rates[rate_id], quantity) for rate_id, quantity in opened.plan]
+    return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a run's time is priced by."""
+
+    pricer: Pricer
+    usage: Pairs
+    tags: Pairs
+
+    def lines(self, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
+        """Return the charge lines of ``[start, end)`` at the prices of today's configuration."""
+        return self.pricer.lines(self.usage, self.tags, start_ms, end_ms)
+
+
+def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: int) -> Wanted:
+    """Return where a run's charges should stand; time that a piece covers keeps that piece's rates."""
+    lines: list[ChargeLine] = []
+    for start, end in metered.settled:
+        lines += _priced(start, end, pieces, machine)
+    since = metered.open_since_ms
+    if since is None:
+        return Wanted(tuple(lines), None, ())
+    ongoing = tuple((rate, quantity) for _, end, rate, quantity in pieces if end == FOREVER)
+    if ongoing:
+        return Wanted(tuple(lines), since, ongoing)
+    accrued = machine.lines(since, max(now_ms, since + 1))
+    last = max((line.end_ms for line in accrued), default=since)
+    current = [line for line in accrued if line.end_ms == last]
+    begins = max((line.start_ms for line in current), default=since)
+    for line in accrued:
+        if line.start_ms < begins:
+            lines.append(ChargeLine(line.rate, line.quantity, line.start_ms, min(line.end_ms, begins)))
+    return Wanted(tuple(lines), begins, tuple((line.rate, line.quantity) for line in current))
+
+
+def _priced(start: int, end: int, pieces: Sequence[Piece], machine: Machine) -> Iterable[ChargeLine]:
+    covered: list[tuple[int, int]] = []
+    for since, until, rate, quantity in pieces:
+        low, high = max(start, since), min(end, until)
+        if low < high:
+            covered.append((low, high))
+            yield ChargeLine(rate, quantity, low, high)
+    for low, high in _gaps(start, end, covered):
+        yield from machine.lines(low, high)
+
+
+def _gaps(start: int, end: int, covered: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    at = start
+    for low, high in sorted(covered):
+        if at < low:
+            yield at, low
+        at = max(at, high)
+    if at < end:
+        yield at, end
+
+
+def plan_of(wanted: Wanted, rate_ids: dict[Rate, int]) -> Plan:
+    """Return an open segment's plan in stored form."""
+    return tuple((rate_ids[rate], quantity) for rate, quantity in wanted.plan)
+
+
+def difference(
+    run_id: int, tag_set_id: int, wanted: Wanted, history: History, rate_ids: dict[Rate, int]
+) -> tuple[list[Charge], list[Charge]]:
+    """Return the reversals and the new charges that bring a run's charges to where they should stand."""
+    revisions = dict(history.revisions)
+    fresh = {}
+    for line in wanted.lines:
+        charge = Charge(
+            run_id,
+            METER_CODES[line.meter],
+            line.start_ms,
+            0,
+            line.end_ms,
+            tag_set_id,
+            rate_ids[line.rate],
+            line.quantity,
+            line.cost_nanos,
+        )
+        fresh[charge_key(charge)] = charge
+    kept = {charge_key(charge) for charge in history.standing} & fresh.keys()
+    reversals = [_revised(charge, revisions, sign=-1) for charge in history.standing if charge_key(charge) not in kept]
+    added = [_revised(charge, revisions, sign=1) for key, charge in fresh.items() if key not in kept]
+    return reversals, added
+
+
+def _revised(charge: Charge, revisions: dict[tuple[int, int], int], *, sign: int) -> Charge:
+    key = (charge.meter, charge.start_ms)
+    revisions[key] = revisions.get(key, -1) + 1
+    return Charge(
+        charge.run_id,
+        charge.meter,
+        charge.start_ms,
+        revisions[key],
+        charge.end_ms,
+        charge.tag_set_id,
+        charge.rate_id,
+        sign * charge.quantity,
+        sign * charge.cost_nanos,
+    )

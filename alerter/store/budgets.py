@@ -1,0 +1,125 @@
+"""Budgets in the database: their revisions, and totals that follow a changed definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from alerter.core.budgets import Budget, Scope, TagCleaning
+from alerter.store.bulk import query
+from alerter.store.interning import Interner
+from alerter.store.totals import Attribution, rebuild, scope_row
+
+
+def sync_budgets(
+    connection: Connection, budgets: Sequence[Budget], cleaning: TagCleaning, interner: Interner, now_ms: int
+) -> dict[str, int]:
+    """Bring the stored budgets in line with the configuration and return the row id of each budget id.
+
+    A budget whose definition changed gets a new revision; one whose membership changed (match, group_by, zone,
+    components, tag cleaning) is totalled anew from the charges, in this transaction. Removed ones become inactive.
+    """
+    stored = {
+        row.uid: row for row in query(connection, "SELECT id, uid, revision, digest, totals_digest, active FROM budget")
+    }
+    ids: dict[str, int] = {}
+    stale: list[tuple[int, Budget]] = []
+    for budget in budgets:
+        totals_digest = _totals_digest(budget, cleaning)
+        row = stored.get(budget.id)
+        ids[budget.id] = row.id if row else _insert(connection, budget, totals_digest, now_ms)
+        if row is None or not row.active or row.totals_digest != totals_digest:
+            stale.append((ids[budget.id], budget))
+        if row and (row.digest, row.totals_digest, bool(row.active)) != (digest(budget), totals_digest, True):
+            _update(connection, row, budget, totals_digest, now_ms)
+        if not budget.group_by:
+            scope_row(connection, ids[budget.id], ())
+    for uid, row in stored.items():
+        if uid not in ids and row.active:
+            query(connection, "UPDATE budget SET active = ? WHERE id = ?", False, row.id)
+    if stale:
+        rebuild(connection, Attribution(stale, cleaning, interner), interner, [row_id for row_id, _ in stale])
+    return ids
+
+
+def digest(budget: Budget) -> str:
+    """Return what a budget says, as a stable digest; where it was written doesn't count."""
+    return sha256(spec(budget).encode()).hexdigest()
+
+
+def spec(budget: Budget) -> str:
+    """Return a budget's definition as JSON."""
+    return json.dumps(asdict(replace(budget, source="")), default=str, sort_keys=True, ensure_ascii=False)
+
+
+def revision_of(connection: Connection, budget_id: int) -> int:
+    """Return a budget's current revision, from 1."""
+    return int(query(connection, "SELECT revision FROM budget WHERE id = ?", budget_id).scalar_one())
+
+
+def scopes(connection: Connection, budget_id: int) -> dict[int, Scope]:
+    """Return a budget's scopes by their row id."""
+    rows = query(connection, "SELECT id, key FROM scope WHERE budget_id = ?", budget_id)
+    return {row.id: decode_scope(row.key) for row in rows}
+
+
+def decode_scope(text: str) -> Scope:
+    """Return a scope from its stored text."""
+    return tuple((key, value) for key, value in json.loads(text))
+
+
+def _totals_digest(budget: Budget, cleaning: TagCleaning) -> str:
+    membership: dict[str, Any] = {
+        "match": budget.match,
+        "group_by": budget.group_by,
+        "timezone": budget.timezone,
+        "components": budget.components,
+        "trim": cleaning.trim,
+        "casefold": sorted(cleaning.casefold),
+        "aliases": cleaning.aliases,
+    }
+    return sha256(json.dumps(membership, sort_keys=True, default=dict).encode()).hexdigest()
+
+
+def _insert(connection: Connection, budget: Budget, totals_digest: str, now_ms: int) -> int:
+    columns = "uid, revision, name, digest, totals_digest, spec, active, changed_ms"
+    values = (*_definition(budget, totals_digest), True, now_ms)
+    query(connection, f"INSERT INTO budget ({columns}) VALUES (?,?,?,?,?,?,?,?)", budget.id, 1, *values)
+    row_id = int(query(connection, "SELECT id FROM budget WHERE uid = ?", budget.id).scalar_one())
+    _add_revision(connection, row_id, 1, budget, now_ms)
+    return row_id
+
+
+def _update(connection: Connection, row: Row[Any], budget: Budget, totals_digest: str, now_ms: int) -> None:
+    definition = _definition(budget, totals_digest)
+    query(
+        connection,
+        "UPDATE budget SET name = ?, digest = ?, totals_digest = ?, spec = ?, active = ? WHERE id = ?",
+        *definition,
+        True,
+        row.id,
+    )
+    if row.digest != digest(budget):
+        revision = row.revision + 1
+        query(connection, "UPDATE budget SET revision = ?, changed_ms = ? WHERE id = ?", revision, now_ms, row.id)
+        _add_revision(connection, row.id, revision, budget, now_ms)
+
+
+def _definition(budget: Budget, totals_digest: str) -> tuple[str, str, str, str]:
+    return budget.name, digest(budget), totals_digest, spec(budget)
+
+
+def _add_revision(connection: Connection, row_id: int, revision: int, budget: Budget, now_ms: int) -> None:
+    query(
+        connection,
+        "INSERT INTO budget_revision (budget_id, revision, spec, at_ms) VALUES (?,?,?,?)",
+        row_id,
+        revision,
+        spec(budget),
+        now_ms,
+    )

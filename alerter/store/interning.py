@@ -1,0 +1,126 @@
+"""Distinct tag sets, usage sets and rates: stored once, referred to by small numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import astuple, fields
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from alerter.core.charges import Confidence, Rate
+from alerter.core.usage import Meter, Pairs
+from alerter.store.bulk import insert_rows, query, select_in
+
+Value = TypeVar("Value", bound=Pairs | Rate)
+
+
+class _Interned(Generic[Value]):
+    """A table of distinct values with an id each, remembered in memory once committed or read."""
+
+    def __init__(self, table: str, columns: tuple[str, ...]) -> None:
+        self._table = table
+        self._columns = columns
+        self._ids: dict[Value, int] = {}
+        self._values: dict[int, Value] = {}
+
+    def encode(self, value: Value) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def decode(self, row: Any) -> Value:
+        raise NotImplementedError
+
+    def ids(self, connection: Connection, values: Iterable[Value]) -> dict[Value, int]:
+        """Return the id of each value, adding rows for the new ones."""
+        wanted = set(values)
+        missing = {_digest(self.encode(value)): value for value in wanted if value not in self._ids}
+        if missing:
+            self._load(connection, "digest", list(missing))
+            self._add(connection, {key: each for key, each in missing.items() if each not in self._ids})
+        return {value: self._ids[value] for value in wanted}
+
+    def values(self, connection: Connection, ids: Iterable[int]) -> dict[int, Value]:
+        """Return the value of each id."""
+        wanted = set(ids)
+        missing = [each for each in wanted if each not in self._values]
+        if missing:
+            self._load(connection, "id", missing)
+        return {each: self._values[each] for each in wanted}
+
+    def all(self, connection: Connection) -> dict[int, Value]:
+        """Return every value by its id."""
+        for row in query(connection, f"SELECT id, {', '.join(self._columns)} FROM {self._table}"):
+            self._remember(row[0], self.decode(row[1:]))
+        return dict(self._values)
+
+    def forget(self) -> None:
+        """Drop what is remembered: after a rollback it may name rows that were never committed."""
+        self._ids.clear()
+        self._values.clear()
+
+    def _load(self, connection: Connection, column: str, keys: list[int]) -> None:
+        sql = f"SELECT id, {', '.join(self._columns)} FROM {self._table} WHERE {column} IN {{values}}"
+        for row in select_in(connection, sql, keys):
+            self._remember(row[0], self.decode(row[1:]))
+
+    def _add(self, connection: Connection, fresh: dict[int, Value]) -> None:
+        if not fresh:
+            return
+        next_id = (query(connection, f"SELECT MAX(id) FROM {self._table}").scalar() or 0) + 1
+        rows = []
+        for row_id, (digest, value) in enumerate(fresh.items(), next_id):
+            rows.append((row_id, digest, *self.encode(value)))
+            self._remember(row_id, value)
+        marks = ", ".join("?" * (len(self._columns) + 2))
+        columns = ", ".join(("id", "digest", *self._columns))
+        insert_rows(connection, f"INSERT INTO {self._table} ({columns}) VALUES ({marks})", rows)
+
+    def _remember(self, row_id: int, value: Value) -> None:
+        self._ids[value] = row_id
+        self._values[row_id] = value
+
+
+class _PairSets(_Interned[Pairs]):
+    def encode(self, value: Pairs) -> tuple[str, ...]:
+        return (json.dumps(value, ensure_ascii=False, separators=(",", ":")),)
+
+    def decode(self, row: Any) -> Pairs:
+        return tuple((key, text) for key, text in json.loads(row[0]))
+
+
+class _Rates(_Interned[Rate]):
+    def encode(self, value: Rate) -> tuple[str, ...]:
+        return tuple(str(each) for each in astuple(value))
+
+    def decode(self, row: Any) -> Rate:
+        meter, price, list_price, unit, currency, rule, as_of, confidence, note = row
+        return Rate(Meter(meter), price, list_price, unit, currency, rule, as_of, Confidence(confidence), note)
+
+
+class Interner:
+    """The interned tables of one ledger."""
+
+    def __init__(self) -> None:
+        self.tag_sets = _PairSets("tag_set", ("tags",))
+        self.usage_sets = _PairSets("usage_set", ("usage",))
+        self.rates = _Rates(
+            "rate",
+            tuple(each.name for each in fields(Rate)),
+        )
+
+    def forget(self) -> None:
+        """Drop what is remembered, after a rollback."""
+        for each in (self.tag_sets, self.usage_sets, self.rates):
+            each.forget()
+
+
+def digest_of(*parts: object) -> int:
+    """Return a stable 63-bit digest of some values' text."""
+    return _digest(tuple(str(part) for part in parts))
+
+
+def _digest(parts: tuple[str, ...]) -> int:
+    raw = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(raw, "big") >> 1

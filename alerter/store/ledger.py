@@ -1,0 +1,233 @@
+"""The ledger's rows: sources, runs, charges that are only ever added, and open segments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from sqlalchemy import Connection
+
+from alerter.core.charges import accrued
+from alerter.core.usage import Meter, RunObservation
+from alerter.store.bulk import insert_rows, query, select_in
+
+METER_CODES: dict[Meter, int] = {meter: code for code, meter in enumerate(Meter, 1)}
+CHARGE_COLUMNS = "run_id, meter, start_ms, revision, end_ms, tag_set_id, rate_id, quantity, cost_nanos, correction_id"
+METERS: dict[int, Meter] = {code: meter for meter, code in METER_CODES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run's row as far as recording needs it."""
+
+    id: int
+    run_uuid: str
+    hash: int
+    end_ms: int | None
+    tag_set_id: int
+    usage_set_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A charge row."""
+
+    run_id: int
+    meter: int
+    start_ms: int
+    revision: int
+    end_ms: int
+    tag_set_id: int
+    rate_id: int
+    quantity: int
+    cost_nanos: int
+    correction_id: int | None = None
+
+
+Plan = tuple[tuple[int, int], ...]
+"""``(rate id, quantity)`` of each line that an open segment accrues at."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSegment:
+    """A run that accrues since ``start_ms``."""
+
+    run_id: int
+    start_ms: int
+    tag_set_id: int
+    plan: Plan
+
+
+_STORED = "SELECT id, run_uuid, hash, end_ms, tag_set_id, usage_set_id FROM run "
+
+
+def stored_runs(connection: Connection, source_id: int, uuids: Sequence[str]) -> dict[str, StoredRun]:
+    """Return the rows of those runs that the ledger knows, by MLflow's run id."""
+    sql = _STORED + "WHERE source_id = ? AND run_uuid IN {values}"
+    return {row[1]: StoredRun(*row) for row in select_in(connection, sql, uuids, source_id)}
+
+
+def stored_by_id(connection: Connection, run_ids: Sequence[int]) -> list[StoredRun]:
+    """Return the rows of runs by the ledger's own ids."""
+    return [StoredRun(*row) for row in select_in(connection, _STORED + "WHERE id IN {values}", run_ids)]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A run's charges that still stand, ascending by start, and the last revision under each (meter, start)."""
+
+    standing: tuple[Charge, ...] = ()
+    revisions: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+
+def histories(connection: Connection, run_ids: Sequence[int]) -> dict[int, History]:
+    """Return the charges of those runs that have any."""
+    sql = f"SELECT {CHARGE_COLUMNS} FROM charge WHERE run_id IN {{values}}"
+    rows: dict[int, list[Charge]] = {}
+    for row in select_in(connection, sql, run_ids):
+        rows.setdefault(row[0], []).append(Charge(*row))
+    return {run_id: history(each) for run_id, each in rows.items()}
+
+
+def history(rows: Iterable[Charge]) -> History:
+    """Return what stands of one run's charge rows: a reversal cancels the row that it repeats."""
+    standing: dict[tuple[int, ...], list[Charge]] = {}
+    revisions: dict[tuple[int, int], int] = {}
+    for row in sorted(rows, key=lambda each: (each.start_ms, each.meter, each.revision)):
+        revisions[row.meter, row.start_ms] = row.revision
+        stack = standing.setdefault(charge_key(row), [])
+        if row.quantity < 0:
+            stack.pop()
+        else:
+            stack.append(row)
+    alive = [row for stack in standing.values() for row in stack]
+    return History(tuple(sorted(alive, key=lambda each: (each.start_ms, each.meter))), revisions)
+
+
+def charge_key(charge: Charge) -> tuple[int, ...]:
+    """Return what makes two charges of a run the same, whatever their revision and sign."""
+    return (
+        charge.meter,
+        charge.start_ms,
+        charge.end_ms,
+        charge.tag_set_id,
+        charge.rate_id,
+        abs(charge.quantity),
+    )
+
+
+_OPEN = "SELECT o.run_id, o.start_ms, o.tag_set_id, o.plan FROM open_segment o "
+
+
+def open_segments(connection: Connection, source_id: int) -> dict[int, OpenSegment]:
+    """Return the runs of a source that accrue, by run id."""
+    rows = query(connection, _OPEN + "JOIN run r ON r.id = o.run_id WHERE r.source_id = ?", source_id)
+    return {row[0]: OpenSegment(row[0], row[1], row[2], _plan(row[3])) for row in rows}
+
+
+def open_of(connection: Connection, run_ids: Sequence[int]) -> dict[int, OpenSegment]:
+    """Return the open segments of those runs that have one."""
+    rows = select_in(connection, _OPEN + "WHERE o.run_id IN {values}", run_ids)
+    return {row[0]: OpenSegment(row[0], row[1], row[2], _plan(row[3])) for row in rows}
+
+
+def open_runs(connection: Connection, source_id: int) -> frozenset[str]:
+    """Return the run ids (MLflow's) of a source's runs that accrue."""
+    sql = "SELECT r.run_uuid FROM open_segment o JOIN run r ON r.id = o.run_id WHERE r.source_id = ?"
+    return frozenset(row[0] for row in query(connection, sql, source_id))
+
+
+def next_run_id(connection: Connection) -> int:
+    """Return the first free run id."""
+    return int(query(connection, "SELECT MAX(id) FROM run").scalar() or 0) + 1
+
+
+RunValues = tuple[int, int, str, str, str, str, int, int | None, str, int, int, int]
+
+
+def run_values(run: RunObservation, identity: tuple[int, int], content: tuple[int, int, int]) -> RunValues:
+    """Return a run's row for `put_runs`.
+
+    ``identity`` is (run id, source id); ``content`` is (tag set id, usage set id, digest).
+    """
+    state = f"{run.status}{' DELETED' if run.deleted else ''}"
+    text = (run.run_uuid, run.experiment_id, run.user, run.name)
+    return (*identity, *text, run.start_ms, run.end_ms, state, *content)
+
+
+def put_runs(connection: Connection, rows: Sequence[RunValues]) -> None:
+    """Insert runs, or rewrite what was last seen of them."""
+    columns = (
+        "id, source_id, run_uuid, experiment_id, user, name, start_ms, end_ms, state, tag_set_id, usage_set_id, hash"
+    )
+    quoted = columns.replace("user", '"user"')
+    latest = ", ".join(f'"{each}" = excluded."{each}"' for each in columns.split(", ")[3:])
+    insert_rows(
+        connection,
+        f"INSERT INTO run ({quoted}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET {latest}",
+        rows,
+    )
+
+
+def mark_gone(connection: Connection, run_ids: Sequence[int]) -> None:
+    """Note that a source no longer has these runs; should one come back, it is looked at anew."""
+    insert_rows(connection, "UPDATE run SET state = 'GONE', hash = 0 WHERE id = ?", [(each,) for each in run_ids])
+
+
+def add_charges(connection: Connection, charges: Sequence[Charge]) -> None:
+    """Append charges; nothing in this table is ever updated or deleted."""
+    rows = [_values(charge) for charge in charges]
+    insert_rows(
+        connection,
+        f"INSERT INTO charge ({CHARGE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        rows,
+    )
+
+
+def put_open(connection: Connection, segments: Sequence[OpenSegment]) -> None:
+    """Write open segments anew."""
+    rows = [(each.run_id, each.start_ms, each.tag_set_id, json.dumps(each.plan)) for each in segments]
+    insert_rows(
+        connection,
+        "INSERT INTO open_segment (run_id, start_ms, tag_set_id, plan) VALUES (?,?,?,?) ON CONFLICT (run_id) DO UPDATE "
+        "SET start_ms = excluded.start_ms, tag_set_id = excluded.tag_set_id, plan = excluded.plan",
+        rows,
+    )
+
+
+def drop_open(connection: Connection, run_ids: Sequence[int]) -> None:
+    """Remove the open segments of runs that no longer accrue."""
+    insert_rows(connection, "DELETE FROM open_segment WHERE run_id = ?", [(each,) for each in run_ids])
+
+
+def add_correction(connection: Connection, run_id: int, at_ms: int, reason: str) -> int:
+    """Record why a run's charges are reversed and return the correction's id."""
+    correction_id = int(query(connection, "SELECT MAX(id) FROM correction").scalar() or 0) + 1
+    query(
+        connection,
+        "INSERT INTO correction (id, run_id, at_ms, reason) VALUES (?,?,?,?)",
+        correction_id,
+        run_id,
+        at_ms,
+        reason,
+    )
+    return correction_id
+
+
+def cost_between(unit_price: str, quantity: int, start_ms: int, since_ms: int, until_ms: int) -> int:
+    """Return the nanos of a line that fall into ``[since, until)``; the line begins at ``start_ms``.
+
+    A reversal's quantity is negative, and so is its part.
+    """
+    sign, size = (-1, -quantity) if quantity < 0 else (1, quantity)
+    before = accrued(unit_price, size, start_ms, since_ms)
+    return sign * (accrued(unit_price, size, start_ms, until_ms) - before)
+
+
+_values = attrgetter(*CHARGE_COLUMNS.split(", "))
+
+
+def _plan(text: str) -> Plan:
+    return tuple((rate_id, quantity) for rate_id, quantity in json.loads(text))

@@ -1,0 +1,151 @@
+"""The daily totals: which scopes a charge counts for, on which of their local days, and how much."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from alerter.core.budgets import Budget, Scope, TagCleaning, scope_of
+from alerter.core.charges import Rate
+from alerter.core.periods import day_edges, day_of
+from alerter.core.usage import COMPONENTS, Meter, Pairs
+from alerter.store.bulk import insert_rows, query
+from alerter.store.interning import Interner
+from alerter.store.ledger import CHARGE_COLUMNS, METERS, Charge, cost_between
+
+DailyKey = tuple[int, int, int]
+"""(budget id, scope id, local day)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One scope that a tag set counts for. ``meters`` is None for all."""
+
+    budget_id: int
+    scope_id: int
+    zone: str
+    meters: frozenset[Meter] | None
+
+
+class Attribution:
+    """Which scopes each tag set counts for, under the budgets of one configuration."""
+
+    def __init__(self, budgets: Iterable[tuple[int, Budget]], cleaning: TagCleaning, interner: Interner) -> None:
+        self._budgets = [(row_id, budget, _meters(budget)) for row_id, budget in budgets]
+        self._cleaning = cleaning
+        self._interner = interner
+        self._shares: dict[int, tuple[Share, ...]] = {}
+        self._scope_ids: dict[tuple[int, Scope], int] = {}
+
+    def shares(self, connection: Connection, tag_set_ids: Iterable[int]) -> dict[int, tuple[Share, ...]]:
+        """Return the scopes of each tag set; a scope that is seen for the first time gets its row."""
+        wanted = set(tag_set_ids)
+        missing = [each for each in wanted if each not in self._shares]
+        for tag_set_id, tags in self._interner.tag_sets.values(connection, missing).items():
+            self._shares[tag_set_id] = self._match(connection, tags)
+        return {each: self._shares[each] for each in wanted}
+
+    def forget(self) -> None:
+        """Drop what is remembered, after a rollback."""
+        self._shares.clear()
+        self._scope_ids.clear()
+
+    def _match(self, connection: Connection, tags: Pairs) -> tuple[Share, ...]:
+        cleaned = self._cleaning.clean_all(tags)
+        found = []
+        for row_id, budget, meters in self._budgets:
+            scope = scope_of(budget, cleaned)
+            if scope is not None:
+                scope_id = self._scope_id(connection, row_id, scope)
+                found.append(Share(row_id, scope_id, budget.timezone, meters))
+        return tuple(found)
+
+    def _scope_id(self, connection: Connection, budget_id: int, scope: Scope) -> int:
+        known = self._scope_ids.get((budget_id, scope))
+        if known is None:
+            known = scope_row(connection, budget_id, scope)
+            self._scope_ids[budget_id, scope] = known
+        return known
+
+
+def scope_row(connection: Connection, budget_id: int, scope: Scope) -> int:
+    """Return the id of a scope's row, made if it is new."""
+    key = json.dumps(scope, ensure_ascii=False, separators=(",", ":"))
+    found = query(connection, "SELECT id FROM scope WHERE budget_id = ? AND key = ?", budget_id, key).scalar()
+    if found is None:
+        query(connection, "INSERT INTO scope (budget_id, key) VALUES (?, ?)", budget_id, key)
+        found = query(connection, "SELECT id FROM scope WHERE budget_id = ? AND key = ?", budget_id, key).scalar_one()
+    return int(found)
+
+
+def daily_parts(
+    charges: Iterable[Charge], shares: dict[int, tuple[Share, ...]], rates: dict[int, Rate]
+) -> dict[DailyKey, int]:
+    """Return what charges add to each daily total.
+
+    Parts of a charge are differences of its cumulative cost at local midnights, so they sum to its cost.
+    """
+    parts: dict[DailyKey, int] = {}
+    for charge in charges:
+        if charge.cost_nanos == 0:
+            continue
+        by_zone: dict[str, list[tuple[int, int]]] = {}
+        for share in shares[charge.tag_set_id]:
+            if share.meters is not None and METERS[charge.meter] not in share.meters:
+                continue
+            if share.zone not in by_zone:
+                by_zone[share.zone] = split(charge, rates[charge.rate_id].unit_price, share.zone)
+            for day, nanos in by_zone[share.zone]:
+                key = (share.budget_id, share.scope_id, day)
+                parts[key] = parts.get(key, 0) + nanos
+    return parts
+
+
+def split(charge: Charge, unit_price: str, zone: str) -> list[tuple[int, int]]:
+    """Return ``(local day, nanos)`` of a charge; the nanos sum to its cost."""
+    first = day_of(zone, charge.start_ms)
+    if day_of(zone, max(charge.end_ms - 1, charge.start_ms)) == first:
+        return [(first, charge.cost_nanos)]
+    since, found = charge.start_ms, []
+    for day, until in day_edges(zone, charge.start_ms, charge.end_ms):
+        found.append((day, cost_between(unit_price, charge.quantity, charge.start_ms, since, until)))
+        since = until
+    return found
+
+
+def add_daily(connection: Connection, parts: dict[DailyKey, int]) -> None:
+    """Add to the daily totals."""
+    insert_rows(
+        connection,
+        "INSERT INTO daily (budget_id, scope_id, local_day, nanos) VALUES (?,?,?,?) "
+        "ON CONFLICT (budget_id, scope_id, local_day) DO UPDATE SET nanos = daily.nanos + excluded.nanos",
+        [(*key, nanos) for key, nanos in parts.items() if nanos],
+    )
+
+
+def all_charges(connection: Connection) -> Iterable[Charge]:
+    """Yield every charge row, reversals included: they cancel in a sum."""
+    for row in query(connection, f"SELECT {CHARGE_COLUMNS} FROM charge"):
+        yield Charge(*row)
+
+
+def rebuild(connection: Connection, attribution: Attribution, interner: Interner, budget_ids: Sequence[int]) -> None:
+    """Total some budgets anew from the charges; ``attribution`` must hold just these budgets."""
+    insert_rows(connection, "DELETE FROM daily WHERE budget_id = ?", [(each,) for each in budget_ids])
+    add_daily(connection, recompute(connection, attribution, interner))
+
+
+def recompute(connection: Connection, attribution: Attribution, interner: Interner) -> dict[DailyKey, int]:
+    """Return the daily totals that the charges give."""
+    rates = interner.rates.all(connection)
+    shares = attribution.shares(connection, interner.tag_sets.all(connection))
+    return daily_parts(all_charges(connection), shares, rates)
+
+
+def _meters(budget: Budget) -> frozenset[Meter] | None:
+    if not budget.components:
+        return None
+    return frozenset().union(*(COMPONENTS[each] for each in budget.components))
