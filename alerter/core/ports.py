@@ -104,11 +104,27 @@ class CatalogPrice:
     catalog: str
 
 
-class PriceBook(Protocol):
-    """A catalog of instance prices."""
+class PriceBookError(Exception):
+    """A catalog could not be read; the message names it, the cause and the remedy."""
 
-    name: str
-    currency: str
+
+class PriceBook(Protocol):
+    """A catalog of instance prices, which doesn't change once it is read."""
+
+    @property
+    def name(self) -> str:
+        """Which catalog it is, in rules and messages."""
+        ...
+
+    @property
+    def currency(self) -> str:
+        """The ISO-4217 code of every price."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """``file:line: why`` of each row that was skipped."""
+        ...
 
     def find(self, instance_type: str) -> Sequence[CatalogPrice]:
         """Return every price of an instance type, in any region and purchase option; empty if unknown."""
