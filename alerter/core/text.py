@@ -9,7 +9,7 @@ NAME_LIMIT = 80
 """Characters of a name that a person still reads at a glance."""
 
 _JOINER = "\u200d"  # holds families of emoji together; every other invisible character goes
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
 _SPACES = re.compile(r"\s+")
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 

@@ -14,7 +14,7 @@ from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, Message
 from alerter.core.budgets import Basis
 from alerter.core.money import NANOS, human
 from alerter.core.periods import DAY_MS, HOUR_MS, local
-from alerter.core.text import one_line
+from alerter.core.text import NAME_LIMIT, one_line
 
 CENTS_BELOW = 10_000 * NANOS
 """Amounts of a budget from here up are shown without cents."""
@@ -28,15 +28,21 @@ class Style:
     """How a medium shows words.
 
     Attributes:
-        text: makes untrusted text safe for the medium.
+        safe: makes untrusted text, of at most so many characters, safe for the medium.
         strong: emphasises text that is ours.
+        who: shows who acted; `safe` where the medium has no people of its own.
     """
 
-    text: Callable[[str], str]
+    safe: Callable[[str, int], str]
     strong: Callable[[str], str]
+    who: Callable[[str], str] | None = None
+
+    def text(self, untrusted: str) -> str:
+        """Return a name, an owner or a tag value, safe and short."""
+        return self.safe(untrusted, NAME_LIMIT)
 
 
-PLAIN = Style(text=one_line, strong=str)
+PLAIN = Style(safe=one_line, strong=str)
 """For media without markup, or that escape whole lines themselves."""
 
 FIRING = AlertState()
@@ -155,12 +161,12 @@ def id_line(alert: Alert, style: Style = PLAIN) -> str:
 
 
 def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:
-    """Return ``Acknowledged by ana, Mon 23 Nov 14:40 · quiet until the next threshold · "on it"``; ``""`` while firing."""
+    """Return ``Acknowledged by ana, Mon 23 Nov 14:40 · quiet until the next threshold``; ``""`` while firing."""
     if state.status is AlertStatus.FIRING:
         return ""
-    who = f" by {style.text(state.by)}" if state.by else ""
+    who = f" by {(style.who or style.text)(state.by)}" if state.by else ""
     when = f", {moment(state.at_ms, timezone)}" if state.at_ms else ""
-    note = style.text(one_line(state.note, _NOTE_LIMIT)) if state.note else ""
+    note = style.safe(state.note, _NOTE_LIMIT) if state.note else ""
     if state.status is AlertStatus.RESOLVED:
         return _join(f"Resolved{who}{when}", note)
     quiet = f"quiet until {style.text(state.until)}" if state.until else ""
@@ -170,7 +176,7 @@ def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:
 def group_title(message: Message, style: Style = PLAIN) -> str:
     """Return what a message of several alerts is about; its own title, where it has one, wins."""
     if message.title:
-        return style.text(one_line(message.title, _NOTE_LIMIT))
+        return style.safe(message.title, _NOTE_LIMIT)
     if message.kind is MessageKind.OPENING:
         return "Watching your budgets; these are already over a threshold"
     count = len(message.alerts)

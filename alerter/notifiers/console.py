@@ -1,0 +1,112 @@
+"""Alerts printed where the daemon runs: for a first look, and for a machine without Slack or mail."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Collection, Mapping
+from typing import TextIO
+
+from alerter.core import wording
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
+from alerter.core.budgets import Basis
+from alerter.core.ports import DeliveryDelayedError, DeliveryRejectedError, Finding, Receipt, Target
+from alerter.core.text import one_line
+
+_LINE = 400
+_TOP_RUNS = 5
+_WIDTH = 100
+_COLOURS = {"🔴": "red", "🟠": "dark_orange", "🟡": "yellow", "📈": "magenta"}
+
+
+class ConsoleNotifier:
+    """Prints a card an alert; ``stream`` is standard output unless given."""
+
+    kind = "console"
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+        """Print a message; the receipt is empty.
+
+        Raises:
+            DeliveryRejectedError: the stream is closed.
+            DeliveryDelayedError: it can't be written to now.
+        """
+        del target, key
+        # Looked up late: whoever redirects standard output means the alerts too.
+        stream = self._stream or sys.stdout
+        try:
+            with self._lock:
+                _print(message, states, stream)
+                stream.flush()
+        except ValueError:
+            raise DeliveryRejectedError("standard output is closed; give the receiver another way") from None
+        except OSError as error:
+            raise DeliveryDelayedError(f"standard output can't be written to ({type(error).__name__})") from None
+        return Receipt({})
+
+    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
+        """Return None: what was printed can't be looked up."""
+        del target, key, since_ms
+        return None
+
+    def update(
+        self, target: Target, receipt: Receipt, message: Message, states: Mapping[str, AlertState], key: str
+    ) -> None:
+        """Do nothing: what was printed stays."""
+
+    def check(self, targets: Collection[Target]) -> list[Finding]:
+        """Return one line a target: there is nothing that could be wrong."""
+        return [Finding("ok", f"receiver {each.receiver}", "alerts are printed on standard output") for each in targets]
+
+
+def lines_of(alert: Alert, state: AlertState) -> list[str]:
+    """Return the lines of an alert's card under its headline."""
+    ahead = alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos
+    lines = [
+        wording.amount_line(alert),
+        wording.forecast_line(alert) if ahead else "",
+        wording.recent_line(alert),
+        *(f" {n}. {wording.run_line(run, alert.currency)}" for n, run in enumerate(alert.top[:_TOP_RUNS], 1)),
+        f"    {more}" if (more := wording.more_line(alert, _TOP_RUNS)) else "",
+        wording.coverage_line(alert),
+        wording.footer_line(alert),
+        wording.state_line(state, alert.timezone),
+        wording.id_line(alert),
+        one_line(alert.page_url, _LINE),
+    ]
+    return [line for line in lines if line]
+
+
+def _print(message: Message, states: Mapping[str, AlertState], stream: TextIO) -> None:
+    pretty = stream.isatty()
+    title = wording.group_title(message) if message.alerts else one_line(message.title, _LINE)
+    if not wording.is_single(message):
+        body = [one_line(line, _LINE) for line in message.text.splitlines()]
+        stream.write("\n".join(line for line in (title, *body) if line) + "\n")
+    for alert in message.alerts:
+        state = states.get(alert.id, wording.FIRING)
+        head, lines = wording.headline(alert, state), lines_of(alert, state)
+        if pretty:
+            _panel(head, lines, _colour(alert, state), stream)
+        else:
+            stream.write("\n".join([head, *(f"  {line}" for line in lines)]) + "\n")
+
+
+def _panel(head: str, lines: list[str], colour: str, stream: TextIO) -> None:
+    from rich.console import Console  # noqa: PLC0415 - 0.1 s
+    from rich.panel import Panel  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(file=stream, highlight=False)
+    # Text, not markup: a run named "[red]" is only a name.
+    body = Text("\n").join([Text(head, style="bold"), *map(Text, lines)])
+    console.print(Panel(body, border_style=colour, width=min(console.width, _WIDTH)))
+
+
+def _colour(alert: Alert, state: AlertState) -> str:
+    calm = state.status in (AlertStatus.RESOLVED, AlertStatus.ACKNOWLEDGED)
+    return "green" if calm else _COLOURS.get(wording.icon(alert, state), "cyan")

@@ -1,0 +1,57 @@
+"""The e-mail itself: headers that thread, identify and classify it, and its two bodies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+
+from alerter.core.alerts import Alert, AlertState, Message
+from alerter.core.periods import utc
+from alerter.notifiers.email.render import render
+
+_MAX_REFERENCES = 10
+
+
+def compose(
+    message: Message, states: Mapping[str, AlertState], key: str, *, sender: str, to: Sequence[str], sent_ms: int
+) -> EmailMessage:
+    """Return a message ready to send; ``sent_ms`` (epoch) is its date.
+
+    The Message-ID follows from the key alone, so that a second copy is recognised as one.
+    """
+    made = render(message, states)
+    domain = domain_of(sender)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = sender
+    mail["To"] = ", ".join(to)
+    mail["Subject"] = made.subject
+    mail["Date"] = format_datetime(utc(sent_ms))
+    mail["Message-ID"] = f"<{_digest(key)}@{domain}>"
+    if roots := [root_id(each, domain) for each in message.alerts[:_MAX_REFERENCES]]:
+        mail["In-Reply-To"] = roots[0]
+        mail["References"] = " ".join(dict.fromkeys(roots))
+    mail["List-Id"] = f"Budget alerts <budget-alerts.{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"  # Exchange's word for the same
+    mail.set_content(made.text)
+    mail.add_alternative(made.html, subtype="html")
+    return mail
+
+
+def root_id(alert: Alert, domain: str) -> str:
+    """Return the id under which mail clients gather everything on one (budget, scope, period)."""
+    pairs = (part for pair in alert.scope for part in pair)
+    return f"<budget-{_digest(json.dumps([alert.budget, alert.period_start, *pairs]))}@{domain}>"
+
+
+def domain_of(sender: str) -> str:
+    """Return the domain of an address such as ``Budgets <budgets@example.com>``."""
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:40]

@@ -1,0 +1,136 @@
+"""A message as an e-mail: subject, plain text, HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alerter.core import wording
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
+from alerter.core.budgets import Basis
+from alerter.core.text import one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MAX_ALERTS = 25
+_COLOURS = {"🔴": "#c62828", "🟠": "#e07b00", "🟡": "#c9a400", "📈": "#6a4fb3"}
+_CALM = "#2e7d4f"
+_LINE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The parts of an e-mail."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of the table of runs; the template escapes every field."""
+
+    name: str
+    url: str
+    facts: str
+    cost: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One alert as the template shows it; the template escapes every field.
+
+    Attributes:
+        bar: width of the bar of what is used, 0 to 100.
+        lines: sentences under the amount.
+        small: the fine print.
+    """
+
+    head: str
+    colour: str
+    struck: bool
+    bar: int
+    amount: str
+    lines: tuple[str, ...]
+    runs: tuple[Run, ...]
+    more: str
+    state: str
+    small: tuple[str, ...]
+    url: str
+
+
+def render(message: Message, states: Mapping[str, AlertState]) -> Rendered:
+    """Return a message as an e-mail, with each alert's present state (by alert id; missing is firing)."""
+    cards = [card(each, states.get(each.id, wording.FIRING)) for each in message.alerts[:MAX_ALERTS]]
+    title = "" if wording.is_single(message) else _title(message)
+    body = [one_line(line, _LINE) for line in message.text.splitlines()]
+    more = len(message.alerts) - len(cards)
+    rest = f"and {more} more" if more > 0 else ""
+    html = _template().render(title=title, body=body, cards=cards, rest=rest)
+    return Rendered(wording.subject(message, states), _text(title, body, cards, rest), html)
+
+
+def card(alert: Alert, state: AlertState) -> Card:
+    """Return what a mail says of one alert."""
+    ahead = alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos
+    lines = [wording.forecast_line(alert) if ahead else "", wording.recent_line(alert)]
+    used = 100 if alert.amount_nanos <= 0 else min(alert.spent_nanos * 100 // alert.amount_nanos, 100)
+    said = wording.state_line(state, alert.timezone)
+    return Card(
+        head=wording.headline(alert, state),
+        colour=_COLOURS.get(wording.icon(alert, state), _CALM),
+        struck=state.status is AlertStatus.RESOLVED,
+        bar=max(used, 1),
+        amount=wording.amount_line(alert),
+        lines=tuple(line for line in lines if line),
+        runs=_runs(alert),
+        more=wording.more_line(alert, len(alert.top)),
+        state=f"{wording.icon(alert, state)} {said}" if said else "",
+        small=(wording.coverage_line(alert), wording.footer_line(alert), wording.id_line(alert)),
+        url=_web(alert.page_url),
+    )
+
+
+def _title(message: Message) -> str:
+    return wording.group_title(message) if message.alerts else one_line(message.title, _LINE)
+
+
+def _runs(alert: Alert) -> tuple[Run, ...]:
+    rows = []
+    for run in alert.top:
+        facts, _, cost = wording.run_facts(run, alert.currency).rpartition(" · ")
+        rows.append(Run(one_line(run.name or run.run_uuid), _web(run.url), facts, cost))
+    return tuple(rows)
+
+
+def _text(title: str, body: list[str], cards: list[Card], rest: str) -> str:
+    parts = [title, "\n".join(body), *(_card_text(each) for each in cards), rest]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _card_text(made: Card) -> str:
+    lines = [made.head, "", made.state, made.amount, *made.lines]
+    for number, run in enumerate(made.runs, 1):
+        lines.append(f"{number:2}. {run.name} · {run.facts} · {run.cost}")
+        lines += [f"    {run.url}"] if run.url else []
+    lines += [f"    {made.more}" if made.more else "", "", *made.small, made.url]
+    return "\n".join(line for index, line in enumerate(lines) if line or (index == 1))
+
+
+def _web(url: str) -> str:
+    # An href may hold nothing but a web address: "javascript:" needs no markup to do harm.
+    return url if url.startswith(("http://", "https://")) and one_line(url, len(url)) == url else ""
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - 0.1 s
+
+    loader = FileSystemLoader(Path(__file__).with_name("templates"))
+    options: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True}
+    return Environment(loader=loader, lstrip_blocks=True, **options).get_template("alert.html.j2")  # noqa: S701

@@ -1,0 +1,176 @@
+"""A message as Block Kit blocks, with a text for notifications and for clients that show no blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from alerter.core import wording
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, RunEvidence
+from alerter.core.budgets import Basis
+from alerter.notifiers.slack.escape import escape, is_link, link, mention, person, plain, untrusted
+from alerter.notifiers.slack.limits import HEADER_LIMIT, SECTION_LIMIT, TEXT_LIMIT, Block
+
+ACK = "ack"
+OPEN = "open"
+"""``action_id`` of the buttons; their value is the alert's id."""
+
+TOP_RUNS = 3
+MAX_ALERTS = 10
+
+STYLE = wording.Style(safe=untrusted, strong=lambda text: f"*{text}*", who=person)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What is posted: blocks, and the text that stands for them elsewhere (mrkdwn, escaped)."""
+
+    blocks: list[Block]
+    text: str
+
+
+def render(message: Message, states: Mapping[str, AlertState]) -> Rendered:
+    """Return a message as Slack shows it, with each alert's present state (by alert id; missing is firing)."""
+    text = _fit([_mentions(message), *_fallback(message, states)], TEXT_LIMIT)
+    if not message.alerts:
+        return Rendered(_notice(message), text)
+    if wording.is_single(message):
+        alert = message.alerts[0]
+        return Rendered(_single(alert, states.get(alert.id, wording.FIRING)), text)
+    return Rendered(_group(message, states), text)
+
+
+def _fallback(message: Message, states: Mapping[str, AlertState]) -> list[str]:
+    subject = escape(wording.subject(message, states))
+    if not message.alerts:
+        return [subject, *_body(message)] if message.title else _body(message)
+    if wording.is_single(message):
+        return [subject, wording.amount_line(message.alerts[0])]
+    shown = message.alerts[:MAX_ALERTS]
+    return [subject, *(f"{_head(each, states)}: {wording.amount_line(each)}" for each in shown)]
+
+
+def _head(alert: Alert, states: Mapping[str, AlertState]) -> str:
+    return wording.headline(alert, states.get(alert.id, wording.FIRING), STYLE)
+
+
+def _single(alert: Alert, state: AlertState) -> list[Block]:
+    resolved = state.status is AlertStatus.RESOLVED
+    blocks = [_struck(alert, state) if resolved else _header(wording.headline(alert, state))]
+    lines = [wording.amount_line(alert, STYLE)]
+    if alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos:
+        lines.append(wording.forecast_line(alert, STYLE))
+    lines.append(wording.recent_line(alert, STYLE))
+    blocks.append(_section(*lines))
+    if runs := _runs(alert):
+        blocks.append(_section(*runs))
+    blocks.append(_context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE)))
+    if said := wording.state_line(state, alert.timezone, STYLE):
+        blocks.append(_section(f"{wording.icon(alert, state)} {said}"))
+    if alert.mention and state.status is AlertStatus.FIRING:
+        blocks.append(_section(mention(alert.mention)))
+    buttons = [_ack(alert)] if state.status is AlertStatus.FIRING else []
+    if is_link(alert.page_url):
+        buttons.append(_open(alert))
+    if buttons:
+        blocks.append({"type": "actions", "block_id": f"alert:{alert.id}", "elements": buttons})
+    return [*blocks, _context(wording.id_line(alert, STYLE))]
+
+
+def _group(message: Message, states: Mapping[str, AlertState]) -> list[Block]:
+    blocks = [_header(wording.group_title(message))]
+    blocks += [_member(each, states.get(each.id, wording.FIRING)) for each in message.alerts[:MAX_ALERTS]]
+    if (more := len(message.alerts) - MAX_ALERTS) > 0:
+        blocks.append(_section(f"and {more} more"))
+    if handles := _mentions(message):
+        blocks.append(_section(handles))
+    return [*blocks, _context("Nothing is stopped. All amounts are estimates.")]
+
+
+def _member(alert: Alert, state: AlertState) -> Block:
+    name = link(alert.page_url, untrusted(alert.title))
+    period = f"{untrusted(alert.period)} · {wording.used(alert)}"
+    head = f"{wording.icon(alert, state)} *{name}* · {period} (estimate)"
+    said = wording.state_line(state, alert.timezone, STYLE)
+    if state.status is AlertStatus.RESOLVED:
+        return _section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)
+    top = _run(1, alert.top[0], alert.currency) if alert.top else ""
+    block = _section(head, wording.amount_line(alert, STYLE), top, wording.id_line(alert, STYLE), said)
+    if state.status is AlertStatus.FIRING:
+        block["accessory"] = _ack(alert)
+    return {**block, "block_id": f"alert:{alert.id}"}
+
+
+def _notice(message: Message) -> list[Block]:
+    blocks = [_header(message.title)] if message.title else []
+    body = _body(message)
+    return [*blocks, _section(*body)] if body else blocks
+
+
+def _body(message: Message) -> list[str]:
+    return [untrusted(line, 300) for line in message.text.splitlines()[:20] if line.strip()]
+
+
+def _runs(alert: Alert) -> list[str]:
+    lines = [_run(number, run, alert.currency) for number, run in enumerate(alert.top[:TOP_RUNS], 1)]
+    return [*lines, wording.more_line(alert, TOP_RUNS)] if lines else []
+
+
+def _run(number: int, run: RunEvidence, currency: str) -> str:
+    name = link(run.url, untrusted(run.name or run.run_uuid))
+    return f"{number}. {name} · {wording.run_facts(run, currency, STYLE)}"
+
+
+def _mentions(message: Message) -> str:
+    """Return every handle of the alerts once; posted with the message, edits never notify again."""
+    return " ".join(dict.fromkeys(mention(each.mention) for each in message.alerts if each.mention))
+
+
+def _struck(alert: Alert, state: AlertState) -> Block:
+    return _section(f"{wording.icon(alert, state)} ~{wording.claim(alert, STYLE)}~")
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, HEADER_LIMIT), "emoji": True}}
+
+
+def _section(*lines: str) -> Block:
+    return {"type": "section", "text": _mrkdwn(*lines)}
+
+
+def _context(*lines: str) -> Block:
+    return {"type": "context", "elements": [_mrkdwn(*lines)]}
+
+
+def _mrkdwn(*lines: str) -> Block:
+    # verbatim: Slack makes no links, channels or mentions of its own from what people typed.
+    return {"type": "mrkdwn", "text": _fit(lines, SECTION_LIMIT), "verbatim": True}
+
+
+def _fit(lines: Iterable[str], limit: int) -> str:
+    # Whole lines are dropped at the limit: a cut inside one could open an entity or a link.
+    kept: list[str] = []
+    for line in filter(None, lines):
+        if sum(len(each) + 1 for each in kept) + len(line) <= limit:
+            kept.append(line)
+    return "\n".join(kept) or "-"
+
+
+def _ack(alert: Alert) -> Block:
+    return {
+        "type": "button",
+        "action_id": ACK,
+        "text": {"type": "plain_text", "text": "Acknowledge"},
+        "value": alert.id,
+        "style": "primary",
+    }
+
+
+def _open(alert: Alert) -> Block:
+    return {
+        "type": "button",
+        "action_id": OPEN,
+        "text": {"type": "plain_text", "text": "Open"},
+        "value": alert.id,
+        "url": alert.page_url,
+    }
