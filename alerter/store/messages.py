@@ -1,0 +1,45 @@
+"""Messages as JSON text, so that what was decided is what is sent, whenever that succeeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from alerter.core.alerts import Alert, Message, MessageKind, RunEvidence
+from alerter.core.budgets import Basis
+
+
+def encode(message: Message) -> str:
+    """Return a message as JSON; lone surrogates, which no database and no service takes, become ``?``."""
+    text = json.dumps(asdict(message), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def decode(text: str) -> Message:
+    """Return a message from its JSON, also one of an earlier or a later version: fields unknown here are left out.
+
+    Raises:
+        ValueError: it isn't a message.
+    """
+    try:
+        data = _known(Message, json.loads(text))
+        data["kind"] = MessageKind(data["kind"])
+        data["alerts"] = tuple(_alert(each) for each in data.get("alerts", ()))
+        return Message(**data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a stored message: {error!r}") from error
+
+
+def _alert(stored: Mapping[str, Any]) -> Alert:
+    data = _known(Alert, stored)
+    data["scope"] = tuple((key, value) for key, value in data["scope"])
+    data["basis"] = Basis(data["basis"])
+    data["crossed"] = tuple(data["crossed"])
+    data["top"] = tuple(RunEvidence(**_known(RunEvidence, each)) for each in data.get("top", ()))
+    return Alert(**data)
+
+
+def _known(kind: type[Alert | Message | RunEvidence], stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {each.name: stored[each.name] for each in fields(kind) if each.name in stored}

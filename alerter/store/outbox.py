@@ -1,0 +1,216 @@
+"""The outbox: what is to be told, to whom, and how far that has come.
+
+A notification commits with the alert that caused it. To send it, a daemon claims it with a lease; before the attempt it
+is marked ambiguous, and the mark is taken back when the attempt's end is known. So whoever finds the mark, after a
+crash, a time-out or a lost lease, knows that it may have been delivered. Times here are the real clock's, in epoch
+milliseconds: never the ``--now`` of an evaluation.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerter.core.alerts import Message
+from alerter.store.bulk import insert_rows, query, select_in
+from alerter.store.messages import decode, encode
+
+log = logging.getLogger(__name__)
+
+LEASE_MS = 30_000
+"""How long a claim holds unless it is renewed. One attempt of a notifier must end within it."""
+
+_TOLD = "SELECT notification_id FROM alert_notification WHERE alert_id IN {values}"
+_FREE = "not_before_ms <= ? AND (lease_until_ms IS NULL OR lease_until_ms <= ?)"
+_TO_SEND = f"status = 'pending' AND {_FREE}"
+_TO_UPDATE = f"status = 'sent' AND update_wanted > update_shown AND {_FREE}"
+_COLUMNS = "id, key, receiver, kind, target, message, attempts, ambiguous, attempted_ms, reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A notification that this process may work on until its lease ends.
+
+    Attributes:
+        lease: what this claim is recognised by; a later claim has another one.
+        target: the notifier's settings, such as ``{"channel": "#ml-costs"}``.
+        attempts: attempts to send it that have begun before this one.
+        ambiguous: an earlier attempt may have delivered it.
+        attempted_ms: the earliest attempt that may have; None without one.
+        reference: what the service said of the delivered message, of an update.
+        wanted: the count of requests to show new states that the states read from now on include.
+        update_attempts: attempts to update it that have failed since the last success.
+    """
+
+    id: int
+    lease: str
+    key: str
+    receiver: str
+    kind: str
+    target: Mapping[str, str]
+    message: Message
+    attempts: int
+    ambiguous: bool
+    attempted_ms: int | None
+    reference: Mapping[str, str]
+    wanted: int
+    update_attempts: int
+
+
+def enqueue(
+    connection: Connection,
+    *,
+    key: str,
+    receiver: str,
+    kind: str,
+    target: Mapping[str, str],
+    message: Message,
+    alert_ids: Collection[int],
+    now_ms: int,
+) -> bool:
+    """Add a notification, in the transaction of what it tells; False if one of that key exists already.
+
+    ``alert_ids`` are the rows of the alerts that it tells. It is due at once, whatever ``now_ms`` says: that may be the
+    time of an evaluation, and only tells when it was decided.
+    """
+    row_id = query(
+        connection,
+        "INSERT INTO notification (key, receiver, kind, target, message, status, attempts, created_ms, not_before_ms, "
+        "ambiguous, reference, update_wanted, update_shown, update_attempts, error) "
+        "VALUES (?, ?, ?, ?, ?, 'pending', 0, ?, 0, ?, '', 0, 0, 0, '') ON CONFLICT (key) DO NOTHING RETURNING id",
+        key,
+        receiver,
+        kind,
+        settings(target),
+        encode(message),
+        now_ms,
+        False,
+    ).scalar()
+    if row_id is None:
+        return False
+    links = [(alert_id, row_id) for alert_id in sorted(set(alert_ids))]
+    insert_rows(connection, "INSERT INTO alert_notification (alert_id, notification_id) VALUES (?, ?)", links)
+    return True
+
+
+def due_kinds(connection: Connection, now_ms: int) -> frozenset[str]:
+    """Return the kinds of notifier that have something to send or to update now."""
+    sql = f"SELECT kind FROM notification WHERE {_TO_SEND} UNION SELECT kind FROM notification WHERE {_TO_UPDATE}"
+    return frozenset(row.kind for row in query(connection, sql, now_ms, now_ms, now_ms, now_ms))
+
+
+def claim(
+    connection: Connection, *, owner: str, now_ms: int, limit: int, lease_ms: int = LEASE_MS, kind: str | None = None
+) -> list[Claimed]:
+    """Claim at most ``limit`` notifications that are due, oldest first; of one kind of notifier if it is given.
+
+    Safe with several daemons on one database: each notification goes to one of them.
+    """
+    return list(_claim(connection, _TO_SEND, owner=owner, now_ms=now_ms, limit=limit, lease_ms=lease_ms, kind=kind))
+
+
+def claim_updates(
+    connection: Connection, *, owner: str, now_ms: int, limit: int, lease_ms: int = LEASE_MS, kind: str | None = None
+) -> list[Claimed]:
+    """Claim at most ``limit`` delivered notifications that should show new states. Read the states after this."""
+    return list(_claim(connection, _TO_UPDATE, owner=owner, now_ms=now_ms, limit=limit, lease_ms=lease_ms, kind=kind))
+
+
+def begin_attempt(connection: Connection, claimed: Claimed, *, now_ms: int, lease_ms: int = LEASE_MS) -> bool:
+    """Count an attempt, mark it ambiguous until its end is known, and renew the lease; False if the lease was lost."""
+    return changed(
+        connection,
+        "UPDATE notification SET attempts = attempts + 1, lease_until_ms = ?, "
+        "attempted_ms = CASE WHEN ambiguous THEN attempted_ms ELSE ? END, ambiguous = ? "
+        "WHERE id = ? AND lease_owner = ? AND status = 'pending'",
+        now_ms + lease_ms,
+        now_ms,
+        True,
+        claimed.id,
+        claimed.lease,
+    )
+
+
+def renew(connection: Connection, claimed: Claimed, *, now_ms: int, lease_ms: int = LEASE_MS) -> bool:
+    """Hold a claim for another lease; False if it was lost."""
+    return changed(
+        connection,
+        "UPDATE notification SET lease_until_ms = ? WHERE id = ? AND lease_owner = ?",
+        now_ms + lease_ms,
+        claimed.id,
+        claimed.lease,
+    )
+
+
+def request_update(connection: Connection, alert_ids: Collection[int]) -> None:
+    """Ask for the messages that tell these alerts (row ids) to be shown anew, in the transaction of what changed.
+
+    One that is pending shows current states when it is sent; one that is being sent right now is updated afterwards.
+    """
+    told = [row.notification_id for row in select_in(connection, _TOLD, sorted(set(alert_ids)))]
+    rows = [(row_id,) for row_id in sorted(set(told))]
+    insert_rows(
+        connection, "UPDATE notification SET update_wanted = update_wanted + 1 WHERE id = ? AND status <> 'dead'", rows
+    )
+
+
+def _claim(
+    connection: Connection, due: str, *, owner: str, now_ms: int, limit: int, lease_ms: int, kind: str | None
+) -> Iterator[Claimed]:
+    of_kind, values = (" AND kind = ?", [kind]) if kind is not None else ("", [])
+    skip_locked = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
+    sql = f"SELECT id FROM notification WHERE {due}{of_kind} ORDER BY id LIMIT ?{skip_locked}"
+    ids = [row.id for row in query(connection, sql, now_ms, now_ms, *values, limit)]
+    lease = f"{owner}:{secrets.token_hex(4)}"
+    insert_rows(
+        connection,
+        "UPDATE notification SET lease_owner = ?, lease_until_ms = ? WHERE id = ?",
+        [(lease, now_ms + lease_ms, row_id) for row_id in ids],
+    )
+    columns = f"SELECT {_COLUMNS}, update_wanted, update_attempts FROM notification WHERE id IN {{values}} ORDER BY id"
+    for row in list(select_in(connection, columns, ids)):
+        try:
+            yield _claimed(row, lease)
+        except ValueError as error:
+            # Otherwise it would come back with every claim, and stand in the way of the rest.
+            log.error("notification %s is given up: %s", row.key, error)  # noqa: TRY400 - the error says it all
+            query(
+                connection,
+                "UPDATE notification SET status = 'dead', error = ? WHERE id = ?",
+                f"its text can't be read: {error}",
+                row.id,
+            )
+
+
+def _claimed(row: Any, lease: str) -> Claimed:
+    return Claimed(
+        id=row.id,
+        lease=lease,
+        key=row.key,
+        receiver=row.receiver,
+        kind=row.kind,
+        target=json.loads(row.target),
+        message=decode(row.message),
+        attempts=row.attempts,
+        ambiguous=bool(row.ambiguous),
+        attempted_ms=row.attempted_ms,
+        reference=json.loads(row.reference) if row.reference else {},
+        wanted=row.update_wanted,
+        update_attempts=row.update_attempts,
+    )
+
+
+def changed(connection: Connection, sql: str, *values: Any) -> bool:
+    """Execute a conditional update and return whether its row was still as expected."""
+    return bool(query(connection, sql, *values).rowcount)
+
+
+def settings(values: Mapping[str, str]) -> str:
+    """Return a target or a reference as it is stored, and compared."""
+    return json.dumps(dict(values), sort_keys=True, ensure_ascii=False)
