@@ -1,0 +1,91 @@
+"""What `/metrics` tells Prometheus. One `Metrics` holds its own registry, so that tests and reloads can have several.
+
+Counters are moved by the daemon as things happen; what the database knows better (alerts, notifications) is set from it
+just before a scrape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_POLL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+
+class Metrics:
+    """Counters and gauges of one daemon; every method may be called from any thread.
+
+    Times are in seconds, as Prometheus wants; ``at_ms`` arguments are epoch milliseconds, as everywhere else.
+    """
+
+    def __init__(self, version: str) -> None:
+        self.registry = into = CollectorRegistry()
+        by = ("source",)
+        self._polls = Counter("alerter_polls_total", "Polls of a source that have ended.", by, registry=into)
+        self._failed = Counter("alerter_polls_failed_total", "Polls that did not complete.", by, registry=into)
+        self._seconds = Histogram(
+            "alerter_poll_duration_seconds", "Time that a poll took.", by, registry=into, buckets=_POLL_BUCKETS
+        )
+        self._seen = Counter("alerter_runs_seen_total", "Runs that polls read, repeats included.", by, registry=into)
+        self._running = Gauge("alerter_running_runs", "Runs that accrue cost now.", by, registry=into)
+        self._complete = Gauge(
+            "alerter_last_complete_poll_timestamp_seconds", "When a poll last completed.", by, registry=into
+        )
+        self._alerts = Gauge("alerter_alerts", "Alerts that are not resolved, by status.", ("status",), registry=into)
+        self._notifications = Gauge(
+            "alerter_notifications", "Messages in the outbox by way and state.", ("kind", "state"), registry=into
+        )
+        self._reload_ok = Gauge(
+            "alerter_config_last_reload_successful", "1 if the last (re)load took every file, else 0.", registry=into
+        )
+        self._reload_at = Gauge(
+            "alerter_config_last_reload_success_timestamp_seconds", "When one last took every file.", registry=into
+        )
+        self._socket = Gauge("alerter_slack_socket_up", "1 while Socket Mode is connected, else 0.", registry=into)
+        build = Gauge("alerter_build_info", "1; the label tells the version.", ("version",), registry=into)
+        build.labels(version).set(1)
+
+    def poll_done(self, source: str, *, seconds: float, runs: int, running: int, at_ms: int) -> None:
+        """Count a complete poll that read ``runs`` runs, ``running`` of which accrue."""
+        self._count(source, seconds, runs)
+        self._running.labels(source).set(running)
+        self._complete.labels(source).set(at_ms / 1000)
+        self._failed.labels(source)  # from the first poll on it is 0, not absent: rate() needs that
+
+    def poll_failed(self, source: str, *, seconds: float, runs: int = 0) -> None:
+        """Count a poll that ended early, after ``runs`` runs."""
+        self._count(source, seconds, runs)
+        self._failed.labels(source).inc()
+
+    def set_alerts(self, counts: Mapping[str, int]) -> None:
+        """Set how many alerts are ``firing``, ``acknowledged`` and ``snoozed``; a status left out is 0."""
+        for status in ("firing", "acknowledged", "snoozed"):
+            self._alerts.labels(status).set(counts.get(status, 0))
+
+    def set_notifications(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Set how many messages there are by ``(kind, state)``, such as ``("slack", "pending")``."""
+        self._notifications.clear()
+        for (kind, state), count in counts.items():
+            self._notifications.labels(kind, state).set(count)
+
+    def config_loaded(self, *, ok: bool, at_ms: int) -> None:
+        """Say whether the start or the last reload took every configuration file."""
+        self._reload_ok.set(1 if ok else 0)
+        if ok:
+            self._reload_at.set(at_ms / 1000)
+
+    def set_socket_up(self, up: bool) -> None:  # noqa: FBT001 - one value, named by the method
+        """Say whether Slack's Socket Mode is connected."""
+        self._socket.set(1 if up else 0)
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _count(self, source: str, seconds: float, runs: int) -> None:
+        self._polls.labels(source).inc()
+        self._seconds.labels(source).observe(seconds)
+        self._seen.labels(source).inc(runs)

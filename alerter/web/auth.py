@@ -1,0 +1,50 @@
+"""Who may look: everybody, or whoever has ALERTER_WEB_TOKEN, as a Bearer header or as a cookie bought with it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Mapping
+
+COOKIE = "alerter_session"
+COOKIE_SECONDS = 7 * 86_400
+
+
+def is_allowed(token: str | None, authorization: str | None, cookies: Mapping[str, str]) -> bool:
+    """Whether a request with these headers may look; compared in constant time."""
+    if not token:
+        return True
+    scheme, _, given = (authorization or "").partition(" ")
+    if scheme.casefold() == "bearer" and same(given.strip(), token):
+        return True
+    return same(cookies.get(COOKIE, ""), session_of(token))
+
+
+def same(given: str, wanted: str) -> bool:
+    """Compare secrets in constant time, whatever characters were sent."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode("utf-8", "replace"))
+
+
+def session_of(token: str) -> str:
+    """Return the cookie's value: it proves the token without being it, and a new token ends every session."""
+    return hmac.new(token.encode(), b"alerter status page", hashlib.sha256).hexdigest()
+
+
+def exposure_warning(host: str, token: str | None) -> str | None:
+    """Return a warning where the page is open to the network without a token, else None."""
+    if token or _is_loopback(host):
+        return None
+    return (
+        f"web: listening on {host} without a token: anybody who reaches it can read budgets, spending and run names. "
+        "Set ALERTER_WEB_TOKEN, or listen on 127.0.0.1"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,140 @@
+"""The status page as HTML: what is shown in which order, and how values are written. The template holds the markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from alerter.core.alerts import AlertStatus
+from alerter.core.budgets import Basis
+from alerter.core.money import human
+from alerter.core.periods import iso
+from alerter.core.text import one_line
+from alerter.core.views import AlertView, BudgetStatus
+from alerter.core.wording import CENTS_BELOW, moment, percent
+from alerter.web.services import PageData
+
+ROWS = 500
+"""Budgets that the page shows; the API has them all."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure at the top: its number, what it counts, and the tone in which it is shown."""
+
+    number: int
+    label: str
+    tone: str
+
+
+def render_status(data: PageData) -> str:
+    """Return the status page."""
+    budgets = sorted(data.budgets, key=lambda each: (-each.percent, each.title, each.budget))
+    return (
+        _environment()
+        .get_template("status.html")
+        .render(
+            data=data,
+            budgets=budgets[:ROWS],
+            more=max(len(budgets) - ROWS, 0),
+            firing=[each for each in data.alerts if each.status is AlertStatus.FIRING],
+            quiet=[each for each in data.alerts if each.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED}],
+            tiles=_tiles(data),
+        )
+    )
+
+
+def render_login(*, failed: bool) -> str:
+    """Return the form that asks for the token."""
+    return _environment().get_template("login.html").render(failed=failed)
+
+
+def tone(status: BudgetStatus) -> str:
+    """Return how bad it is: ``over``, ``high`` from 80 %, ``ahead`` where the forecast is over, else ``fine``."""
+    if status.percent >= 100:
+        return "over"
+    if status.percent >= 80:
+        return "high"
+    return "ahead" if (status.forecast_nanos or 0) > status.amount_nanos else "fine"
+
+
+def money(nanos: int, of: BudgetStatus | AlertView) -> str:
+    """Return an amount of a budget, with cents for small budgets only, so that its amounts line up."""
+    return human(nanos, of.currency, cents=of.amount_nanos < CENTS_BELOW)
+
+
+def width(nanos: int | None, status: BudgetStatus) -> str:
+    """Return how much of a bar an amount fills, as an SVG length from ``0%`` to ``100%``."""
+    if not nanos or status.amount_nanos <= 0:
+        return "0%"
+    return f"{min(max(nanos * 1000 // status.amount_nanos, 0), 1000) / 10:g}%"
+
+
+def ago(at_ms: int, now_ms: int) -> str:
+    """Return how long ago something was: ``just now``, ``4 min ago``, ``3 h ago``, ``2 days ago``."""
+    seconds = (now_ms - at_ms) // 1000
+    if seconds < _MINUTE:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min ago"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR} h ago"
+    return f"{seconds // _DAY} days ago"
+
+
+def days(start: str, end: str) -> str:
+    """Return the days of a period ``[start, end)``, given as ISO dates: ``1 Nov - 30 Nov``."""
+    first, last = date.fromisoformat(start), date.fromisoformat(end) - timedelta(days=1)
+    if first == last:
+        return f"{first.day} {first:%b}"
+    year = f" {first.year}" if first.year != last.year else ""
+    return f"{first.day} {first:%b}{year} - {last.day} {last:%b}{f' {last.year}' if year else ''}"
+
+
+def threshold(alert: AlertView) -> str:
+    """Return what was crossed: ``80 %`` or ``forecast 100 %``."""
+    return f"{'forecast ' if alert.basis is Basis.FORECAST else ''}{alert.threshold} %"
+
+
+def _tiles(data: PageData) -> Sequence[Tile]:
+    firing = sum(each.status is AlertStatus.FIRING for each in data.alerts)
+    quiet = sum(each.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED} for each in data.alerts)
+    over = sum(each.percent >= 100 for each in data.budgets)
+    return (
+        Tile(len(data.budgets), "budgets watched" if len(data.budgets) != 1 else "budget watched", "plain"),
+        Tile(over, "over 100 %", "over" if over else "fine"),
+        Tile(firing, "alerts firing" if firing != 1 else "alert firing", "high" if firing else "fine"),
+        Tile(quiet, "acknowledged", "plain"),
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        ago=ago,
+        days=days,
+        iso=iso,
+        line=one_line,
+        moment=moment,
+        money=money,
+        threshold=threshold,
+        tone=tone,
+        width=width,
+    )
+    made.globals["percent"] = percent
+    return made

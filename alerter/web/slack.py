@@ -1,0 +1,117 @@
+"""Slack over HTTP: signed slash commands and buttons. Both routes take both, as an app may have one URL for all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from slack_sdk.signature import Clock, SignatureVerifier
+
+from alerter.slack_requests.answers import WORKING, Answers
+from alerter.web.services import WebServices
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 64 * 1024
+PATIENCE_S = 2.0
+"""How long an answer may take to go into the HTTP response; Slack gives up after 3 s."""
+
+_MOST_FIELDS = 100
+
+
+class _TooLargeError(Exception):
+    """A body of more than `MOST_BYTES`."""
+
+
+class _Clock(Clock):
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def now(self) -> float:
+        return self._seconds
+
+
+def slack_routes(services: WebServices) -> APIRouter:
+    """Return the routes that Slack calls; they need no token, the signature is enough."""
+    router = APIRouter(prefix="/slack", include_in_schema=False)
+
+    @router.post("/commands")
+    @router.post("/interactions")
+    async def receive(request: Request) -> Response:
+        try:
+            body = await _body(request)
+        except _TooLargeError:
+            return _refuse(413, "the body is too large")
+        if reason := _unsigned(services, body, request.headers):
+            return _refuse(401, reason)
+        if services.answers is None:
+            return _refuse(404, "Slack requests come in by Socket Mode here")
+        return await _answer(body, services.answers)
+
+    return router
+
+
+async def _answer(body: bytes, answers: Answers) -> Response:
+    try:
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        payload = json.loads(form["payload"]) if "payload" in form else None
+    except ValueError:
+        return _refuse(400, "the body is no form, or its payload no JSON")
+    if payload is not None:
+        if not isinstance(payload, dict):
+            return _refuse(400, "the payload is no JSON object")
+        # Slack shows nothing of a button's HTTP answer: what there is to say goes to the response_url.
+        answers.later(answers.interaction(payload), payload.get("response_url"))
+        return Response(status_code=200)
+    if "command" not in form:  # such as Slack's ssl_check
+        return Response(status_code=200)
+    work = answers.command(form)
+    waiting = asyncio.wrap_future(work)
+    await asyncio.wait({waiting}, timeout=PATIENCE_S)
+    if waiting.done():
+        reply = waiting.result()
+        return JSONResponse(reply.body()) if reply else Response(status_code=200)
+    answers.later(work, form.get("response_url"))
+    return JSONResponse(WORKING.body())
+
+
+async def _body(request: Request) -> bytes:
+    """Read a body, but no more of it than is allowed, whatever its length header says."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise _TooLargeError
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _unsigned(services: WebServices, body: bytes, headers: Mapping[str, str]) -> str | None:
+    """Return why a request is not Slack's, or None if it is."""
+    secret = services.signing_secret()
+    if not secret or not secret.strip():
+        return "SLACK_SIGNING_SECRET is not set"
+    timestamp, signature = headers.get("x-slack-request-timestamp"), headers.get("x-slack-signature")
+    if not timestamp or not signature:
+        return "it is not signed"
+    # The verifier trips over numbers that aren't ASCII digits, bodies that aren't UTF-8 and signatures beyond ASCII.
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
+        return "its timestamp is no number"
+    if not signature.isascii():
+        return "its signature is malformed"
+    verifier = SignatureVerifier(secret, _Clock(services.clock()))
+    try:
+        valid = verifier.is_valid(body, timestamp, signature)
+    except ValueError:
+        return "its body is not UTF-8"
+    return None if valid else "its signature is wrong or too old"
+
+
+def _refuse(status: int, reason: str) -> Response:
+    log.warning("slack request refused status=%d reason=%r", status, reason)
+    return JSONResponse({"error": reason}, status_code=status)
