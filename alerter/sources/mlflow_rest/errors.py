@@ -1,0 +1,42 @@
+"""What can go wrong on the way to MLflow, told without secrets."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from alerter.core.ports import SourceError
+
+
+class ReadError(SourceError):
+    """MLflow could not be read; ``cause`` and ``remedy`` are whole sentences."""
+
+    def __init__(self, source: str, cause: str, remedy: str) -> None:
+        super().__init__(f"source {source}: {cause} {remedy}".strip())
+        self.cause = cause
+        self.remedy = remedy
+
+
+class TransientError(ReadError):
+    """Another attempt may succeed; ``retry_after`` is in seconds where the server said so."""
+
+    def __init__(self, source: str, cause: str, remedy: str, retry_after: float = 0.0) -> None:
+        super().__init__(source, cause, remedy)
+        self.retry_after = retry_after
+
+
+class MissingError(ReadError):
+    """Something that was asked for by its id is no longer there."""
+
+
+def without_credentials(uri: str) -> str:
+    """Return a URI without user, password, query and fragment, fit for a log."""
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return uri.split("://", maxsplit=1)[0] + "://(unreadable)"
+    host = f"[{host}]" if ":" in host else host
+    text = urlunsplit((parts.scheme, host + port, parts.path, "", ""))
+    # urlunsplit writes "sqlite:/x" for "sqlite:///x": an empty host needs its slashes.
+    return text if host or "://" in text else text.replace(":", "://", 1)

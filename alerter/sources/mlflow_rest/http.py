@@ -1,0 +1,187 @@
+"""MLflow over HTTP, with its client's authentication, TLS and headers, but JSON for protobuf: a ninth of the CPU."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
+from alerter.sources.mlflow_rest.tracking import Page, Query, persistently
+
+API = "/api/2.0/mlflow"
+ACCOUNT = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+ADDRESS = "Check tracking_uri and that MLflow is running there."
+TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class HttpTracking:
+    """The REST API of an MLflow server.
+
+    Args:
+        source: the source's name, for errors.
+        uri: ``http(s)://``; credentials in it are used and never shown.
+        timeout_s: seconds for connecting, and for each wait on the server.
+        stop: ends waiting between attempts.
+    """
+
+    def __init__(self, source: str, uri: str, *, timeout_s: float, stop: threading.Event) -> None:
+        self._source = source
+        self._uri = uri.rstrip("/")
+        self._shown = without_credentials(self._uri)
+        self._timeout_s = timeout_s
+        self._stop = stop
+
+    def experiments(self, limit: int, token: str) -> Page:
+        """See `Tracking`."""
+        body = {"view_type": "ALL", "max_results": limit, "page_token": token}
+        return _page(self._json("POST", f"{API}/experiments/search", body), "experiments")
+
+    def runs(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """See `Tracking`."""
+        body = {
+            "experiment_ids": list(experiment_ids),
+            "filter": query.where,
+            "run_view_type": "ALL" if query.deleted else "ACTIVE_ONLY",
+            "max_results": query.limit,
+            "order_by": [query.order_by],
+            "page_token": query.token,
+        }
+        return _page(self._json("POST", f"{API}/runs/search", body), "runs")
+
+    def version(self) -> str:
+        """See `Tracking`."""
+        try:
+            text = self._read("GET", "/version", None).decode(errors="replace").strip()
+        except MissingError:
+            return ""
+        return text if text[:1].isdigit() and len(text) < 40 else ""
+
+    def user(self) -> tuple[str, bool] | None:
+        """See `Tracking`."""
+        try:
+            user = self._json("GET", f"{API}/users/current", None).get("user")
+        except (MissingError, WrongAnswerError):
+            return None
+        return (str(user.get("username")), bool(user.get("is_admin"))) if isinstance(user, dict) else None
+
+    def has_workspaces(self) -> bool:
+        """See `Tracking`."""
+        try:
+            return bool(self._json("GET", "/api/3.0/mlflow/server-info", None).get("workspaces_enabled"))
+        except (MissingError, WrongAnswerError):
+            return False
+
+    def _json(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        content = self._read(method, path, body)
+        try:
+            answer = json.loads(content)
+        except ValueError as error:
+            raise self._wrong_answer(content) from error
+        if not isinstance(answer, dict):
+            raise self._wrong_answer(content)
+        return answer
+
+    def _wrong_answer(self, content: bytes) -> WrongAnswerError:
+        kind = "a web page" if content.lstrip()[:1] == b"<" else "something else"
+        return WrongAnswerError(
+            self._source,
+            f"{self._shown} answered with {kind} where MLflow answers with JSON.",
+            "Check tracking_uri: is it the MLflow server itself, with no login page in front?",
+        )
+
+    def _read(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
+        return persistently(self._source, self._stop, lambda: self._attempt(method, path, body))
+
+    def _attempt(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
+        # Imported here: MLflow takes a second and a half, which commands that never read it should not pay.
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        from mlflow.utils.credentials import get_default_host_creds  # noqa: PLC0415
+        from mlflow.utils.rest_utils import http_request  # noqa: PLC0415
+
+        try:
+            # One attempt here: MLflow's own retries sleep through a shutdown (up to minutes).
+            response = http_request(  # type: ignore[no-untyped-call]
+                get_default_host_creds(self._uri),  # type: ignore[no-untyped-call]
+                path,
+                method,
+                max_retries=0,
+                backoff_factor=0,
+                backoff_jitter=0.0,
+                retry_codes=(),
+                raise_on_status=False,
+                timeout=self._timeout_s,
+                **({} if body is None else {"json": body}),
+            )
+        except MlflowException as error:
+            raise self._unreachable(error) from None
+        if response.status_code == HTTPStatus.OK:
+            return bytes(response.content)
+        raise self._refusal(response.status_code, path, response.content, response.headers.get("Retry-After", ""))
+
+    def _unreachable(self, error: Exception) -> ReadError:
+        from requests import exceptions  # noqa: PLC0415
+
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, exceptions.Timeout):
+            text = f"{self._shown} did not answer within {self._timeout_s:g} s."
+            return TransientError(self._source, text, "Check that MLflow is up and not overloaded.")
+        if isinstance(cause, exceptions.SSLError):
+            remedy = "Trust its certificate with MLFLOW_TRACKING_SERVER_CERT_PATH."
+            return ReadError(self._source, f"{self._shown} could not be trusted: TLS verification failed.", remedy)
+        if isinstance(cause, exceptions.ConnectionError | exceptions.ChunkedEncodingError):
+            text = f"{self._shown} could not be reached: {_reason(cause)}."
+            return TransientError(self._source, text, ADDRESS)
+        # MLflow's own text may quote the URL with its password: only the kind of the error is told.
+        kind = type(cause or error).__name__
+        return ReadError(
+            self._source, f"{self._shown} could not be asked ({kind}).", f"{ADDRESS} See MLFLOW_TRACKING_*."
+        )
+
+    def _refusal(self, status: int, path: str, content: bytes, retry_after: str) -> ReadError:
+        code, said = _error_of(content)
+        if status == HTTPStatus.UNAUTHORIZED:
+            return ReadError(self._source, f"{self._shown} refused the credentials (401).", ACCOUNT)
+        if status == HTTPStatus.FORBIDDEN:
+            text = f"{self._shown} does not let this account read {path} (403)."
+            return ReadError(self._source, text, f"Give it READ on the experiments, or another account. {ACCOUNT}")
+        if status in TRY_AGAIN:
+            seconds = float(retry_after) if retry_after.isdigit() else 0.0
+            text = f"{self._shown} failed ({status}{said})."
+            return TransientError(self._source, text, "Look at MLflow's own log.", seconds)
+        if code == "RESOURCE_DOES_NOT_EXIST":
+            return MissingError(self._source, f"{self._shown} no longer has it ({status}{said}).", "")
+        if status == HTTPStatus.NOT_FOUND:
+            text = f"{self._shown} is not an MLflow 3 server: it knows no {path} (404)."
+            return MissingError(self._source, text, ADDRESS)
+        return ReadError(self._source, f"{self._shown} refused {path} ({status}{said}).", "")
+
+
+class WrongAnswerError(ReadError):
+    """Something answered that isn't MLflow."""
+
+
+def _page(answer: dict[str, Any], key: str) -> Page:
+    return Page(answer.get(key) or [], answer.get("next_page_token") or "")
+
+
+def _error_of(content: bytes) -> tuple[str, str]:
+    """Return MLflow's error code and its message, shortened, for an error; ``""`` where there is none."""
+    try:
+        answer = json.loads(content)
+        message = " ".join(str(answer.get("message", "")).split())[:200]
+        return str(answer.get("error_code", "")), f": {message}" if message else ""
+    except (ValueError, AttributeError):
+        return "", ""
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a connection failed in the system's own words; never the URL, which may hold a password."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror.lower()
+        seen = seen.__cause__ or seen.__context__
+    return "the connection broke"

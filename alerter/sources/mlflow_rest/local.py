@@ -1,0 +1,162 @@
+"""MLflow's store behind a ``sqlite:///`` tracking URI, read through MLflow's own client (the extra ``local``)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alerter.sources.mlflow_rest.errors import ReadError, TransientError, without_credentials
+from alerter.sources.mlflow_rest.tracking import Page, Query, Row, persistently
+
+if TYPE_CHECKING:  # importing MLflow takes a second and a half; see `LocalTracking._open`
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
+
+INSTALL = 'Install it: pip install "mlflow-alerter[local]".'
+SCHEME = "sqlite:///"
+
+T = TypeVar("T")
+
+
+def has_full_mlflow() -> bool:
+    """Whether full MLflow is installed, not only its slim client (which has no stores)."""
+    try:
+        metadata.distribution("mlflow")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+class LocalTracking:
+    """An SQLite file that MLflow writes.
+
+    Args:
+        source: the source's name, for errors.
+        uri: ``sqlite:///relative/path`` or ``sqlite:////absolute/path``.
+        stop: ends waiting between attempts.
+        full_mlflow: tells whether MLflow's stores are installed.
+    """
+
+    def __init__(
+        self, source: str, uri: str, *, stop: threading.Event, full_mlflow: Callable[[], bool] = has_full_mlflow
+    ) -> None:
+        self._source = source
+        self._uri = uri
+        self._shown = without_credentials(uri)
+        self._stop = stop
+        self._full_mlflow = full_mlflow
+        self._client: MlflowClient | None = None
+
+    def experiments(self, limit: int, token: str) -> Page:
+        """See `Tracking`."""
+
+        def read(client: MlflowClient) -> Page:
+            from mlflow.entities import ViewType  # noqa: PLC0415
+
+            found = client.search_experiments(view_type=ViewType.ALL, max_results=limit, page_token=token or None)
+            return Page([_experiment(each) for each in found], found.token or "")
+
+        return self._ask(read)
+
+    def runs(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """See `Tracking`."""
+
+        def read(client: MlflowClient) -> Page:
+            from mlflow.entities import ViewType  # noqa: PLC0415
+
+            view = ViewType.ALL if query.deleted else ViewType.ACTIVE_ONLY
+            found = client.search_runs(
+                list(experiment_ids), query.where, view, query.limit, [query.order_by], query.token or None
+            )
+            return Page([_run(each) for each in found], found.token or "")
+
+        return self._ask(read)
+
+    def version(self) -> str:
+        """See `Tracking`: what reads the file is this very MLflow."""
+        return metadata.version("mlflow")
+
+    def user(self) -> tuple[str, bool] | None:
+        """See `Tracking`: a file has no accounts."""
+        return None
+
+    def has_workspaces(self) -> bool:
+        """See `Tracking`."""
+        return False
+
+    def _ask(self, read: Callable[[MlflowClient], T]) -> T:
+        return persistently(self._source, self._stop, lambda: self._attempt(read))
+
+    def _attempt(self, read: Callable[[MlflowClient], T]) -> T:
+        client = self._client or self._open()
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+        try:
+            return read(client)
+        except (MlflowException, SQLAlchemyError) as error:
+            raise self._failure(error) from error
+
+    def _open(self) -> MlflowClient:
+        if not self._full_mlflow():
+            raise ReadError(self._source, "a sqlite:/// tracking URI needs full MLflow.", INSTALL)
+        path = Path(self._uri.removeprefix(SCHEME).split("?", maxsplit=1)[0])
+        if not path.is_file():  # MLflow would create it, and a typing error would look like an empty server
+            raise ReadError(self._source, f"there is no file {path}.", "Check tracking_uri, or let MLflow create it.")
+        from mlflow import MlflowClient  # noqa: PLC0415
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+        try:
+            self._client = MlflowClient(tracking_uri=self._uri)
+        except (MlflowException, SQLAlchemyError) as error:
+            raise self._failure(error) from error
+        return self._client
+
+    def _failure(self, error: Exception) -> ReadError:
+        said = " ".join(str(error).split())
+        if "locked" in said:
+            return TransientError(self._source, f"{self._shown} is locked by another process.", "It is tried again.")
+        if "out-of-date database schema" in said:
+            remedy = f"Back it up, then run: mlflow db upgrade {self._shown}"
+            return ReadError(self._source, f"{self._shown} was written by another version of MLflow.", remedy)
+        text = f"{self._shown} could not be read ({type(error).__name__}: {said[:200]})."
+        return ReadError(self._source, text, "Check that it is MLflow's database and may be read.")
+
+
+def _experiment(experiment: Experiment) -> Row:
+    return {
+        "experiment_id": experiment.experiment_id,
+        "name": experiment.name,
+        "tags": [{"key": key, "value": value} for key, value in experiment.tags.items()],
+        "workspace": getattr(experiment, "workspace", None),
+    }
+
+
+def _run(run: Run) -> Row:
+    info = run.info
+    return {
+        "info": {
+            "run_id": info.run_id,
+            "experiment_id": info.experiment_id,
+            "run_name": info.run_name,
+            "user_id": info.user_id,
+            "status": info.status,
+            "start_time": info.start_time,
+            "end_time": info.end_time,
+            "lifecycle_stage": info.lifecycle_stage,
+        },
+        "data": {
+            "tags": _pairs(run.data.tags),
+            "params": _pairs(run.data.params),
+            # Its public view, `metrics`, has no timestamps.
+            "metrics": [{"timestamp": metric.timestamp} for metric in run.data._metric_objs],  # noqa: SLF001
+        },
+    }
+
+
+def _pairs(values: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": value} for key, value in values.items()]

@@ -1,0 +1,137 @@
+"""The run source: which experiments to read, and which kind of poll is due."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import quote
+
+from alerter.core.budgets import matches
+from alerter.core.ports import Batch, Finding, PollRequest
+from alerter.sources.mlflow_rest.cursor import parse
+from alerter.sources.mlflow_rest.decoding import Decoder
+from alerter.sources.mlflow_rest.errors import ReadError, without_credentials
+from alerter.sources.mlflow_rest.health import findings
+from alerter.sources.mlflow_rest.http import HttpTracking
+from alerter.sources.mlflow_rest.local import SCHEME, LocalTracking
+from alerter.sources.mlflow_rest.refresh import Pace, Refresh
+from alerter.sources.mlflow_rest.sweep import sweep
+from alerter.sources.mlflow_rest.tracking import Tracking
+from alerter.sources.mlflow_rest.walk import Runs, all_experiments
+
+log = logging.getLogger(__name__)
+
+WEB: Final = ("http://", "https://")
+
+
+class MlflowRestSource:
+    """An MLflow 3 tracking server, or a local ``sqlite:///`` store, read only.
+
+    Args:
+        name: the source's name; the built-in tag ``source``.
+        tracking_uri: ``http(s)://`` or ``sqlite:///``; MLflow's own variables give user, password, token and TLS.
+        ui_url: where people open MLflow, for links; ``""`` uses an ``http(s)`` tracking URI.
+        include, exclude: globs on experiment names; no include is all.
+        usage_keys: params and tags to keep in `RunObservation.usage`; a param goes before a tag of the same key.
+        page_size: runs of one window.
+        timeout_s: seconds that one call may wait for the server.
+        poll_every_s, overlap_s, resweep_s: see `alerter.sources.mlflow_rest`.
+        stop: set when the process ends; no call is begun or repeated after it.
+
+    Raises:
+        SourceError: by `poll`, for a tracking URI of another kind too.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        tracking_uri: str,
+        ui_url: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        usage_keys: frozenset[str] = frozenset(),
+        page_size: int = 1000,
+        timeout_s: float = 20.0,
+        poll_every_s: float = 60.0,
+        overlap_s: float = 900.0,
+        resweep_s: float = 21600.0,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.name = name
+        self._uri = tracking_uri
+        self._ui_url = _web_address(ui_url or tracking_uri)
+        self._include = tuple(include)
+        self._exclude = tuple(exclude)
+        self._page_size = page_size
+        self._timeout_s = timeout_s
+        self._stop = stop or threading.Event()
+        self._pace = Pace(poll_every_s, overlap_s, resweep_s)
+        self._workspace = os.environ.get("MLFLOW_WORKSPACE") or "default"
+        self._settings = _fingerprint(
+            tracking_uri, self._workspace, sorted(include), sorted(exclude), sorted(usage_keys)
+        )
+        self._decoder = Decoder(source=name, workspace=self._workspace, usage_keys=usage_keys)
+        self._tracking: Tracking | None = None
+
+    def poll(self, request: PollRequest) -> Iterator[Batch]:
+        """See `alerter.core.ports.RunSource.poll`."""
+        cursor = parse(request.cursor, self._settings)
+        tracking = self._opened()
+        experiments = {
+            str(row["experiment_id"]): row
+            for row in all_experiments(tracking)
+            if self._chosen(str(row.get("name") or ""))
+        }
+        self._decoder.use(experiments)
+        runs = Runs(tracking, experiments, page_size=self._page_size)
+        if cursor.sweep is not None:
+            yield from sweep(runs, self._decoder, cursor, request)
+        else:
+            refresh = Refresh(runs, self._decoder, cursor, request, self._pace, batch_size=self._page_size)
+            yield from refresh.batches()
+
+    def run_url(self, experiment_id: str, run_uuid: str) -> str:
+        """Return the run's page in MLflow's UI, ``""`` for a local store without a ``ui_url``."""
+        if not self._ui_url:
+            return ""
+        return f"{self._ui_url}/#/experiments/{quote(experiment_id, safe='')}/runs/{quote(run_uuid, safe='')}"
+
+    def check(self) -> list[Finding]:
+        """See `alerter.core.ports.RunSource.check`."""
+        subject = f"source {self.name}"
+        try:
+            tracking = self._opened()
+        except ReadError as error:
+            return [Finding("error", subject, error.cause, error.remedy)]
+        address = without_credentials(self._uri)
+        found = findings(tracking, subject=subject, address=address, workspace=self._workspace, chosen=self._chosen)
+        return list(found)
+
+    def _chosen(self, experiment: str) -> bool:
+        included = not self._include or any(matches(pattern, experiment) for pattern in self._include)
+        return included and not any(matches(pattern, experiment) for pattern in self._exclude)
+
+    def _opened(self) -> Tracking:
+        if self._tracking is None:
+            if self._uri.startswith(WEB):
+                self._tracking = HttpTracking(self.name, self._uri, timeout_s=self._timeout_s, stop=self._stop)
+            elif self._uri.startswith(SCHEME):
+                self._tracking = LocalTracking(self.name, self._uri, stop=self._stop)
+            else:
+                cause = f"tracking_uri {without_credentials(self._uri)} is of no kind that can be read."
+                raise ReadError(self.name, cause, "Give http://, https:// or sqlite:///.")
+        return self._tracking
+
+
+def _web_address(uri: str) -> str:
+    return without_credentials(uri).rstrip("/") if uri.startswith(WEB) else ""
+
+
+def _fingerprint(*settings: object) -> str:
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]

@@ -1,0 +1,60 @@
+"""The first sync: everything once, in windows that a killed process resumes at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from alerter.core.ports import Batch, PollRequest
+from alerter.core.usage import RunObservation
+from alerter.sources.mlflow_rest.cursor import START, Cursor
+from alerter.sources.mlflow_rest.decoding import Decoder
+from alerter.sources.mlflow_rest.walk import Runs, one_ahead
+
+
+def sweep(runs: Runs, decoder: Decoder, cursor: Cursor, request: PollRequest) -> Iterator[Batch]:
+    """Yield every run from the cursor's position on, then what became of open runs that were not among them.
+
+    The next window is fetched while the consumer records the one before: the server's work, most of the time,
+    overlaps with ours.
+    """
+    missing = set(request.open_runs)
+    # What ends while the sweep goes on is news for the first poll after it.
+    cursor = replace(cursor, sweep_from_ms=cursor.sweep_from_ms or request.now_ms)
+    first_ms: int | None = None
+    for window in one_ahead(runs.windows("", "start_time", cursor.sweep or START)):
+        seen = decoder.decode(window.rows, request.now_ms)
+        missing.difference_update(run.run_uuid for run in seen)
+        first_ms = seen[0].start_ms if first_ms is None and seen else first_ms
+        cursor = replace(
+            cursor,
+            sweep=window.position,
+            sweep_count=cursor.sweep_count + len(seen),
+            high_ms=latest(seen, cursor.high_ms),
+        )
+        yield Batch(seen, cursor.text(), swept=cursor.swept, expected=_expected(cursor, first_ms, request.now_ms))
+    found = [run for rows in runs.by_ids(missing) for run in decoder.decode(rows, request.now_ms)]
+    done = replace(
+        cursor,
+        swept=True,
+        sweep=None,
+        since_ms=min(cursor.sweep_from_ms, latest(found, cursor.high_ms)),
+        high_ms=latest(found, cursor.high_ms),
+        sweep_from_ms=0,
+        turn_total=cursor.sweep_count,
+    )
+    gone = tuple(sorted(missing.difference(run.run_uuid for run in found)))
+    yield Batch(found, done.text(), swept=True, gone=gone, expected=cursor.sweep_count)
+
+
+def latest(runs: Sequence[RunObservation], before_ms: int) -> int:
+    """Return the latest start or end of runs and of what was seen before them, in epoch ms."""
+    return max(before_ms, max((max(run.start_ms, run.end_ms or 0) for run in runs), default=0))
+
+
+def _expected(cursor: Cursor, first_ms: int | None, now_ms: int) -> int:
+    """Guess how many runs there are from how much of the time since the first one is behind; at least what was read."""
+    at_ms = cursor.sweep.at_ms if cursor.sweep else None
+    if first_ms is None or at_ms is None or not first_ms < at_ms < now_ms:
+        return cursor.sweep_count
+    return round(cursor.sweep_count * (now_ms - first_ms) / (at_ms - first_ms))

@@ -1,0 +1,90 @@
+"""What both ways to MLflow can do, and how they try again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt
+from tenacity.stop import stop_when_event_set
+
+from alerter.sources.mlflow_rest.errors import ReadError, TransientError
+
+Row = dict[str, Any]
+"""A run or an experiment as MLflow's REST API writes it in JSON."""
+
+ATTEMPTS = 3
+BACK_OFF_S = 0.5
+LONGEST_WAIT_S = 10.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of one read, and the token of the next page or ``""``."""
+
+    rows: list[Row]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One run search: MLflow's filter, over every lifecycle stage or only over runs that are not deleted."""
+
+    where: str
+    order_by: str
+    limit: int
+    token: str = ""
+    deleted: bool = True
+
+
+class Tracking(Protocol):
+    """A way to MLflow: each call is bounded in time, tries again what may help, and raises `ReadError`."""
+
+    def experiments(self, limit: int, token: str) -> Page:
+        """Return one page of all experiments, deleted ones too."""
+        ...
+
+    def runs(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """Return one page of runs.
+
+        Raises:
+            MissingError: the server refuses the search because an experiment is gone.
+        """
+        ...
+
+    def version(self) -> str:
+        """Return the server's MLflow version, ``""`` if it doesn't tell."""
+        ...
+
+    def user(self) -> tuple[str, bool] | None:
+        """Return ``(name, is admin)`` of the account that reads, None where the server has no accounts."""
+        ...
+
+    def has_workspaces(self) -> bool:
+        """Return whether the server separates workspaces."""
+        ...
+
+
+def persistently(source: str, stop: threading.Event, attempt: Callable[[], T]) -> T:
+    """Return what an attempt returns; try again after a `TransientError`, never past the stop event."""
+    if stop.is_set():
+        raise ReadError(source, "reading was stopped.", "")
+    retrying = Retrying(
+        stop=stop_after_attempt(ATTEMPTS) | stop_when_event_set(stop),
+        wait=_wait,
+        sleep=sleep_using_event(stop),
+        retry=retry_if_exception_type(TransientError),
+        reraise=True,
+    )
+    return retrying(attempt)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, TransientError) else 0.0
+    own: float = BACK_OFF_S * 2 ** (state.attempt_number - 1)
+    return min(max(asked, own), LONGEST_WAIT_S)
