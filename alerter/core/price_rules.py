@@ -10,6 +10,7 @@ from decimal import Decimal
 from fnmatch import translate
 from functools import lru_cache
 
+from alerter.core.budgets import TagCleaning, matches
 from alerter.core.periods import DAY_MS
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -28,7 +29,7 @@ def _compiled(glob: str) -> re.Pattern[str]:
 
 
 def fits(glob: str, value: str) -> bool:
-    """Tell whether a value fits a glob (``*``, ``?``, ``[...]``) as a whole, whatever its case."""
+    """Tell whether a provider's word fits a glob (``*``, ``?``, ``[...]``) as a whole, whatever its case."""
     return glob == "*" or _compiled(glob).match(value) is not None
 
 
@@ -42,17 +43,19 @@ def rate_for(rates: GlobRates, names: Iterable[str]) -> tuple[str, Decimal] | No
 class Match:
     """Which usage a rule is for: each key's value must fit one of its globs.
 
-    Keys are ``instance_type``, ``provider``, ``region``, ``purchase_option``, ``gpu_type`` and ``tag.NAME``. A key that
-    the usage doesn't have fits nothing, not even ``*``.
+    Keys are ``instance_type``, ``provider``, ``region``, ``purchase_option``, ``gpu_type``, whose case doesn't matter,
+    and ``tag.NAME``, matched as budgets match. A key that the usage doesn't have fits nothing, not even ``*``.
     """
 
     wanted: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def accepts(self, facts: Facts) -> bool:
         """Tell whether a usage is meant."""
-        return all(
-            any(fits(glob, value) for value in facts.get(key, ()) for glob in globs) for key, globs in self.wanted
-        )
+        for key, globs in self.wanted:
+            fit = matches if key.startswith(TAG) else fits
+            if not any(fit(glob, value) for value in facts.get(key, ()) for glob in globs):
+                return False
+        return True
 
     def label(self) -> str:
         """Return the globs for people: ``onprem-*``, ``provider databricks, tag.sku JOBS*``; ``*`` if there is none."""
@@ -194,7 +197,7 @@ def _sagemaker(multiplier: str, *globs: str) -> DeriveRule:
     return DeriveRule(Match((("instance_type", globs),)), "ml.", Decimal(multiplier))
 
 
-SAGEMAKER = (
+SAGEMAKER: tuple[DeriveRule, ...] = (
     _sagemaker("1.20", "ml.t3.*", "ml.m5.*", "ml.c5.*"),
     _sagemaker("1.40", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g6.xlarge"),
     _sagemaker("1.25", "ml.g4dn.*", "ml.g5.*", "ml.g6.*"),
@@ -217,6 +220,8 @@ class PriceRules:
         multipliers: discounts and surcharges, on everything that they match.
         logged_cost: where runs log their own cost.
         fallback_per_run_hour: the price of a run that nothing else prices; None is off.
+        cleaning: how tag values are cleaned before rules see them, as before budgets do.
+        tag_keys: the tags that any rule matches on; no other tag changes a price.
     """
 
     currency: str = "USD"
@@ -228,8 +233,8 @@ class PriceRules:
     multipliers: tuple[Multiplier, ...] = ()
     logged_cost: LoggedCost = LoggedCost()
     fallback_per_run_hour: Decimal | None = None
+    cleaning: TagCleaning = field(default_factory=TagCleaning)
     tag_keys: frozenset[str] = field(init=False, compare=False, repr=False)
-    """The tags that any rule matches on; no other tag changes a price."""
 
     def __post_init__(self) -> None:
         rules: tuple[PriceRule | DeriveRule | Multiplier, ...] = (*self.prices, *self.derive, *self.multipliers)

@@ -51,7 +51,9 @@ def price_machine(usage: MachineTime, rules: PriceRules, books: Sequence[PriceBo
     """
     if usage.end_ms <= usage.start_ms:
         return ()
-    tags = tuple(pair for pair in usage.tags if pair[0] in rules.tag_keys) if rules.tag_keys else ()
+    tags: Pairs = ()
+    if rules.tag_keys:
+        tags = tuple((key, rules.cleaning.clean(key, value)) for key, value in usage.tags if key in rules.tag_keys)
     resources = usage.resources
     if resources.resource_id is not None:
         resources = replace(resources, resource_id=None)

@@ -72,7 +72,7 @@ def read_resources(
         nodes=nodes,
         nodes_from=nodes_from,
         provider=provider.lower() if provider else None,
-        region=region.lower().replace(" ", "") if region else None,
+        region=normal_region(region) if region else None,
         purchase_option=reader.purchase_option(),
         gpu_count=reader.number("gpu_count"),
         gpu_type=reader.name("gpu_type"),
@@ -84,6 +84,17 @@ def read_resources(
         dbus=reader.number("dbus"),
         problems=tuple(reader.problems),
     )
+
+
+def normal_region(text: str) -> str:
+    """Return a region as catalogs spell it: ``East US`` is ``eastus``."""
+    return text.lower().replace(" ", "")
+
+
+def normal_option(text: str) -> str:
+    """Return a purchase option as catalogs spell it: ``On-Demand`` is ``on_demand``, ``preemptible`` is ``spot``."""
+    option = text.strip().lower().replace("-", "_").replace(" ", "_")
+    return _OPTIONS.get(option, option)
 
 
 def machine_label(resources: Resources) -> str:
@@ -155,8 +166,7 @@ class _Reader:
     def purchase_option(self) -> str | None:
         named = self.name("purchase_option")
         if named is not None:
-            option = named.lower().replace("-", "_").replace(" ", "_")
-            return _OPTIONS.get(option, option)
+            return normal_option(named)
         for key, text in self.logged("spot"):
             truth = text[:64].strip().lower()
             if truth in _TRUE | _FALSE:

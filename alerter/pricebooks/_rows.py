@@ -9,13 +9,13 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from alerter.core.ports import CatalogPrice
+from alerter.core.resources import normal_option, normal_region
 
 COLUMNS = ("provider", "region", "instance_type", "purchase_option", "as_of")
 DEAREST = Decimal(10_000)
 """The most that an hour of one machine is believed to cost, in the catalog's currency."""
 
 _PRICE_COLUMN = re.compile(r"([a-z]{3})_per_hour")
-_OPTIONS = {"ondemand": "on_demand", "on-demand": "on_demand", "": "on_demand"}
 _LONGEST = 128
 
 Index = Mapping[str, Sequence[CatalogPrice]]
@@ -79,12 +79,11 @@ class Table:
         for column in ("provider", "region", "instance_type"):
             if not text[column] or len(text[column]) > _LONGEST or not text[column].isprintable():
                 raise RowError(f"{column} is empty, longer than {_LONGEST} characters or not printable")
-        option = text["purchase_option"].lower()
         return CatalogPrice(
             provider=text["provider"].lower(),
-            region=text["region"].lower(),
+            region=normal_region(text["region"]),
             instance_type=text["instance_type"],
-            purchase_option=_OPTIONS.get(option, option),
+            purchase_option=normal_option(text["purchase_option"]) or "on_demand",
             per_hour=_per_hour(text["price"]),
             as_of=_as_of(text["as_of"]),
             catalog=self._catalog,
