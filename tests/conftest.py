@@ -4,7 +4,14 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ["pytester", "tests.plugins.parts", "tests.fixtures.store"]
+pytest_plugins = [
+    "pytester",
+    "tests.plugins.parts",
+    "tests.fixtures.store",
+    "tests.fixtures.scripted_slack",
+    "tests.fixtures.slack_emulator",
+    "tests.fixtures.smtp_server",
+]
 
 # No deadline: a laptop that is busy is no counter-example. In CI the examples are the same every time.
 settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)

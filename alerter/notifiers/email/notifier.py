@@ -27,9 +27,10 @@ class EmailNotifier:
     """Sends through one SMTP server, a session a message.
 
     Args:
-        host, port: of the server; on port 465 TLS starts at once.
+        host, port: of the server.
         sender: the From address, such as ``Budgets <budgets@example.com>``.
         starttls: encrypt before anything is said; False is for a relay on this machine.
+        implicit_tls: encrypt from the first byte instead; by default on port 465 only.
         username, password: of the login, ``""`` for none; never shown.
         timeout: seconds for each answer of the server.
         tls: what decides which certificates are trusted; the system's by default.
@@ -45,6 +46,7 @@ class EmailNotifier:
         *,
         sender: str,
         starttls: bool = True,
+        implicit_tls: bool | None = None,
         username: str = "",
         password: str = "",
         timeout: float = 15.0,
@@ -53,7 +55,8 @@ class EmailNotifier:
     ) -> None:
         self._host, self._port = host, port
         self._sender = sender
-        self._starttls = starttls
+        self._implicit_tls = port == IMPLICIT_TLS_PORT if implicit_tls is None else implicit_tls
+        self._starttls = starttls and not self._implicit_tls
         self._login = (username, password)
         self._timeout = timeout
         self._tls = tls
@@ -112,7 +115,7 @@ class EmailNotifier:
 
     @property
     def _encrypted(self) -> bool:
-        return self._starttls or self._port == IMPLICIT_TLS_PORT
+        return self._starttls or self._implicit_tls
 
     @property
     def _local(self) -> bool:
@@ -143,12 +146,12 @@ class EmailNotifier:
                 session.close()
 
     def _open(self) -> _Session:
-        if self._port == IMPLICIT_TLS_PORT:
+        if self._implicit_tls:
             return _TlsSession(self._host, self._port, timeout=self._timeout, context=self._trust())
         return _Session(self._host, self._port, timeout=self._timeout)
 
     def _secure(self, session: _Session) -> None:
-        if self._starttls and self._port != IMPLICIT_TLS_PORT:
+        if self._starttls:
             session.starttls(context=self._trust())
         username, password = self._login
         if username:
