@@ -22,7 +22,7 @@ Offsets only get past ties longer than a window. Each window is a batch whose cu
    least `SLICE`, as many as it takes to come round within ``resweep``, at most `SLICE_MAX` (a warning says if that is
    too few). A server that has fewer runs than `SLICE` in its open periods is therefore seen whole in every poll.
 
-4 and 5 make a quiet poll read 250 rows however many runs there are, even if thousands of them ended a minute ago.
+4 and 5 make a quiet poll read 325 rows however many runs there are, even if thousands of them ended a minute ago.
 """
 
 from alerter.sources.mlflow_rest.source import MlflowRestSource

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 MARGIN = 75
 REST = 50
-SLICE = 125
+SLICE = 200
 SLICE_MAX = 500
 RESERVE = 1.1
 
