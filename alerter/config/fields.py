@@ -13,7 +13,17 @@ from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, Strict, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from alerter.config.problems import did_you_mean, shown
 from alerter.config.sections import kind_of
@@ -30,10 +40,24 @@ class InvalidValueError(ValueError):
 Many = Annotated[tuple[Item, ...], Strict(False)]
 """A YAML list, as a tuple."""
 
+
+class OrElse:
+    """Says in the JSON Schema that a value may have another form; without one, that a list's item may stand alone."""
+
+    def __init__(self, form: dict[str, Any] | None = None) -> None:
+        self.form = form
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema with the other form first."""
+        usual = handler(schema)
+        return {"anyOf": [self.form or usual.get("items", {}), usual]}
+
+
 OneOrMany = Annotated[
     tuple[Item, ...],
     Strict(False),
     BeforeValidator(lambda value: value if isinstance(value, list | tuple) else (value,)),
+    OrElse(),
 ]
 """A YAML list, or one value for a list of one."""
 

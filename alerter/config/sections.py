@@ -30,7 +30,8 @@ class Reading:
 class Section(BaseModel):
     """A mapping of a configuration file: unknown keys are errors, nothing is coerced, a key without value is absent.
 
-    Fields may be made by name in code; a file sees only the aliases. ``label`` is what messages call it.
+    Fields may be made by name in code; a file sees only the aliases. ``label`` is what messages call it;
+    a key of ``empty_is_set`` means an empty mapping where it has no value.
     """
 
     model_config = ConfigDict(
@@ -42,6 +43,7 @@ class Section(BaseModel):
         hide_input_in_errors=True,
     )
     label: ClassVar[str] = "this section"
+    empty_is_set: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
@@ -52,7 +54,8 @@ class Section(BaseModel):
             raise PydanticCustomError("mapping", "expected a mapping (key: value)")
         if isinstance(info.context, Reading):
             info.context.models[id(data)] = cls
-        return {key: value for key, value in data.items() if value is not None}
+        filled = {key: {} if value is None and key in cls.empty_is_set else value for key, value in data.items()}
+        return {key: value for key, value in filled.items() if value is not None}
 
     @classmethod
     def yaml_keys(cls) -> tuple[str, ...]:
@@ -177,6 +180,7 @@ _MESSAGES: dict[str, Callable[[Any, dict[str, Any]], str]] = {
     "model_type": _expected("a mapping (key: value)"),
     "literal_error": _expected_choice,
     "value_error": lambda _value, context: str(context["error"]),
+    "string_pattern_mismatch": lambda value, context: f"{shown(value)} does not have the form {context['pattern']}",
     "string_too_short": lambda _value, _context: "must not be empty",
     "string_too_long": lambda _value, context: f"is longer than {context['max_length']} characters",
     "too_short": lambda _value, context: f"needs at least {context['min_length']} entry",

@@ -1,0 +1,208 @@
+"""Parsed files -> `Config`: each validated by its model, then checked against the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from alerter.config.budgets import Surroundings, read_budgets
+from alerter.config.model import CONSOLE, Config, ReceiverConfig
+from alerter.config.prices import Prices, read_prices
+from alerter.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
+from alerter.config.secrets import Secrets, setting
+from alerter.config.sections import validate
+from alerter.config.settings import AlerterFile, EmailConfig, SourceConfig, TagsSection
+from alerter.config.urls import tracking_uri
+from alerter.config.yaml_files import Document
+from alerter.core.budgets import TagCleaning
+
+ALERTER = "alerter.yaml"
+PRICES = "prices.yaml"
+BUDGETS = "budgets.yaml"
+MLFLOW_DEFAULT = "http://127.0.0.1:5000"
+
+
+def assemble(directory: Path, documents: Mapping[Path, Document], environ: Mapping[str, str]) -> Config:
+    """Return the configuration that some parsed files make.
+
+    Raises:
+        ConfigError: with every problem of every file.
+    """
+    fresh = {path: replace(each, problems=list(each.problems)) for path, each in documents.items()}
+    problems: list[Problem] = []
+    try:
+        config = _Assembly(directory, fresh, environ, problems).config()
+    finally:
+        for each in fresh.values():
+            problems.extend(each.problems)
+    if problems or config is None:
+        raise ConfigError(problems)
+    return config
+
+
+def digest(documents: Mapping[Path, Document]) -> str:
+    """Return the SHA-256 (hex) of what files say; comments, layout and the order of keys don't count."""
+    content = sorted((path.name, each.data) for path, each in documents.items())
+    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class _Assembly:
+    """One attempt at a configuration; what is wrong stands in the documents, or in ``problems`` if in none of them."""
+
+    def __init__(
+        self, directory: Path, documents: dict[Path, Document], environ: Mapping[str, str], problems: list[Problem]
+    ) -> None:
+        self.directory = directory
+        self.documents = documents
+        self.environ = environ
+        self.problems = problems
+        main = directory / ALERTER
+        self.main = documents.get(main) or Document(main)
+
+    def config(self) -> Config | None:
+        """Return the configuration, or None where a part of it could not be made."""
+        file = None if self.main.broken else validate(AlerterFile, self.main)
+        tags = self._tags(file.tags) if file else TagCleaning()
+        prices = self._prices(tags)
+        receivers = self._receivers(file) if file else ()
+        around = Surroundings(
+            receivers=frozenset(each.name for each in receivers) if file else self._receiver_names(),
+            currency=prices.rules.currency if prices else None,
+            tags=tags,
+        )
+        budgets = read_budgets(self._budget_files(), around)
+        secrets = self._secrets()
+        if file is None:
+            return None
+        sources = self._sources(file)
+        operators = self._operators(file, receivers)
+        if prices is None:
+            return None
+        return Config(
+            directory=self.directory,
+            sources=sources,
+            database=file.database,
+            poll=file.poll,
+            metering=file.metering,
+            tags=tags,
+            receivers=receivers,
+            slack=file.slack,
+            email=self._email(file),
+            web=file.web,
+            operators=operators,
+            budgets=budgets,
+            prices=prices,
+            secrets=secrets,
+            files=tuple(self.documents),
+            digest=digest(self.documents),
+            documents=self.documents,
+        )
+
+    def _prices(self, tags: TagCleaning) -> Prices | None:
+        path = self.directory / PRICES
+        return read_prices(self.documents.get(path) or Document(path), tags)
+
+    def _budget_files(self) -> list[Document]:
+        others = {self.directory / ALERTER, self.directory / PRICES}
+        found = [each for path, each in self.documents.items() if path not in others]
+        if not found:
+            self.problems.append(Problem(self.directory / BUDGETS, 0, 0, _no_budgets(self.directory)))
+        return found
+
+    def _secrets(self) -> Secrets:
+        try:
+            return Secrets.read(self.environ)
+        except ConfigError as error:
+            self.problems.extend(error.problems)
+            return Secrets()
+
+    def _tags(self, section: TagsSection) -> TagCleaning:
+        folded = frozenset(section.casefold)
+        aliases: dict[str, dict[str, str]] = {}
+        for key, names in section.aliases.items():
+            clean = TagCleaning(section.trim, folded).clean
+            renamed: dict[str, str] = {}
+            for value, name in names.items():
+                target = clean(key, name)
+                if renamed.setdefault(clean(key, value), target) != target:
+                    loc = ("tags", "aliases", key, value)
+                    self.main.report(loc, f"alias {shown(value)} has two names, once it is cleaned", at_key=True)
+            aliases[key] = renamed
+        return TagCleaning(section.trim, folded, aliases)
+
+    def _receivers(self, file: AlerterFile) -> tuple[ReceiverConfig, ...]:
+        found: dict[str, ReceiverConfig] = {}
+        for index, each in enumerate(file.receivers):
+            loc = ("receivers", index)
+            if each.name in found:
+                self.main.report((*loc, "name"), f"receiver {shown(each.name)} stands twice")
+            channels = each.channels()
+            if not channels:
+                self.main.report(
+                    loc, "a receiver needs a channel: slack: {channel: ...}, email: {to: [...]}, console: {}"
+                )
+            if "email" in channels and file.email is None:
+                self.main.report((*loc, "email"), "e-mail needs a section `email: {host: ..., from: ...}`", at_key=True)
+            found[each.name] = ReceiverConfig(each.name, channels, each.group)
+        return tuple(found.values()) or (CONSOLE,)
+
+    def _receiver_names(self) -> frozenset[str] | None:
+        """Return the names that stand in a file with other mistakes, so that budgets can still be checked."""
+        data = self.main.data
+        if self.main.broken or not isinstance(data, dict) or not isinstance(data.get("receivers", []), list):
+            return None
+        names = [each.get("name") for each in data.get("receivers", []) if isinstance(each, dict)]
+        return frozenset(str(each).strip() for each in names if each is not None) or frozenset({CONSOLE.name})
+
+    def _sources(self, file: AlerterFile) -> tuple[SourceConfig, ...]:
+        written = file.sources or (SourceConfig(name="main"),)
+        for index, each in enumerate(written):
+            if any(each.name == other.name for other in written[:index]):
+                self.main.report(("sources", index, "name"), f"source {shown(each.name)} stands twice")
+        fallback = MLFLOW_DEFAULT
+        if not all(each.tracking_uri for each in written):
+            fallback = self._tracking_uri()
+        return tuple(_complete(each, fallback) for each in written)
+
+    def _tracking_uri(self) -> str:
+        try:
+            given = setting("mlflow_tracking_uri", self.environ)
+            return tracking_uri(given) if given else MLFLOW_DEFAULT
+        except ConfigError as error:
+            self.problems.extend(error.problems)
+        except ValueError as error:
+            self.problems.append(Problem(Path("$MLFLOW_TRACKING_URI"), 0, 0, str(error)))
+        return MLFLOW_DEFAULT
+
+    def _email(self, file: AlerterFile) -> EmailConfig | None:
+        if file.email is None or file.email.ca_file is None:
+            return file.email
+        path = self.directory / file.email.ca_file
+        if not path.is_file():
+            self.main.report(("email", "ca_file"), f"no such file: {shown(path)}")
+        return file.email.model_copy(update={"ca_file": str(path)})
+
+    def _operators(self, file: AlerterFile, receivers: tuple[ReceiverConfig, ...]) -> str | None:
+        known = [each.name for each in receivers]
+        if file.operators is not None and file.operators not in known:
+            hint = did_you_mean(file.operators, known) or f"; receivers are {one_of(known)}"
+            self.main.report(("operators",), f"unknown receiver {shown(file.operators)}{hint}")
+        return file.operators
+
+
+def _complete(source: SourceConfig, fallback: str) -> SourceConfig:
+    uri = source.tracking_uri or fallback
+    page = source.ui_url or (uri if uri.startswith(("http://", "https://")) else "")
+    return source.model_copy(update={"tracking_uri": uri, "ui_url": page})
+
+
+def _no_budgets(directory: Path) -> str:
+    try:
+        near = did_you_mean(BUDGETS, [each.name for each in directory.iterdir() if each.name not in {ALERTER, PRICES}])
+    except OSError:
+        near = ""
+    hint = f" (is it '{near.split(chr(39))[1]}'?)" if near else ""
+    return f"not found{hint}: write at least one budget there, or in files of the folder budgets/"

@@ -1,0 +1,81 @@
+"""The configuration as a whole: what every other part is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alerter.config.prices import Prices
+from alerter.config.secrets import Secrets
+from alerter.config.settings import EmailConfig, MeteringConfig, PollConfig, SlackConfig, SourceConfig, WebConfig
+from alerter.config.yaml_files import Document
+from alerter.core.budgets import Budget, TagCleaning
+from alerter.core.resources import DEFAULT_KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverConfig:
+    """Who is told, and how.
+
+    Attributes:
+        name: by which budgets name it.
+        channels: kind -> settings, as a notifier's `Target` takes them: ``{"slack": {"channel": "#ml-costs"}}``,
+            ``{"email": {"to": "a@x, b@x"}}``, ``{"console": {}}``.
+        group: whether crossings of one cycle come as one message.
+    """
+
+    name: str
+    channels: Mapping[str, Mapping[str, str]]
+    group: bool = True
+
+
+CONSOLE = ReceiverConfig("console", {"console": {}})
+"""The receiver that there is where none is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that is configured, checked as a whole; it holds no secret outside ``secrets``.
+
+    Attributes:
+        directory: the folder that it was read from.
+        sources: at least one in a loaded configuration.
+        database: SQLAlchemy URL; a relative SQLite path is relative to the process's folder.
+        operators: the receiver that is told about failing sources and deliveries; None only logs.
+        files: what was read, in the order in which it is shown.
+        digest: SHA-256 of what the files say, in hex; comments and order of keys don't count.
+        documents: the parsed files, kept for a reload in which some of them are bad.
+    """
+
+    directory: Path = Path("config")
+    sources: tuple[SourceConfig, ...] = ()
+    database: str = "sqlite:///alerter.db"
+    poll: PollConfig = field(default_factory=PollConfig)
+    metering: MeteringConfig = field(default_factory=MeteringConfig)
+    tags: TagCleaning = field(default_factory=TagCleaning)
+    receivers: tuple[ReceiverConfig, ...] = (CONSOLE,)
+    slack: SlackConfig = field(default_factory=SlackConfig)
+    email: EmailConfig | None = None
+    web: WebConfig = field(default_factory=WebConfig)
+    operators: str | None = None
+    budgets: tuple[Budget, ...] = ()
+    prices: Prices = field(default_factory=Prices)
+    secrets: Secrets = field(default_factory=Secrets)
+    files: tuple[Path, ...] = ()
+    digest: str = ""
+    documents: Mapping[Path, Document] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def usage_keys(self) -> dict[str, tuple[str, ...]]:
+        """Which params and tags tell what about a machine: the defaults, overlaid by ``metering.keys``."""
+        return {**DEFAULT_KEYS, **self.metering.keys}
+
+    @property
+    def receiver_names(self) -> frozenset[str]:
+        """The names of all receivers."""
+        return frozenset(each.name for each in self.receivers)
+
+    def receiver(self, name: str) -> ReceiverConfig | None:
+        """Return a receiver by its name, or None."""
+        return next((each for each in self.receivers if each.name == name), None)

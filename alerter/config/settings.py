@@ -1,0 +1,195 @@
+"""The models of ``alerter.yaml``; the same values are what the program's parts are made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from alerter.config.fields import Duration, InvalidValueError, Many, Name, OneOrMany, PositiveDuration, Text, word_of
+from alerter.config.problems import shown
+from alerter.config.sections import Section
+from alerter.config.urls import DatabaseUrl, TrackingUri, WebUrl
+from alerter.core.resources import DEFAULT_KEYS
+
+_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+_LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+|\*)?:(?P<port>[0-9]{1,5})")
+
+
+def _address(text: str) -> str:
+    bare = text.rpartition("<")[2].removesuffix(">") if text.endswith(">") else text
+    if not _ADDRESS.fullmatch(bare):
+        raise InvalidValueError(f"{shown(text)} is not an e-mail address")
+    return text
+
+
+def _listen(text: str) -> str:
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise InvalidValueError(f"{shown(text)} is not host:port: write it like 127.0.0.1:8321")
+    return text
+
+
+Address = Annotated[Text, AfterValidator(_address)]
+"""An e-mail address, alone or as ``Name <address>``."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ExperimentFilter(Section):
+    """Which experiments of a source are read, by globs of their names; no ``include`` is all."""
+
+    label: ClassVar[str] = "experiments"
+    include: Many[Text] = ()
+    exclude: Many[Text] = ()
+
+
+class SourceConfig(Section):
+    """One MLflow server.
+
+    ``tracking_uri`` is never empty in a loaded configuration; ``ui_url`` is ``""`` where links can't be made.
+    """
+
+    label: ClassVar[str] = "a source"
+    name: Annotated[Name, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    tracking_uri: TrackingUri = Field("", description="default: $MLFLOW_TRACKING_URI, else http://127.0.0.1:5000")
+    ui_url: WebUrl = Field("", description="for links; default: tracking_uri")
+    backend_store: DatabaseUrl | None = Field(None, description="the server's own database, read only")
+    experiments: ExperimentFilter = ExperimentFilter()
+
+
+class PollConfig(Section):
+    """When sources are read; durations in seconds."""
+
+    label: ClassVar[str] = "poll"
+    every_s: PositiveDuration = Field(60.0, alias="every")
+    overlap_s: Duration = Field(900.0, alias="overlap", description="how far each poll looks back behind the last one")
+    resweep_s: PositiveDuration = Field(21600.0, alias="resweep", description="every run is seen again within")
+    source_down_after_s: Duration = Field(900.0, alias="source_down_after", description="then the operators are told")
+    timeout_s: PositiveDuration = Field(30.0, alias="timeout", description="of one request")
+    page_size: int = Field(1000, ge=1, le=50000)
+
+
+UsageField = Annotated[str, word_of(lambda: tuple(DEFAULT_KEYS), "quantity")]
+
+
+class MeteringConfig(Section):
+    """What counts as running, and which params and tags name a machine; durations in seconds."""
+
+    label: ClassVar[str] = "metering"
+    stale_after_s: PositiveDuration = Field(10800.0, alias="stale_after")
+    no_heartbeat_after_s: PositiveDuration = Field(86400.0, alias="no_heartbeat_after")
+    max_nodes: int = Field(64, ge=1, le=10000)
+    keys: dict[UsageField, OneOrMany[Text]] = Field(default_factory=dict)
+
+
+class TagsSection(Section):
+    """How tag values are cleaned before they are matched."""
+
+    label: ClassVar[str] = "tags"
+    trim: bool = True
+    casefold: OneOrMany[Text] = Field((), description="tags whose values are compared without regard to case")
+    aliases: dict[Text, dict[Text, Text]] = Field(default_factory=dict, description="tag: {value: name}")
+
+
+class SlackTarget(Section):
+    """A Slack channel of a receiver."""
+
+    label: ClassVar[str] = "slack"
+    channel: Annotated[Text, StringConstraints(pattern=r"^[#@]?[^\s#@,]{1,80}$")]
+
+
+class EmailTarget(Section):
+    """The e-mail addresses of a receiver."""
+
+    label: ClassVar[str] = "email"
+    to: Annotated[OneOrMany[Address], Field(min_length=1)]
+
+
+class ConsoleTarget(Section):
+    """Standard output, as a receiver's channel."""
+
+    label: ClassVar[str] = "console"
+
+
+class ReceiverSection(Section):
+    """Who is told, and how."""
+
+    label: ClassVar[str] = "a receiver"
+    empty_is_set: ClassVar[frozenset[str]] = frozenset({"console"})
+    name: Annotated[Name, StringConstraints(pattern=r"^[^{}]*$")]
+    slack: SlackTarget | None = None
+    email: EmailTarget | None = None
+    console: ConsoleTarget | None = None
+    group: bool = Field(True, description="crossings of one cycle come as one message")
+
+    def channels(self) -> dict[str, dict[str, str]]:
+        """Return the settings of each kind of channel, as a notifier's `Target` takes them."""
+        found: dict[str, dict[str, str]] = {}
+        if self.slack is not None:
+            found["slack"] = {"channel": self.slack.channel}
+        if self.email is not None:
+            found["email"] = {"to": ", ".join(self.email.to)}
+        if self.console is not None:
+            found["console"] = {}
+        return found
+
+
+class SlackConfig(Section):
+    """How Slack is reached, and who may act from there; an empty list of ``allowed_...`` is everyone."""
+
+    label: ClassVar[str] = "slack"
+    mode: Literal["socket", "http"] = "socket"
+    command: Annotated[Text, StringConstraints(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/budget"
+    base_url: WebUrl = Field("https://slack.com/api", description="for a test server")
+    allowed_teams: Many[Text] = ()
+    allowed_channels: Many[Text] = ()
+    allowed_users: Many[Text] = ()
+
+
+class EmailConfig(Section):
+    """The SMTP server; user and password are SMTP_USERNAME and SMTP_PASSWORD. ``timeout_s`` in seconds."""
+
+    label: ClassVar[str] = "email"
+    host: Text
+    port: Port = 587
+    starttls: bool = True
+    sender: Address = Field(alias="from")
+    timeout_s: PositiveDuration = Field(30.0, alias="timeout")
+    ca_file: Text | None = Field(None, description="PEM of a private certificate authority; relative to this file")
+
+
+class WebConfig(Section):
+    """Where the page listens; ``public_url`` is what links show, None where only this machine can open it."""
+
+    label: ClassVar[str] = "web"
+    listen: Annotated[Text, AfterValidator(_listen)] = "127.0.0.1:8321"
+    public_url: WebUrl | None = None
+
+    @property
+    def host(self) -> str:
+        """The interface; ``0.0.0.0`` for ``*`` or none."""
+        host = self.listen.rpartition(":")[0].strip("[]")
+        return host if host not in {"", "*"} else "0.0.0.0"  # noqa: S104 - asked for
+
+    @property
+    def port(self) -> int:
+        """The TCP port; 0 takes a free one."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class AlerterFile(Section):
+    """``alerter.yaml``."""
+
+    label: ClassVar[str] = "alerter.yaml"
+    sources: Many[SourceConfig] = ()
+    database: DatabaseUrl = "sqlite:///alerter.db"
+    poll: PollConfig = PollConfig()
+    metering: MeteringConfig = MeteringConfig()
+    tags: TagsSection = TagsSection()
+    receivers: Many[ReceiverSection] = ()
+    slack: SlackConfig = SlackConfig()
+    email: EmailConfig | None = None
+    web: WebConfig = WebConfig()
+    operators: Name | None = Field(None, description="the receiver that is told about sources and deliveries that fail")
