@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection
 
-from alerter.store.bulk import query
+from alerter.store.bulk import insert_rows, query
 from alerter.store.outbox import Claimed, changed, settings
 
 _RELEASED = "lease_owner = NULL, lease_until_ms = NULL"
@@ -109,4 +109,28 @@ def _mark_pending(connection: Connection, claimed: Claimed, not_before_ms: int, 
         ambiguous,
         claimed.id,
         claimed.lease,
+    )
+
+
+def release(connection: Connection, claimed: Collection[Claimed]) -> None:
+    """Give claims back untouched: they are due again at once."""
+    insert_rows(
+        connection,
+        f"UPDATE notification SET {_RELEASED} WHERE id = ? AND lease_owner = ?",
+        [(each.id, each.lease) for each in claimed],
+    )
+
+
+def revive_dead(connection: Connection, *, since_ms: int = 0) -> int:
+    """Let notifications that were given up be tried anew, once what stood in their way is corrected.
+
+    Only those that were last attempted at or after ``since_ms``, or never. Returns how many there are.
+    """
+    return int(
+        query(
+            connection,
+            f"UPDATE notification SET status = 'pending', attempts = 0, not_before_ms = 0, {_RELEASED} "
+            "WHERE status = 'dead' AND (attempted_ms IS NULL OR attempted_ms >= ?)",
+            since_ms,
+        ).rowcount
     )

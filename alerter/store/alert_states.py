@@ -1,0 +1,58 @@
+"""Where alerts stand now: firing, held by somebody, or resolved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerter.core.alerts import AlertState, AlertStatus
+from alerter.core.budgets import Basis
+from alerter.core.wording import moment
+from alerter.store.bulk import query, select_in
+from alerter.store.holds import SNOOZE
+
+NEXT_THRESHOLD = "the next threshold"
+
+_STATES = (
+    "SELECT a.public_id, a.basis, a.percent, a.status, a.reason, a.resolved_ms, b.spec, h.kind, h.percent AS held, "
+    "h.forecast_percent AS held_forecast, h.until_ms, h.actor, h.note, h.created_ms "
+    "FROM alert a JOIN budget b ON b.id = a.budget_id LEFT JOIN hold h ON h.budget_id = a.budget_id "
+    "AND h.scope_id = a.scope_id AND h.period_start = a.period_start AND h.ended_ms IS NULL WHERE a.id IN {values}"
+)
+
+
+def alert_states(connection: Connection, alert_ids: Collection[int]) -> dict[str, AlertState]:
+    """Return the states of alerts (row ids) by their public ids.
+
+    A hold covers an alert up to the threshold that it was made for: a higher one is firing, though the ones below
+    stay acknowledged.
+    """
+    return {row.public_id: _state(row) for row in select_in(connection, _STATES, sorted(set(alert_ids)))}
+
+
+def told_states(connection: Connection, notification_id: int) -> dict[str, AlertState]:
+    """Return the states of the alerts that a notification tells, by their public ids."""
+    rows = query(connection, "SELECT alert_id FROM alert_notification WHERE notification_id = ?", notification_id)
+    return alert_states(connection, [row.alert_id for row in rows])
+
+
+def zone_of(spec: str) -> str:
+    """Return the time zone of a budget's stored definition; UTC where it can't be read."""
+    try:
+        return str(json.loads(spec)["timezone"])
+    except (ValueError, KeyError, TypeError):
+        return "UTC"
+
+
+def _state(row: Any) -> AlertState:
+    if row.status == AlertStatus.RESOLVED:
+        return AlertState(AlertStatus.RESOLVED, at_ms=row.resolved_ms or 0, note=row.reason)
+    covered = row.held_forecast if row.basis == Basis.FORECAST else row.held
+    if row.kind is None or row.percent > covered:
+        return AlertState()
+    status = AlertStatus.SNOOZED if row.kind == SNOOZE else AlertStatus.ACKNOWLEDGED
+    until = moment(row.until_ms, zone_of(row.spec)) if row.until_ms is not None else NEXT_THRESHOLD
+    return AlertState(status, by=row.actor, at_ms=row.created_ms, until=until, note=row.note)
