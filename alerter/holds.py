@@ -7,6 +7,7 @@ show the new state on the alert's messages.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
@@ -202,8 +203,8 @@ def _already(episode: Episode, held: Hold, ask: _Ask) -> Outcome:
 
 
 def _closed(episode: Episode) -> Outcome:
-    end = episode.alerts[0].period_end
-    text = f"{_label(episode)}: its period ended before {end}, so nothing was changed"
+    last = date.fromisoformat(episode.alerts[0].period_end) - timedelta(days=1)
+    text = f"{_label(episode)}: its period ended on {last}, so nothing was changed"
     return Outcome(ok=False, text=text, code="closed", alert_ids=tuple(each.public_id for each in episode.alerts))
 
 
@@ -229,7 +230,6 @@ def _unsupported(until: str) -> Outcome:
 
 def _audit(connection: Connection, action: str, ask: _Ask, outcome: Outcome) -> None:
     target = one_line(ask.reference, _REFERENCE_LIMIT)
-    detail = " ".join(
-        filter(None, (outcome.code, ",".join(outcome.alert_ids[-_SHOWN:]), ask.note and f"-- {ask.note}"))
-    )
+    note = f"-- {ask.note}" if ask.note else ""
+    detail = " ".join(filter(None, (outcome.code, ",".join(outcome.alert_ids[-_SHOWN:]), note)))
     audit(connection, at_ms=ask.now_ms, actor=ask.actor, via=ask.via, action=action, target=target, detail=detail)
