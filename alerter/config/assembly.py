@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -43,10 +43,15 @@ def assemble(directory: Path, documents: Mapping[Path, Document], environ: Mappi
     return config
 
 
-def digest(documents: Mapping[Path, Document]) -> str:
-    """Return the SHA-256 (hex) of what files say; comments, layout and the order of keys don't count."""
-    content = sorted((path.name, each.data) for path, each in documents.items())
-    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+def digest(documents: Mapping[Path, Document], others: Iterable[Path] = ()) -> str:
+    """Return the SHA-256 (hex) of what files say: of YAML its values only, of ``others`` every byte."""
+    hashes = [(path.name, _sha256(json.dumps(each.data, sort_keys=True).encode())) for path, each in documents.items()]
+    hashes += [(path.name, _sha256(path.read_bytes()) if path.is_file() else "") for path in others]
+    return _sha256(json.dumps(sorted(hashes)).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return sha256(content).hexdigest()
 
 
 class _Assembly:
@@ -81,6 +86,7 @@ class _Assembly:
         operators = self._operators(file, receivers)
         if prices is None:
             return None
+        catalogs = tuple(each.path for each in prices.catalogs if each.path is not None)
         return Config(
             directory=self.directory,
             sources=sources,
@@ -96,8 +102,8 @@ class _Assembly:
             budgets=budgets,
             prices=prices,
             secrets=secrets,
-            files=tuple(self.documents),
-            digest=digest(self.documents),
+            files=(*self.documents, *catalogs),
+            digest=digest(self.documents, catalogs),
             documents=self.documents,
         )
 

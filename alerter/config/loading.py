@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from alerter.config.assembly import ALERTER, BUDGETS, PRICES, assemble
@@ -49,10 +49,15 @@ def load_keeping(
     return last_good, list(problems)
 
 
-def snapshot(directory: Path) -> frozenset[tuple[str, int, int]]:
-    """Return what changes when a file is edited, added or removed: paths with their modification time (ns) and size."""
+def snapshot(directory: Path, files: Iterable[Path] = ()) -> frozenset[tuple[str, int, int]]:
+    """Return what changes when a file is edited, added or removed: paths with their modification time (ns) and size.
+
+    Args:
+        directory: of the configuration.
+        files: watched besides, such as ``Config.files`` with the catalogs that it names.
+    """
     seen = set()
-    for path in _files(directory):
+    for path in {*_files(directory), *files}:
         try:
             state = path.stat()
         except OSError:

@@ -43,8 +43,8 @@ class Config:
         sources: at least one in a loaded configuration.
         database: SQLAlchemy URL; a relative SQLite path is relative to the process's folder.
         operators: the receiver that is told about failing sources and deliveries; None only logs.
-        files: what was read, in the order in which it is shown.
-        digest: SHA-256 of what the files say, in hex; comments and order of keys don't count.
+        files: what was read: the YAML files, then the catalogs that they name.
+        digest: SHA-256 of what the files say, in hex; comments in YAML and the order of its keys don't count.
         documents: the parsed files, kept for a reload in which some of them are bad.
     """
 
