@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from alerter.core.alerts import AlertState, AlertStatus
 from alerter.core.budgets import Basis
 from alerter.core.wording import moment
-from alerter.store.bulk import query, select_in
+from alerter.store.bulk import select_in
 from alerter.store.holds import SNOOZE
+from alerter.store.outbox import told_alerts
 
 NEXT_THRESHOLD = "the next threshold"
 
@@ -35,8 +36,7 @@ def alert_states(connection: Connection, alert_ids: Collection[int]) -> dict[str
 
 def told_states(connection: Connection, notification_id: int) -> dict[str, AlertState]:
     """Return the states of the alerts that a notification tells, by their public ids."""
-    rows = query(connection, "SELECT alert_id FROM alert_notification WHERE notification_id = ?", notification_id)
-    return alert_states(connection, [row.alert_id for row in rows])
+    return alert_states(connection, told_alerts(connection, notification_id))
 
 
 def zone_of(spec: str) -> str:

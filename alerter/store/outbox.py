@@ -214,3 +214,9 @@ def changed(connection: Connection, sql: str, *values: Any) -> bool:
 def settings(values: Mapping[str, str]) -> str:
     """Return a target or a reference as it is stored, and compared."""
     return json.dumps(dict(values), sort_keys=True, ensure_ascii=False)
+
+
+def told_alerts(connection: Connection, notification_id: int) -> list[int]:
+    """Return the rows of the alerts that a notification tells."""
+    rows = query(connection, "SELECT alert_id FROM alert_notification WHERE notification_id = ?", notification_id)
+    return [row.alert_id for row in rows]

@@ -42,13 +42,14 @@ def mark_ambiguous(connection: Connection, claimed: Claimed, *, not_before_ms: i
     return _mark_pending(connection, claimed, not_before_ms, error, ambiguous=True)
 
 
-def mark_dead(connection: Connection, claimed: Claimed, *, error: str) -> bool:
-    """Give a notification up; False if the lease was lost."""
+def mark_dead(connection: Connection, claimed: Claimed, *, error: str, ambiguous: bool = False) -> bool:
+    """Give a notification up, perhaps one that was delivered after all; False if the lease was lost."""
     return changed(
         connection,
-        f"UPDATE notification SET status = 'dead', error = ?, {_RELEASED} "
+        f"UPDATE notification SET status = 'dead', error = ?, ambiguous = ?, {_RELEASED} "
         "WHERE id = ? AND lease_owner = ? AND status = 'pending'",
         error,
+        ambiguous,
         claimed.id,
         claimed.lease,
     )

@@ -1,0 +1,136 @@
+"""Deliver what the outbox holds, and show new states on what was delivered.
+
+Each kind of notifier has its own lane, so that a slow mail server never holds up Slack; within a lane the targets go
+side by side, and one target's messages in order. A post whose end is unknown is looked up before it is sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from alerter.core.ports import Notifier
+from alerter.delivery.courier import Courier
+from alerter.delivery.fallback import Fallback, nobody
+from alerter.store.engine import Store, StoreError
+from alerter.store.outbox import Claimed, claim, claim_updates, due_kinds
+
+__all__ = ["Fallback", "deliver_due", "deliver_until_stopped", "nobody"]
+
+log = logging.getLogger(__name__)
+
+BATCH = 8
+WORKERS = 4
+EVERY_S = 1.0
+"""How long an idle lane sleeps."""
+
+_REST = ""
+_Item = TypeVar("_Item")
+
+
+def deliver_due(
+    store: Store,
+    notifiers: Mapping[str, Notifier],
+    *,
+    clock: Callable[[], int],
+    owner: str,
+    stop: threading.Event,
+    fallback: Fallback = nobody,
+) -> bool:
+    """Deliver and update a batch of what is due of every kind, and return whether there was anything to do.
+
+    Args:
+        store: the database; several processes may deliver from one.
+        notifiers: by the kinds that notifications name; a notification of another kind is given up.
+        clock: the real time in epoch milliseconds.
+        owner: who claims: a name of this process that no other one has.
+        stop: ends the work early; what was not begun is given back.
+        fallback: who is told what can't be delivered.
+
+    Raises:
+        StoreError: the database can't be read. What goes wrong with one notification is logged, not raised.
+    """
+    courier = Courier(store, notifiers, clock, owner, stop, fallback)
+    kinds = _due(courier)
+    return any(_side_by_side(lambda kind: _work_off(courier, kind), kinds))
+
+
+def deliver_until_stopped(
+    store: Store,
+    notifiers: Mapping[str, Notifier],
+    *,
+    clock: Callable[[], int],
+    owner: str,
+    stop: threading.Event,
+    fallback: Fallback = nobody,
+    beat: Callable[[str], None] = lambda _kind: None,
+    patience_s: float = 20.0,
+) -> None:
+    """Deliver in a thread a kind of notifier until ``stop`` is set; then let attempts that have begun end.
+
+    ``beat`` is called with the lane's name (``""`` is the one for kinds without notifier) whenever one goes round: a
+    lane that no longer beats hangs. An attempt that takes longer than ``patience_s`` after the stop is left behind;
+    the next start looks it up.
+    """
+    courier = Courier(store, notifiers, clock, owner, stop, fallback)
+    lanes = [
+        threading.Thread(target=_lane, args=(courier, kind, beat), name=f"deliver-{kind or 'rest'}", daemon=True)
+        for kind in (*notifiers, _REST)
+    ]
+    for lane in lanes:
+        lane.start()
+    stop.wait()
+    until = threading.Event()
+    timer = threading.Timer(patience_s, until.set)
+    timer.daemon = True
+    timer.start()
+    for lane in lanes:
+        while lane.is_alive() and not until.is_set():
+            lane.join(timeout=0.05)
+    timer.cancel()
+
+
+def _lane(courier: Courier, lane: str, beat: Callable[[str], None]) -> None:
+    while not courier.stop.is_set():
+        beat(lane)
+        try:
+            kinds = _due(courier)
+            mine = kinds & {lane} if lane != _REST else kinds - set(courier.notifiers)
+            done = [_work_off(courier, kind) for kind in sorted(mine)]
+        except StoreError:
+            log.exception("the outbox can't be read, trying again lane=%s", lane)
+            done = []
+        if not any(done):
+            courier.stop.wait(EVERY_S)
+
+
+def _due(courier: Courier) -> frozenset[str]:
+    with courier.store.read() as connection:
+        return due_kinds(connection, courier.clock())
+
+
+def _work_off(courier: Courier, kind: str) -> bool:
+    with courier.store.write() as connection:
+        to_send = claim(connection, owner=courier.owner, now_ms=courier.clock(), limit=BATCH, kind=kind)
+    _side_by_side(courier.send_all, _by_target(to_send))
+    with courier.store.write() as connection:
+        to_update = claim_updates(connection, owner=courier.owner, now_ms=courier.clock(), limit=BATCH, kind=kind)
+    _side_by_side(courier.update_all, _by_target(to_update))
+    return bool(to_send or to_update)
+
+
+def _by_target(claims: Sequence[Claimed]) -> list[list[Claimed]]:
+    groups: dict[tuple[tuple[str, str], ...], list[Claimed]] = {}
+    for each in claims:
+        groups.setdefault(tuple(sorted(each.target.items())), []).append(each)
+    return list(groups.values())
+
+
+def _side_by_side(work: Callable[[_Item], bool | None], items: Collection[_Item]) -> list[bool]:
+    if len(items) <= 1:
+        return [bool(work(each)) for each in items]
+    with ThreadPoolExecutor(min(len(items), WORKERS)) as pool:
+        return [bool(each) for each in pool.map(work, items)]

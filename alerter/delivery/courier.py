@@ -1,0 +1,184 @@
+"""One notification at a time: look it up if it may be there, send it, record how that ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from alerter.core.ports import (
+    DeliveryAmbiguousError,
+    DeliveryDelayedError,
+    DeliveryError,
+    DeliveryRejectedError,
+    Notifier,
+    Receipt,
+    Target,
+)
+from alerter.core.text import one_line
+from alerter.delivery.fallback import Fallback, hand_over, nobody
+from alerter.delivery.policy import HAND_OVER_AFTER, MOST_ATTEMPTS, MOST_UPDATES, ambiguous_wait_ms, wait_ms
+from alerter.store import outcomes
+from alerter.store.alert_states import told_states
+from alerter.store.engine import Store, StoreError
+from alerter.store.outbox import Claimed, begin_attempt, renew
+
+log = logging.getLogger(__name__)
+
+_ERROR_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """What delivering needs; see `alerter.delivery.deliver_due`."""
+
+    store: Store
+    notifiers: Mapping[str, Notifier]
+    clock: Callable[[], int]
+    owner: str
+    stop: threading.Event
+    fallback: Fallback = nobody
+
+    def send_all(self, claims: Sequence[Claimed]) -> None:
+        """Deliver the claims of one target in order; what goes wrong with one stays with it."""
+        self._each(self._send, claims)
+
+    def update_all(self, claims: Sequence[Claimed]) -> None:
+        """Show new states on the delivered messages of one target."""
+        self._each(self._update, claims)
+
+    def _each(self, handle: Callable[[Claimed], None], claims: Sequence[Claimed]) -> None:
+        for number, claimed in enumerate(claims):
+            if self.stop.is_set():
+                with suppress(StoreError), self.store.write() as connection:  # else their lease ends by itself
+                    outcomes.release(connection, claims[number:])
+                return
+            try:
+                handle(claimed)
+            except Exception:
+                log.exception("delivery stays open, it is looked up later key=%s", claimed.key)
+
+    def _send(self, claimed: Claimed) -> None:
+        notifier = self.notifiers.get(claimed.kind)
+        if notifier is None:
+            self._give_up(claimed, f"no notifier of kind {claimed.kind} is configured any more")
+            return
+        with self.store.write() as connection:
+            if not begin_attempt(connection, claimed, now_ms=self.clock()):
+                return
+        try:
+            found = self._look_up(notifier, claimed) if claimed.ambiguous else None
+            if found is None and claimed.ambiguous and not self._renew(claimed):
+                return
+            receipt = found or self._deliver(notifier, claimed)
+        except DeliveryRejectedError as error:
+            self._give_up(claimed, _line(error))
+        except DeliveryDelayedError as error:
+            self._again(claimed, error, ambiguous=False)
+        except DeliveryAmbiguousError as error:
+            self._again(claimed, error, ambiguous=True)
+        else:
+            self._sent(claimed, receipt, found=found is not None)
+
+    def _look_up(self, notifier: Notifier, claimed: Claimed) -> Receipt | None:
+        try:
+            return notifier.find(_target(claimed), claimed.key, claimed.attempted_ms or 0)
+        except Exception as error:
+            if not isinstance(error, DeliveryError):
+                log.exception("a look-up failed in a way it should not key=%s", claimed.key)
+            # Not knowing is no leave to send again.
+            raise DeliveryAmbiguousError(f"it could not be looked up: {_line(error)}") from error
+
+    def _deliver(self, notifier: Notifier, claimed: Claimed) -> Receipt:
+        with self.store.read() as connection:
+            states = told_states(connection, claimed.id)
+        try:
+            return notifier.send(_target(claimed), claimed.message, states, claimed.key)
+        except (DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError):
+            raise
+        except Exception as error:
+            log.exception("a notifier failed in a way it should not key=%s kind=%s", claimed.key, claimed.kind)
+            raise DeliveryAmbiguousError(f"{type(error).__name__}: it may have been delivered") from error
+
+    def _renew(self, claimed: Claimed) -> bool:
+        with self.store.write() as connection:
+            return renew(connection, claimed, now_ms=self.clock())
+
+    def _sent(self, claimed: Claimed, receipt: Receipt, *, found: bool) -> None:
+        with self.store.write() as connection:
+            now_ms = self.clock()
+            first = outcomes.mark_sent(connection, claimed, reference=receipt.reference, now_ms=now_ms, found=found)
+        how = "found delivered" if found else "delivered"
+        if not first:
+            how = "delivered, as by another process already"
+        log.info("%s key=%s receiver=%s attempt=%d", how, claimed.key, claimed.receiver, claimed.attempts + 1)
+
+    def _give_up(self, claimed: Claimed, reason: str, *, ambiguous: bool = False) -> None:
+        with self.store.write() as connection:
+            if not outcomes.mark_dead(connection, claimed, error=reason, ambiguous=ambiguous):
+                return
+            hand_over(connection, claimed, self.fallback, reason=reason, now_ms=self.clock())
+        log.error("given up key=%s receiver=%s kind=%s: %s", claimed.key, claimed.receiver, claimed.kind, reason)
+
+    def _again(self, claimed: Claimed, error: DeliveryError, *, ambiguous: bool) -> None:
+        """Record when to try again, or first to look it up, and let the fallback know if that goes on for long."""
+        attempts, reason = claimed.attempts + 1, _line(error)
+        if attempts >= MOST_ATTEMPTS:
+            self._give_up(claimed, reason, ambiguous=ambiguous)
+            return
+        now_ms = self.clock()
+        retry_after = error.retry_after if isinstance(error, DeliveryDelayedError) else None
+        wait = ambiguous_wait_ms(attempts) if ambiguous else wait_ms(attempts, retry_after)
+        with self.store.write() as connection:
+            mark = outcomes.mark_ambiguous if ambiguous else outcomes.mark_retry
+            if not mark(connection, claimed, not_before_ms=now_ms + wait, error=reason):
+                return
+            if retry_after is not None:  # the whole target has to wait, so the others needn't ask
+                outcomes.defer_target(connection, claimed, not_before_ms=now_ms + wait)
+            if attempts >= HAND_OVER_AFTER:
+                hand_over(connection, claimed, self.fallback, reason=reason, now_ms=now_ms)
+        log.warning("not delivered key=%s receiver=%s attempt=%d: %s", claimed.key, claimed.receiver, attempts, reason)
+
+    def _update(self, claimed: Claimed) -> None:
+        notifier = self.notifiers.get(claimed.kind)
+        if not self._renew(claimed):
+            return
+        try:
+            if notifier is not None:
+                self._show(notifier, claimed)
+        except DeliveryRejectedError as error:
+            log.info("a message can't be updated key=%s: %s", claimed.key, _line(error))
+        except Exception as error:
+            if not isinstance(error, DeliveryError):
+                log.exception("an update failed in a way it should not key=%s", claimed.key)
+            if self._update_later(claimed, error):
+                return
+        with self.store.write() as connection:
+            outcomes.mark_updated(connection, claimed)
+
+    def _show(self, notifier: Notifier, claimed: Claimed) -> None:
+        with self.store.read() as connection:
+            states = told_states(connection, claimed.id)
+        notifier.update(_target(claimed), Receipt(claimed.reference), claimed.message, states, claimed.key)
+
+    def _update_later(self, claimed: Claimed, error: Exception) -> bool:
+        """Record when to try an update again; False if it was tried often enough."""
+        attempts = claimed.update_attempts + 1
+        log.warning("not updated key=%s attempt=%d: %s", claimed.key, attempts, _line(error))
+        if attempts >= MOST_UPDATES:
+            return False
+        retry_after = error.retry_after if isinstance(error, DeliveryDelayedError) else None
+        not_before_ms = self.clock() + wait_ms(attempts, retry_after)
+        with self.store.write() as connection:
+            outcomes.mark_update_retry(connection, claimed, not_before_ms=not_before_ms, error=_line(error))
+        return True
+
+
+def _target(claimed: Claimed) -> Target:
+    return Target(claimed.receiver, claimed.target)
+
+
+def _line(error: Exception) -> str:
+    return one_line(str(error) or type(error).__name__, _ERROR_LIMIT)
