@@ -24,6 +24,7 @@ TOP_LIMIT = 20
 
 VERBS = ("status", "list", "ack", "unack", "top", "help")
 
+_LONG = {"acknowledge": "ack", "unacknowledge": "unack", "ls": "list", "?": "help"}
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "\u00a0": " "})
 _NOTE = re.compile(r"(?:^|\s)(?:--|—)(?:\s*)", re.DOTALL)
 _TOKEN = re.compile(r'"[^"]*"|\S+')
@@ -110,7 +111,7 @@ def parse(text: str) -> Command:
 
 
 def _unknown(word: str) -> Unclear:
-    close = get_close_matches(word.casefold(), VERBS, n=1, cutoff=0.6)
+    close = get_close_matches(_LONG.get(word.casefold(), word.casefold()), VERBS, n=1, cutoff=0.6)
     return Unclear(f"Did you mean `{close[0]}`?" if close else "These are the commands:", word)
 
 

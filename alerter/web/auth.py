@@ -16,7 +16,9 @@ def is_allowed(token: str | None, authorization: str | None, cookies: Mapping[st
     if not token:
         return True
     scheme, _, given = (authorization or "").partition(" ")
-    if scheme.casefold() == "bearer" and same(given.strip(), token):
+    # A header arrives as Latin-1, whatever it was written in.
+    given = given.strip().encode("latin-1", "replace").decode("utf-8", "replace")
+    if scheme.casefold() == "bearer" and same(given, token):
         return True
     return same(cookies.get(COOKIE, ""), session_of(token))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +23,7 @@ from alerter.web.services import PageData
 ROWS = 500
 """Budgets that the page shows; the API has them all."""
 
+_SLACK_ACTOR = re.compile(r"slack:[A-Z0-9]+ \((?P<name>.+)\)")
 _TEMPLATES = Path(__file__).parent / "templates"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -104,6 +106,12 @@ def threshold(alert: AlertView) -> str:
     return f"{'forecast ' if alert.basis is Basis.FORECAST else ''}{alert.threshold} %"
 
 
+def person(actor: str) -> str:
+    """Return who acted as people know them: ``anna (Slack)`` for ``slack:U01ANNA (anna)``, else as recorded."""
+    found = _SLACK_ACTOR.fullmatch(actor)
+    return f"{one_line(found['name'])} (Slack)" if found else one_line(actor)
+
+
 def _tiles(data: PageData) -> Sequence[Tile]:
     firing = sum(each.status is AlertStatus.FIRING for each in data.alerts)
     quiet = sum(each.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED} for each in data.alerts)
@@ -132,6 +140,7 @@ def _environment() -> Environment:
         line=one_line,
         moment=moment,
         money=money,
+        person=person,
         threshold=threshold,
         tone=tone,
         width=width,

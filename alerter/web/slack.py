@@ -60,7 +60,7 @@ async def _answer(body: bytes, answers: Answers) -> Response:
     try:
         form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
         payload = json.loads(form["payload"]) if "payload" in form else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return _refuse(400, "the body is no form, or its payload no JSON")
     if payload is not None:
         if not isinstance(payload, dict):

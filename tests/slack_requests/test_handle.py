@@ -1,0 +1,250 @@
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from slack_sdk.models.blocks import Block
+
+from alerter.core.money import NANOS
+from alerter.core.views import BudgetStatus, RunCost
+from alerter.slack_requests.handle import handle_command, handle_interaction
+from alerter.slack_requests.policy import Policy
+from alerter.slack_requests.reply import Reply
+from tests.fixtures.window_data import BUDGETS, SPIKE, VISION, FakeDesk, budget
+
+OPEN = Policy()
+EVIL = "<!channel> `x` *b*\n<https://evil.example|click> & \u202egnp"
+
+
+def command(text: str, **more: str) -> dict[str, str]:
+    return {
+        "command": "/budget",
+        "text": text,
+        "team_id": "T01TEST",
+        "channel_id": "C01COST",
+        "channel_name": "ml-costs",
+        "user_id": "U01ANNA",
+        "user_name": "anna",
+        **more,
+    }
+
+
+def button(**more: object) -> dict[str, Any]:
+    return {
+        "type": "block_actions",
+        "team": {"id": "T01TEST"},
+        "user": {"id": "U01ANNA", "username": "anna", "name": "anna"},
+        "channel": {"id": "C01COST", "name": "ml-costs"},
+        "actions": [{"action_id": "ack", "block_id": "b", "value": "A-7F3K"}],
+        **more,
+    }
+
+
+def run(name: str, **more: object) -> RunCost:
+    values: dict[str, Any] = {
+        "run_uuid": "9f2c",
+        "name": name,
+        "budget": "every-team",
+        "scope": (("team", "vision"),),
+        "machine": "4 x p4d.24xlarge (from num_workers)",
+        "running": True,
+        "currency": "USD",
+        "cost_nanos": 1480 * NANOS,
+        "per_hour_nanos": 88 * NANOS,
+        "url": "https://mlflow.example.com/#/experiments/1/runs/9f2c",
+    }
+    values.update(more)
+    return RunCost(**values)
+
+
+def test_an_ack_says_who_from_where_and_why() -> None:
+    desk = FakeDesk()
+    reply = handle_command(command("ack A-7F3K until friday -- R&amp;D knows"), desk, OPEN)
+    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack command", "R&D knows", "friday")]
+    assert reply.text == "✅ Acknowledged A-7F3K: quiet until the next threshold."
+
+
+def test_an_unknown_alert_is_said_to_be_unknown_and_escaped() -> None:
+    reply = handle_command(command("ack &lt;!channel&gt;"), FakeDesk(), OPEN)
+    assert reply.text == "⚠️ No alert is called &lt;!channel&gt;."
+
+
+def test_unack_goes_to_the_desk() -> None:
+    desk = FakeDesk()
+    handle_command(command("unack A-7F3K"), desk, OPEN)
+    assert desk.calls == [("unack", "A-7F3K", "slack:U01ANNA (anna)", "slack command")]
+
+
+def test_a_pressed_button_acknowledges_its_alert() -> None:
+    desk = FakeDesk()
+    reply = handle_interaction(button(), desk, OPEN)
+    assert reply is not None
+    assert "Acknowledged A-7F3K" in reply.text
+    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack button", "", None)]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        button(actions=[{"action_id": "open", "url": "https://x"}]),
+        button(actions=[]),
+        button(actions="ack"),
+        button(actions=[{"action_id": "ack", "value": {"no": "text"}}]),
+        {"type": "view_submission"},
+        {},
+    ],
+)
+def test_what_is_no_ack_is_ignored(payload: dict[str, Any]) -> None:
+    desk = FakeDesk()
+    assert handle_interaction(payload, desk, OPEN) is None
+    assert not desk.calls
+
+
+def test_status_lists_the_fullest_first_with_an_estimate_note() -> None:
+    lines = handle_command(command(""), FakeDesk(), OPEN).lines
+    assert [line.split(" · ")[0] for line in lines[:4]] == [
+        "🔴 *gpu-spike*",
+        "🟠 *vision* (every-team)",
+        "🟢 *fraud-detection*",
+        "🟢 *nlp* (every-team)",
+    ]
+    assert lines[0] == "🔴 *gpu-spike* · November · 137.5 % · $412.50 of $300.00"
+    assert "estimates" in lines[-1]
+
+
+def test_one_budget_is_told_in_full() -> None:
+    text = handle_command(command("status vision"), FakeDesk(), OPEN).text
+    assert "`████████░░`" in text
+    assert "$2,435 by runs still running · on course to reach $14,200 by Mon 30 Nov · 48 runs" in text
+
+
+def test_list_over_asks_for_exactly_that_percentage() -> None:
+    text = handle_command(command("list over 80"), FakeDesk(), OPEN).text
+    assert "gpu-spike" in text
+    assert "vision" in text
+    assert "nlp" not in text
+    assert handle_command(command("list over 200"), FakeDesk(), OPEN).text == "No budget is at 200 % or over."
+
+
+def test_stale_totals_are_said_to_be_stale() -> None:
+    desk = FakeDesk(budgets=[replace(VISION, stale=True)])
+    assert "there may be more" in handle_command(command("status"), desk, OPEN).text
+
+
+def test_a_misspelt_budget_gets_the_nearest_name() -> None:
+    text = handle_command(command("status fraud-detecton"), FakeDesk(), OPEN).text
+    assert text == "No budget is called “fraud-detecton”. Did you mean “fraud-detection”?"
+    assert handle_command(command("top visoin"), FakeDesk(), OPEN).text.endswith("Did you mean “vision”?")
+
+
+def test_no_budgets_at_all() -> None:
+    assert "No budget is being watched" in handle_command(command(""), FakeDesk(budgets=[]), OPEN).text
+    assert "No budget is being watched" in handle_command(command("status x"), FakeDesk(budgets=[]), OPEN).text
+
+
+def test_top_links_the_runs() -> None:
+    desk = FakeDesk(runs=[run("trial-14"), run("", running=False, per_hour_nanos=0, url="")])
+    lines = handle_command(command("top 2 vision"), desk, OPEN).lines
+    assert desk.calls == [("top", 2, "vision")]
+    assert lines[1] == (
+        "1. <https://mlflow.example.com/#/experiments/1/runs/9f2c|trial-14> · running · "
+        "4 x p4d.24xlarge (from num_workers) · $88/h · $1,480 · every-team"
+    )
+    assert lines[2].startswith("2. 9f2c · ended")
+
+
+def test_help_uses_the_name_of_the_command_and_knows_nothing_of_what_is_not_there() -> None:
+    text = handle_command(command("help", command="/kosten"), FakeDesk(), OPEN).text
+    assert "`/kosten ack ID" in text
+    assert "snooze" not in text
+    assert "explain" not in text
+
+
+def test_an_unknown_verb_gets_a_guess_and_the_help() -> None:
+    text = handle_command(command("statsu"), FakeDesk(), OPEN).text
+    assert text.startswith("I don't know “statsu”. Did you mean `status`?\n")
+    assert "`/budget top [N] [NAME]`" in text
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(teams=frozenset({"T02OTHER"})),
+        Policy(channels=frozenset({"C99", "#elsewhere"})),
+        Policy(users=frozenset({"U02BERT", "anna"})),  # a display name lets nobody in
+    ],
+)
+def test_a_stranger_is_refused_politely_and_audited(policy: Policy) -> None:
+    desk = FakeDesk()
+    assert handle_command(command("ack A-7F3K"), desk, policy).text.startswith("Sorry")
+    reply = handle_interaction(button(), desk, policy)
+    assert reply is not None
+    assert reply.text.startswith("Sorry")
+    assert desk.calls == [
+        ("refused", "slack:U01ANNA (anna)", "slack command", "/budget ack A-7F3K"),
+        ("refused", "slack:U01ANNA (anna)", "slack button", "acknowledge A-7F3K"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(teams=frozenset({"T01TEST"}), channels=frozenset({"#ml-costs"}), users=frozenset({"U01ANNA"})),
+        Policy(channels=frozenset({"ml-costs"})),
+        Policy(channels=frozenset({"C01COST"})),
+    ],
+)
+def test_who_is_on_the_lists_may(policy: Policy) -> None:
+    assert "Acknowledged" in handle_command(command("ack A-7F3K"), FakeDesk(), policy).text
+
+
+def test_a_missing_team_is_not_let_through_a_list_of_teams() -> None:
+    desk = FakeDesk()
+    handle_interaction(button(team=None, user={"id": "U01ANNA"}), desk, Policy(teams=frozenset({"T01TEST"})))
+    assert [call[0] for call in desk.calls] == ["refused"]
+
+
+class BrokenDesk(FakeDesk):
+    def status(self, name: str | None) -> list[BudgetStatus]:
+        raise OSError(f"disk full while reading {name}")
+
+
+def test_a_failure_is_told_without_its_details(caplog: pytest.LogCaptureFixture) -> None:
+    text = handle_command(command("status s3cret-name"), BrokenDesk(), OPEN).text
+    assert text.startswith("Sorry, that failed here")
+    assert "s3cret" not in text
+    assert "disk full" in caplog.text
+
+
+def test_hostile_names_stay_text() -> None:
+    many = [budget(EVIL, 9 + n, 10, scope=(("team", EVIL * 200),)) for n in range(5)]
+    desk = FakeDesk(budgets=many, runs=[run(EVIL, url="https://x/|y>")] * 3)
+    for text in ("status", "top", f"status {EVIL}", f"ack {EVIL}", EVIL):
+        reply = handle_command(command(text, user_name=EVIL, command=f"/{EVIL}"), desk, OPEN)
+        assert "<" not in reply.text
+        assert "\u202e" not in reply.text
+        assert_slack_takes(reply)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 26, 3_000])
+def test_any_number_of_budgets_fits_into_slack(count: int) -> None:
+    desk = FakeDesk(budgets=[budget(f"budget-{n} " + "&" * 200, n, 1_000) for n in range(count)])
+    reply = handle_command(command(""), desk, OPEN)
+    assert_slack_takes(reply)
+    assert ("more. Ask" in reply.text or "more. Ask" in json.dumps(reply.blocks)) == (count > 25)
+
+
+def assert_slack_takes(reply: Reply) -> None:
+    assert 1 <= len(reply.blocks) <= 50
+    assert 1 <= len(reply.text) <= 4_000
+    for block in reply.blocks:
+        parsed = Block.parse(block)
+        assert parsed is not None
+        parsed.validate_json()
+        assert 1 <= len(block["text"]["text"]) <= 3_000  # type: ignore[index]
+
+
+def test_the_fakes_are_what_the_tests_think() -> None:
+    assert SPIKE.percent == Decimal("137.50")
+    assert len(BUDGETS) == 4
