@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from alerter.core.budgets import TagCleaning
 from alerter.core.charges import ChargeLine, Rate
 from alerter.core.ports import PriceBook
 from alerter.core.price_rules import PriceRules, next_change_ms
@@ -22,15 +23,23 @@ class Pricer:
         books: catalogs, the first to know a type wins.
         keys: which params and tags give which quantity.
         max_nodes: above it ``num_workers`` isn't believed to be nodes.
+        cleaning: how tag values are cleaned before rules match them.
     """
 
     def __init__(
-        self, rules: PriceRules, books: Sequence[PriceBook], keys: Mapping[str, tuple[str, ...]], max_nodes: int
+        self,
+        rules: PriceRules,
+        books: Sequence[PriceBook],
+        keys: Mapping[str, tuple[str, ...]],
+        *,
+        max_nodes: int = 64,
+        cleaning: TagCleaning | None = None,
     ) -> None:
         self._rules = rules
         self._books = tuple(books)
         self._keys = keys
         self._max_nodes = max_nodes
+        self._cleaning = cleaning or TagCleaning()
         self._resources: dict[Pairs, Resources] = {}
         self._templates: dict[tuple[Pairs, Pairs, int | None], tuple[tuple[Rate, int], ...]] = {}
 
@@ -52,8 +61,7 @@ class Pricer:
         change = next_change_ms(self._rules, start_ms)
         if change is not None and change < end_ms:
             return self._price(usage, tags, start_ms, end_ms)
-        seen = self._rules.tag_keys
-        key = (usage, tuple(pair for pair in tags if pair[0] in seen) if seen else (), change)
+        key = (usage, self._seen(tags), change)
         template = self._templates.get(key)
         if template is None:
             _bound(self._templates)
@@ -66,8 +74,15 @@ class Pricer:
         """Return the rates and quantities at which a machine accrues at an instant."""
         return tuple((line.rate, line.quantity) for line in self.lines(usage, tags, at_ms, at_ms + 1))
 
+    def _seen(self, tags: Pairs) -> Pairs:
+        """Return the tags that some price rule matches on, cleaned as budgets see them."""
+        keys = self._rules.tag_keys
+        if not keys:
+            return ()
+        return tuple((key, self._cleaning.clean(key, value)) for key, value in tags if key in keys)
+
     def _price(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
-        machine = MachineTime(self.resources(usage), start_ms, end_ms, tags)
+        machine = MachineTime(self.resources(usage), start_ms, end_ms, self._seen(tags))
         return merge(price_machine(machine, self._rules, self._books))
 
 

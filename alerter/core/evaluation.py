@@ -9,6 +9,10 @@ from enum import StrEnum
 from alerter.core.budgets import Basis, Threshold
 
 
+_STEPS = 40
+"""Of the thresholds beyond the highest configured one, so many are recorded at once: a tiny budget has thousands."""
+
+
 class Change(StrEnum):
     """What an evaluation does to one alert."""
 
@@ -63,8 +67,10 @@ def evaluate(
         change = Change.REOPEN if key in resolved else Change.FIRE
         changes.append(Transition(change, threshold))
     for key in firing:
-        if key not in due and not (key.basis is Basis.FORECAST and level.forecast is None):
-            changes.append(Transition(Change.RESOLVE, Threshold(key.basis, key.percent)))
+        threshold = Threshold(key.basis, key.percent)
+        unknown = key.basis is Basis.FORECAST and level.forecast is None
+        if not unknown and not _reached(threshold, level):
+            changes.append(Transition(Change.RESOLVE, threshold))
     return sorted(changes, key=lambda each: key_of(each.threshold))
 
 
@@ -109,7 +115,8 @@ def _further(thresholds: Collection[Threshold], beyond: int, level: Level) -> li
         return []
     highest = percent_floor(level.spent, level.amount)
     steps = max(highest - top.percent, 0) // beyond
-    if steps <= 0:
-        return []
-    last = top.percent + steps * beyond
-    return [Threshold(Basis.ACTUAL, last, top.receivers, top.mention)]
+    first = max(1, steps - _STEPS + 1)
+    return [
+        Threshold(Basis.ACTUAL, top.percent + step * beyond, top.receivers, top.mention)
+        for step in range(first, steps + 1)
+    ]

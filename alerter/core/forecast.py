@@ -47,7 +47,30 @@ class Forecast:
 
     def crossing_ms(self, level: int) -> int | None:
         """Return when the spending reaches ``level`` nanos (epoch ms), or None if not within the period."""
-        return _crossing(self, level)
+        return self._after(level - self.spent)
+
+    def crossing_band_ms(self, level: int) -> tuple[int | None, int | None]:
+        """Return the earliest and the latest crossing of ``level`` within the band, each None if not in the period."""
+        ahead = self.total - self.spent
+        missing = level - self.spent
+        if ahead <= 0:
+            return None, None
+        fast, slow = self.high - self.spent, self.low - self.spent
+        latest = self._after(div_half_even(missing * ahead, slow)) if slow > 0 else None
+        return self._after(div_half_even(missing * ahead, fast)), latest
+
+    def _after(self, missing: int) -> int | None:
+        """Return when ``missing`` more nanos will have been spent at the forecast's burn."""
+        if missing <= 0:
+            return self.now_ms
+        first_day = div_half_even(self.soon_per_hour * DAY_MS, HOUR_MS)
+        if missing <= first_day:
+            at = self.now_ms + missing * HOUR_MS // self.soon_per_hour
+        elif self.mean_per_hour > 0:
+            at = self.now_ms + DAY_MS + (missing - first_day) * HOUR_MS // self.mean_per_hour
+        else:
+            return None
+        return at if at < self.end_ms else None
 
 
 def forecast(trend: Trend, *, start_ms: int, end_ms: int, now_ms: int) -> Forecast | None:
@@ -66,20 +89,6 @@ def forecast(trend: Trend, *, start_ms: int, end_ms: int, now_ms: int) -> Foreca
     total = trend.spent + ahead
     low = max(trend.spent, total - spread)
     return Forecast(total, low, total + spread, soon, mean, now_ms, end_ms, trend.spent)
-
-
-def _crossing(made: Forecast, level: int) -> int | None:
-    missing = level - made.spent
-    if missing <= 0:
-        return made.now_ms
-    day_cost = div_half_even(made.soon_per_hour * DAY_MS, HOUR_MS)
-    if missing <= day_cost:
-        at = made.now_ms + missing * HOUR_MS // made.soon_per_hour
-    elif made.mean_per_hour > 0:
-        at = made.now_ms + DAY_MS + (missing - day_cost) * HOUR_MS // made.mean_per_hour
-    else:
-        return None
-    return at if at < made.end_ms else None
 
 
 def _deviation(days: tuple[int, ...]) -> float:

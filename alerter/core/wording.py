@@ -111,7 +111,7 @@ def recent_line(alert: Alert, style: Style = PLAIN) -> str:
 
 def run_line(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
     """Return ``trial-14 · running · 4 x p4d.24xlarge (from num_workers) · $88/h · $1,480``."""
-    return _join(style.text(run.name or run.run_uuid), run_facts(run, currency, style))
+    return _join(style.text(run.name) or style.text(run.run_uuid), run_facts(run, currency, style))
 
 
 def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:

@@ -47,6 +47,14 @@ def sync_budgets(
     return ids
 
 
+def synced_ids(connection: Connection, budgets: Sequence[Budget], cleaning: TagCleaning) -> dict[str, int] | None:
+    """Return the row id of each budget id if the stored budgets say what the configuration says, else None."""
+    stored = {row.uid: row for row in query(connection, "SELECT id, uid, digest, totals_digest, active FROM budget")}
+    wanted = {budget.id: (digest(budget), _totals_digest(budget, cleaning)) for budget in budgets}
+    active = {uid: (row.digest, row.totals_digest) for uid, row in stored.items() if row.active}
+    return {uid: stored[uid].id for uid in wanted} if active == wanted else None
+
+
 def digest(budget: Budget) -> str:
     """Return what a budget says, as a stable digest; where it was written doesn't count."""
     return sha256(spec(budget).encode()).hexdigest()

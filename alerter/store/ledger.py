@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -74,6 +74,17 @@ def stored_by_id(connection: Connection, run_ids: Sequence[int]) -> list[StoredR
     return [StoredRun(*row) for row in select_in(connection, _STORED + "WHERE id IN {values}", run_ids)]
 
 
+def all_charges(connection: Connection) -> Iterator[Charge]:
+    """Yield every charge row, reversals included: they cancel in a sum."""
+    yield from (Charge(*row) for row in query(connection, f"SELECT {CHARGE_COLUMNS} FROM charge"))
+
+
+def charges_within(connection: Connection, start_ms: int, end_ms: int) -> Iterator[Charge]:
+    """Yield every charge row that touches ``[start, end)``, reversals included."""
+    sql = f"SELECT {CHARGE_COLUMNS} FROM charge WHERE end_ms > ? AND start_ms < ?"
+    yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms))
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """A run's charges that still stand, ascending by start, and the last revision under each (meter, start)."""
@@ -131,6 +142,15 @@ def open_of(connection: Connection, run_ids: Sequence[int]) -> dict[int, OpenSeg
     """Return the open segments of those runs that have one."""
     rows = select_in(connection, _OPEN + "WHERE o.run_id IN {values}", run_ids)
     return {row[0]: OpenSegment(row[0], row[1], row[2], _plan(row[3])) for row in rows}
+
+
+def all_open(connection: Connection) -> list[tuple[OpenSegment, int]]:
+    """Return every run that accrues, with its source's last complete poll (its own start before the first)."""
+    sql = (
+        "SELECT o.run_id, o.start_ms, o.tag_set_id, o.plan, COALESCE(s.complete_ms, o.start_ms) "
+        "FROM open_segment o JOIN run r ON r.id = o.run_id JOIN source s ON s.id = r.source_id"
+    )
+    return [(OpenSegment(row[0], row[1], row[2], _plan(row[3])), row[4]) for row in query(connection, sql)]
 
 
 def open_runs(connection: Connection, source_id: int) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -23,21 +24,27 @@ class SourceState:
     told_down: bool
 
 
+_SELECT = "SELECT id, name, cursor, swept, complete_ms, failing_since_ms, error, told_down FROM source "
+
+
+def states(connection: Connection) -> list[SourceState]:
+    """Return every source that was ever polled."""
+    return [_state(row) for row in query(connection, _SELECT + "ORDER BY id")]
+
+
 def source_state(connection: Connection, name: str) -> SourceState:
     """Return a source's row, made if it is new."""
-    columns = "id, name, cursor, swept, complete_ms, failing_since_ms, error, told_down"
-    sql = f"SELECT {columns} FROM source WHERE name = ?"
-    row = query(connection, sql, name).one_or_none()
+    row = query(connection, _SELECT + "WHERE name = ?", name).one_or_none()
     if row is None:
-        query(
-            connection,
-            "INSERT INTO source (name, cursor, swept, error, told_down) VALUES (?, '', ?, '', ?)",
-            name,
-            False,
-            False,
-        )
-        row = query(connection, sql, name).one()
-    return SourceState(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], bool(row[7]))
+        insert = "INSERT INTO source (name, cursor, swept, error, told_down) VALUES (?, '', ?, '', ?)"
+        query(connection, insert, name, False, False)
+        row = query(connection, _SELECT + "WHERE name = ?", name).one()
+    return _state(row)
+
+
+def _state(row: Any) -> SourceState:
+    values = row._asdict()
+    return SourceState(**values | {"swept": bool(row.swept), "told_down": bool(row.told_down)})
 
 
 def advance(connection: Connection, source_id: int, cursor: str, *, swept: bool) -> None:

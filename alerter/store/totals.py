@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,9 +12,10 @@ from alerter.core.budgets import Budget, Scope, TagCleaning, scope_of
 from alerter.core.charges import Rate
 from alerter.core.periods import day_edges, day_of
 from alerter.core.usage import COMPONENTS, Meter, Pairs
+from alerter.store import ledger
 from alerter.store.bulk import insert_rows, query
 from alerter.store.interning import Interner
-from alerter.store.ledger import CHARGE_COLUMNS, METERS, Charge, cost_between
+from alerter.store.ledger import METERS, Charge, cost_between
 
 DailyKey = tuple[int, int, int]
 """(budget id, scope id, local day)."""
@@ -28,6 +29,10 @@ class Share:
     scope_id: int
     zone: str
     meters: frozenset[Meter] | None
+
+    def counts(self, meter: Meter) -> bool:
+        """Whether the budget's components include a meter."""
+        return self.meters is None or meter in self.meters
 
 
 class Attribution:
@@ -94,7 +99,7 @@ def daily_parts(
             continue
         by_zone: dict[str, list[tuple[int, int]]] = {}
         for share in shares[charge.tag_set_id]:
-            if share.meters is not None and METERS[charge.meter] not in share.meters:
+            if not share.counts(METERS[charge.meter]):
                 continue
             if share.zone not in by_zone:
                 by_zone[share.zone] = split(charge, rates[charge.rate_id].unit_price, share.zone)
@@ -126,10 +131,26 @@ def add_daily(connection: Connection, parts: dict[DailyKey, int]) -> None:
     )
 
 
-def all_charges(connection: Connection) -> Iterable[Charge]:
-    """Yield every charge row, reversals included: they cancel in a sum."""
-    for row in query(connection, f"SELECT {CHARGE_COLUMNS} FROM charge"):
-        yield Charge(*row)
+@dataclass(frozen=True, slots=True)
+class View:
+    """One state of the ledger under one configuration: all that a reader needs. ``budgets`` is by row id."""
+
+    connection: Connection
+    budgets: Mapping[int, Budget]
+    interner: Interner
+    attribution: Attribution
+
+    def all_rates(self) -> dict[int, Rate]:
+        """Return every rate by its id."""
+        return self.interner.rates.all(self.connection)
+
+    def all_shares(self) -> dict[int, tuple[Share, ...]]:
+        """Return the scopes that each tag set counts for."""
+        return self.attribution.shares(self.connection, self.interner.tag_sets.all(self.connection))
+
+    def shares(self, tag_set_ids: Iterable[int]) -> dict[int, tuple[Share, ...]]:
+        """Return the scopes that some tag sets count for."""
+        return self.attribution.shares(self.connection, tag_set_ids)
 
 
 def rebuild(connection: Connection, attribution: Attribution, interner: Interner, budget_ids: Sequence[int]) -> None:
@@ -142,7 +163,7 @@ def recompute(connection: Connection, attribution: Attribution, interner: Intern
     """Return the daily totals that the charges give."""
     rates = interner.rates.all(connection)
     shares = attribution.shares(connection, interner.tag_sets.all(connection))
-    return daily_parts(all_charges(connection), shares, rates)
+    return daily_parts(ledger.all_charges(connection), shares, rates)
 
 
 def _meters(budget: Budget) -> frozenset[Meter] | None:

@@ -1,0 +1,132 @@
+"""Configuration -> wired services, straight-line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from threading import Event
+
+from pydantic import SecretStr
+
+from alerter.briefing import Describer, Links
+from alerter.config import Config, SourceConfig
+from alerter.core.ports import Notifier, PriceBook, RunSource
+from alerter.core.resources import usage_keys
+from alerter.pricer import Pricer
+from alerter.recording import Recorder
+from alerter.registry import NOTIFIERS, PRICE_BOOKS, SOURCES, load
+from alerter.services import Ledger, Services
+from alerter.store.budgets import sync_budgets, synced_ids
+from alerter.store.engine import Store
+from alerter.store.interning import Interner
+
+log = logging.getLogger(__name__)
+
+
+def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None) -> Services:
+    """Return services for a configuration, after bringing the stored budgets in line with it.
+
+    Nothing is contacted but the database.
+
+    Raises:
+        StoreError: the database can't be written.
+        PriceBookError: a price catalog can't be read.
+    """
+    stop = stop or Event()
+    with store.read() as connection:
+        ids = synced_ids(connection, config.budgets, config.tags)
+    if ids is None:
+        with store.write() as connection:
+            ids = sync_budgets(connection, config.budgets, config.tags, Interner(), now_ms)
+    budgets = {ids[budget.id]: budget for budget in config.budgets}
+    ledger, windows = (Ledger(store, budgets, config) for _ in range(2))
+    pricer = make_pricer(config)
+    sources = [make_source(config, each, stop) for each in config.sources]
+    links = Links({source.name: source.run_url for source in sources}, config.web.public_url or "")
+    return Services(
+        config=config,
+        store=store,
+        ledger=ledger,
+        windows=windows,
+        sources=sources,
+        pricer=pricer,
+        recorder=Recorder(ledger.interner, ledger.attribution, pricer),
+        describer=Describer(links, pricer),
+        notifiers=make_notifiers(config, stop),
+        receivers={each.name: each for each in config.receivers},
+    )
+
+
+def make_pricer(config: Config) -> Pricer:
+    """Return the price configuration as one function."""
+    books: list[PriceBook] = []
+    for spec in config.prices.catalogs:
+        kind = load(PRICE_BOOKS, spec.kind)
+        books.append(kind(spec.path) if spec.path is not None else kind())
+    return Pricer(
+        config.prices.rules,
+        books,
+        config.usage_keys,
+        max_nodes=config.metering.max_nodes,
+        cleaning=config.tags,
+    )
+
+
+def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
+    """Return one source; it connects when it is first asked."""
+    poll = config.poll
+    made: RunSource = load(SOURCES, "mlflow")(
+        name=source.name,
+        tracking_uri=source.tracking_uri,
+        ui_url=source.ui_url,
+        include=source.experiments.include,
+        exclude=source.experiments.exclude,
+        usage_keys=usage_keys(config.usage_keys),
+        page_size=poll.page_size,
+        timeout_s=poll.timeout_s,
+        poll_every_s=poll.every_s,
+        overlap_s=poll.overlap_s,
+        resweep_s=poll.resweep_s,
+        stop=stop,
+    )
+    return made
+
+
+def make_notifiers(config: Config, stop: Event) -> Mapping[str, Notifier]:
+    """Return a notifier of each kind that some receiver uses and that can be made."""
+    kinds = {kind for receiver in config.receivers for kind in receiver.channels}
+    made: dict[str, Notifier] = {}
+    if "console" in kinds:
+        made["console"] = load(NOTIFIERS, "console")()
+    if "slack" in kinds:
+        token = _text(config.secrets.slack_bot_token)
+        made["slack"] = load(NOTIFIERS, "slack")(token, base_url=config.slack.base_url, stop=stop)
+    if "email" in kinds and config.email is not None:
+        made["email"] = _email(config)
+    return made
+
+
+def _email(config: Config) -> Notifier:
+    email = config.email
+    if email is None:
+        raise AssertionError("asked for only where `email:` is configured")
+    tls = None
+    if email.ca_file:
+        import ssl  # noqa: PLC0415 - only a private certificate authority needs it here
+
+        tls = ssl.create_default_context(cafile=email.ca_file)
+    made: Notifier = load(NOTIFIERS, "email")(
+        email.host,
+        email.port,
+        sender=email.sender,
+        starttls=email.starttls,
+        username=_text(config.secrets.smtp_username),
+        password=_text(config.secrets.smtp_password),
+        timeout=email.timeout_s,
+        tls=tls,
+    )
+    return made
+
+
+def _text(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""

@@ -1,0 +1,146 @@
+"""What a message says of a crossing: the figures, the forecast, and the runs behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from alerter.core.alerts import Alert, RunEvidence
+from alerter.core.evaluation import next_threshold
+from alerter.core.periods import bounds_ms, day_of, midnight_ms
+from alerter.core.resources import machine_label
+from alerter.core.views import title_of
+from alerter.evaluate import Fired
+from alerter.evidence import Evidence, RunFacts, RunShare, collect, run_facts
+from alerter.pricer import Pricer
+from alerter.spending import accruals
+from alerter.store.totals import View
+
+TOP_RUNS = 10
+
+RunUrl = Callable[[str, str], str]
+"""(experiment id, run id) -> its page in the tracking UI, or ``""``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where people can look: run pages by source name, and the daemon's own page (``""`` for none)."""
+
+    runs: Mapping[str, RunUrl]
+    page: str = ""
+
+    def run(self, facts: RunFacts) -> str:
+        """Return a run's page in its tracking UI, or ``""``."""
+        url = self.runs.get(facts.source)
+        return url(facts.experiment_id, facts.run_uuid) if url else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something is told: ``as_of_ms`` is the data's time, ``stale`` that a source couldn't be read since."""
+
+    now_ms: int
+    as_of_ms: int
+    stale: bool = False
+    opening: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Describer:
+    """Names runs for people."""
+
+    links: Links
+    pricer: Pricer
+
+    def runs(self, view: View, shares: Sequence[RunShare]) -> list[RunEvidence]:
+        """Return runs with name, page and machine, in the order given."""
+        facts = run_facts(view.connection, [each.run_id for each in shares])
+        usages = view.interner.usage_sets.values(view.connection, {each.usage_set_id for each in facts.values()})
+        return [self._run(each, facts[each.run_id], usages) for each in shares]
+
+    def _run(self, share: RunShare, facts: RunFacts, usages: Mapping[int, tuple[tuple[str, str], ...]]) -> RunEvidence:
+        return RunEvidence(
+            run_uuid=facts.run_uuid,
+            name=facts.name,
+            url=self.links.run(facts),
+            machine=machine_label(self.pricer.resources(usages[facts.usage_set_id])),
+            running=share.running,
+            cost_nanos=share.cost,
+            per_hour_nanos=share.per_hour,
+        )
+
+
+def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Moment) -> list[Alert]:
+    """Return what is told of each crossing, in the same order; one pass over the charges serves them all."""
+    windows = {
+        (each.standing.budget_id, each.standing.scope_id): bounds_ms(
+            each.standing.period, each.standing.budget.timezone
+        )
+        for each in fired
+    }
+    found = collect(view, windows, accruals(view, moment.now_ms), moment.now_ms)
+    return [
+        _alert(view, each, found[each.standing.budget_id, each.standing.scope_id], describer, moment) for each in fired
+    ]
+
+
+def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, moment: Moment) -> Alert:
+    standing, budget, made = fired.standing, fired.standing.budget, fired.standing.forecast
+    shares = evidence.top(TOP_RUNS)
+    early, late = made.crossing_band_ms(standing.amount) if made else (None, None)
+    leader, share = _leader(view, evidence, describer)
+    return Alert(
+        id=fired.told.public_id,
+        budget=budget.name,
+        title=title_of(budget.name, standing.scope),
+        scope=standing.scope,
+        timezone=budget.timezone,
+        period=standing.period.label(),
+        period_start=fired.told.period_start,
+        period_end=standing.period.end.isoformat(),
+        basis=fired.highest.basis,
+        percent=fired.highest.percent,
+        crossed=tuple(str(each) for each in fired.thresholds),
+        currency=budget.currency,
+        amount_nanos=standing.amount,
+        spent_nanos=standing.spend.spent,
+        accruing_nanos=standing.spend.accruing,
+        as_of_ms=moment.as_of_ms,
+        days_left=days_left(standing.period.end, budget.timezone, moment.now_ms),
+        reason="opening" if moment.opening else fired.reason,
+        forecast_nanos=made.total if made else None,
+        forecast_low_nanos=made.low if made else None,
+        forecast_high_nanos=made.high if made else None,
+        crossing_ms=made.crossing_ms(standing.amount) if made else None,
+        crossing_low_ms=early,
+        crossing_high_ms=late,
+        recent_nanos=evidence.recent,
+        recent_run=leader,
+        recent_share=share,
+        top=tuple(describer.runs(view, shares)),
+        more_runs=len(evidence.runs) - len(shares),
+        priced_percent=evidence.priced_percent(),
+        low_confidence=evidence.is_low(),
+        price_note=evidence.note(),
+        next_percent=next_threshold(budget.thresholds, budget.beyond, standing.level),
+        owner=budget.owner_of(standing.scope),
+        mention=fired.highest.mention,
+        stale=moment.stale,
+        page_url=describer.links.page,
+    )
+
+
+def _leader(view: View, evidence: Evidence, describer: Describer) -> tuple[str, int]:
+    """Return the run that spent most in the last 24 hours, and its share of that in whole percent."""
+    leader = max(evidence.runs.values(), key=lambda each: each.recent, default=None)
+    if leader is None or evidence.recent <= 0:
+        return "", 0
+    return describer.runs(view, [leader])[0].name, leader.recent * 100 // evidence.recent
+
+
+def days_left(end: date, zone: str, now_ms: int) -> int:
+    """Return the local days that are left of a period, today included; 0 after its end."""
+    if now_ms >= midnight_ms(zone, end.toordinal()):
+        return 0
+    return end.toordinal() - day_of(zone, now_ms)

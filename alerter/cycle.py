@@ -1,0 +1,133 @@
+"""The hall: fetch -> meter -> price -> record -> evaluate -> enqueue, once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+
+from alerter.briefing import Moment
+from alerter.core.periods import bounds_ms, period_at
+from alerter.core.ports import Batch, PollRequest, RunSource, SourceError
+from alerter.evaluate import evaluate_all
+from alerter.operators import tell_operators
+from alerter.recording import Recorded
+from alerter.services import Services
+from alerter.store import ledger, meta, sources
+from alerter.store.sources import SourceState
+from alerter.telling import tell
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+"""(source, runs read so far, runs expected or 0)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How one source's poll went; ``error`` is ``""`` if it is complete."""
+
+    source: str
+    recorded: Recorded = field(default_factory=Recorded)
+    running: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What a cycle did: polls, alerts that fired, messages that were put into the outbox."""
+
+    polls: tuple[Polled, ...]
+    evaluated: bool
+    fired: int = 0
+    enqueued: int = 0
+
+    @property
+    def failed(self) -> tuple[Polled, ...]:
+        """The polls that did not complete."""
+        return tuple(each for each in self.polls if each.error)
+
+
+def run_cycle(
+    services: Services, now_ms: int, *, stop: Event | None = None, progress: Progress | None = None
+) -> CycleReport:
+    """Poll every source, record what it showed, evaluate every budget, and enqueue what must be told.
+
+    A source that can't be read leaves its last totals, marked stale, and stops no other one. Nothing is evaluated
+    before some source has been swept once.
+
+    Raises:
+        StoreError: the database can't be used; what was committed before stands.
+    """
+    stop = stop or Event()
+    polls = tuple(_poll(services, source, now_ms, stop, progress) for source in services.sources if not stop.is_set())
+    with services.ledger.write() as view:
+        states = [sources.source_state(view.connection, source.name) for source in services.sources]
+        tell_operators(view, services, states, now_ms)
+        read = [state.complete_ms for state in states if state.complete_ms is not None]
+        if stop.is_set() or not read:
+            return CycleReport(polls, evaluated=False)
+        before_ms = meta.evaluated_ms(view.connection)
+        at_ms = max(now_ms, before_ms or 0)
+        fired = evaluate_all(view, now_ms=at_ms, before_ms=before_ms)
+        moment = Moment(at_ms, min(read), stale=_stale(states), opening=before_ms is None)
+        enqueued = tell(view, fired, services.receivers, services.describer, moment)
+        meta.set_evaluated(view.connection, at_ms)
+    return CycleReport(polls, evaluated=True, fired=len(fired), enqueued=enqueued)
+
+
+def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progress: Progress | None) -> Polled:
+    """Read one source and record each batch with the place up to which it was read."""
+    began = time.monotonic()
+    state, request = _begin(services, source.name, now_ms)
+    recorded, error = Recorded(), ""
+    try:
+        for batch in source.poll(request):
+            recorded += _record(services, state, batch, request.now_ms)
+            if progress is not None:
+                progress(source.name, recorded.seen, batch.expected)
+            if stop.is_set():
+                error = "stopped"
+                break
+    except SourceError as failure:
+        error = str(failure)
+        log.warning("poll failed source=%s error=%s", source.name, error)
+    with services.ledger.write() as view:
+        if not error:
+            sources.mark_complete(view.connection, state.id, request.now_ms)
+        elif not stop.is_set():
+            sources.mark_failing(view.connection, state.id, request.now_ms, error)
+        running = len(ledger.open_runs(view.connection, state.id))
+    return Polled(source.name, recorded, running, time.monotonic() - began, error)
+
+
+def _begin(services: Services, name: str, now_ms: int) -> tuple[SourceState, PollRequest]:
+    with services.ledger.write() as view:
+        state = sources.source_state(view.connection, name)
+        # An earlier clock than the last poll's never un-settles: metering goes on from there.
+        at_ms = max(now_ms, state.complete_ms or 0)
+        services.recorder.refresh(view.connection, state, now_ms=at_ms)
+        opened = ledger.open_runs(view.connection, state.id)
+    return state, PollRequest(state.cursor, opened, _horizon_ms(services, at_ms), at_ms)
+
+
+def _record(services: Services, state: SourceState, batch: Batch, now_ms: int) -> Recorded:
+    with services.ledger.write() as view:
+        return services.recorder.record(view.connection, state, batch, now_ms=now_ms)
+
+
+def _horizon_ms(services: Services, now_ms: int) -> int:
+    """Return the start of the earliest open period."""
+    starts = [
+        bounds_ms(period, budget.timezone)[0]
+        for budget in services.config.budgets
+        if (period := period_at(budget.period, budget.timezone, now_ms)) is not None
+    ]
+    return min(starts, default=now_ms)
+
+
+def _stale(states: Sequence[SourceState]) -> bool:
+    return any(state.failing_since_ms is not None or state.complete_ms is None for state in states)

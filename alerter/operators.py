@@ -1,0 +1,51 @@
+"""What the operators are told: a source that stays down, and that it is back; once each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from alerter.core.alerts import Message, MessageKind
+from alerter.core.periods import iso
+from alerter.services import Services
+from alerter.store.outbox import enqueue
+from alerter.store.sources import SourceState, mark_told
+from alerter.store.totals import View
+
+log = logging.getLogger(__name__)
+
+
+def tell_operators(view: View, services: Services, states: Sequence[SourceState], now_ms: int) -> None:
+    """Enqueue a notice for each source that has just been down for too long, or that is back after one."""
+    down_after_ms = round(services.config.poll.source_down_after_s * 1000)
+    for state in states:
+        since = state.failing_since_ms
+        if since is not None and not state.told_down and now_ms - since >= down_after_ms:
+            text = f"{state.error}\nIts last totals stand, marked stale, until it can be read again."
+            notice = Message(MessageKind.OPERATOR, title=f"{state.name} can't be read", text=text, at_ms=now_ms)
+            notify(view, services, f"source-down:{state.name}:{since}", notice)
+            mark_told(view.connection, state.id, down=True)
+        elif since is None and state.told_down:
+            text = f"It was read completely at {iso(now_ms)}; its totals are up to date again."
+            notice = Message(MessageKind.OPERATOR, title=f"{state.name} is back", text=text, at_ms=now_ms)
+            notify(view, services, f"source-up:{state.name}:{now_ms}", notice)
+            mark_told(view.connection, state.id, down=False)
+
+
+def notify(view: View, services: Services, key: str, notice: Message) -> None:
+    """Enqueue one notice for the operators' receiver and log it; the same key is told once."""
+    log.warning("operators title=%r text=%r", notice.title, notice.text)
+    receiver = services.receivers.get(services.config.operators or "")
+    if receiver is None:
+        return
+    for kind, target in receiver.channels.items():
+        enqueue(
+            view.connection,
+            key=f"{kind}:{receiver.name}:{key}",
+            receiver=receiver.name,
+            kind=kind,
+            target=target,
+            message=notice,
+            alert_ids=(),
+            now_ms=notice.at_ms,
+        )

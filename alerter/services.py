@@ -1,0 +1,85 @@
+"""One configuration, wired: what the verbs and the cycle work with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+from sqlalchemy import Connection
+
+from alerter.briefing import Describer
+from alerter.config.model import Config, ReceiverConfig
+from alerter.core.budgets import Budget
+from alerter.core.ports import Notifier, RunSource
+from alerter.pricer import Pricer
+from alerter.recording import Recorder
+from alerter.store.engine import Store
+from alerter.store.interning import Interner
+from alerter.store.totals import Attribution, View
+
+
+class Ledger:
+    """The ledger under one configuration, as one thread at a time reads it.
+
+    It remembers interned values and budget matches; a failed transaction makes it forget them.
+    """
+
+    def __init__(self, store: Store, budgets: Mapping[int, Budget], config: Config) -> None:
+        self.store = store
+        self.budgets = budgets
+        self.interner = Interner()
+        self.attribution = Attribution(budgets.items(), config.tags, self.interner)
+        self._lock = Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """Give one state of the ledger to read.
+
+        Raises:
+            StoreError: the database can't be read.
+        """
+        with self._lock, self.store.read() as connection:
+            yield self._view(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[View]:
+        """Give the ledger within a writing transaction.
+
+        Raises:
+            StoreError: the database can't be written; nothing was changed.
+        """
+        with self._lock:
+            try:
+                with self.store.write() as connection:
+                    yield self._view(connection)
+            except BaseException:
+                self.interner.forget()
+                self.attribution.forget()
+                raise
+
+    def _view(self, connection: Connection) -> View:
+        return View(connection, self.budgets, self.interner, self.attribution)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything one configuration is wired to.
+
+    Attributes:
+        ledger: for the cycle; ``windows`` is another one, for what people ask meanwhile.
+        budget_ids: the row ids of the budgets, in the configuration's order.
+        notifiers: by kind.
+    """
+
+    config: Config
+    store: Store
+    ledger: Ledger
+    windows: Ledger
+    sources: Sequence[RunSource]
+    pricer: Pricer
+    recorder: Recorder
+    describer: Describer
+    notifiers: Mapping[str, Notifier]
+    receivers: Mapping[str, ReceiverConfig] = field(default_factory=dict)

@@ -1,0 +1,120 @@
+"""What each scope has spent: settled daily totals, plus what runs accrue."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alerter.core.charges import Rate, accrued
+from alerter.core.forecast import Trend
+from alerter.core.periods import Period, bounds_ms, day_of, midnight_ms
+from alerter.store.bulk import query
+from alerter.store.ledger import all_open
+from alerter.store.totals import Share, View
+
+RECENT_DAYS = 8
+"""Today and the seven local days before it: what a forecast is made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accruing:
+    """A run that accrues: its rates and quantities since ``start_ms``, known up to ``as_of_ms``."""
+
+    run_id: int
+    start_ms: int
+    as_of_ms: int
+    tag_set_id: int
+    lines: tuple[tuple[Rate, int], ...]
+
+    def nanos(self, since_ms: int, until_ms: int, share: Share | None = None) -> int:
+        """Return what it cost within ``[since, until)``, as one scope counts it."""
+        until = min(until_ms, self.as_of_ms)
+        since = min(since_ms, until)
+        return sum(
+            accrued(rate.unit_price, quantity, self.start_ms, until)
+            - accrued(rate.unit_price, quantity, self.start_ms, since)
+            for rate, quantity in self.lines
+            if share is None or share.counts(rate.meter)
+        )
+
+    def per_hour(self) -> int:
+        """Return its burn in nanos an hour."""
+        return sum(accrued(rate.unit_price, quantity, 0, 3_600_000) for rate, quantity in self.lines)
+
+
+@dataclass(slots=True)
+class Spend:
+    """One scope's spending in one period, in nanos; ``recent`` is by local day."""
+
+    settled: int = 0
+    accruing: int = 0
+    per_hour: int = 0
+    recent: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> int:
+        """All of it."""
+        return self.settled + self.accruing
+
+    def trend(self, zone: str, now_ms: int) -> Trend:
+        """Return what a forecast needs: the last days since the first one with any spending."""
+        today = day_of(zone, now_ms)
+        first = max(min(self.recent, default=today), today - RECENT_DAYS + 1)
+        days = tuple(self.recent.get(day, 0) for day in range(first, today + 1))
+        return Trend(self.spent, self.per_hour, days, now_ms - midnight_ms(zone, first))
+
+
+def accruals(view: View, now_ms: int) -> list[Accruing]:
+    """Return every run that accrues, known up to its source's last complete poll (or ``now``, if earlier)."""
+    opened = all_open(view.connection)
+    rates = view.interner.rates.values(view.connection, {rate_id for each, _ in opened for rate_id, _ in each.plan})
+    return [
+        Accruing(
+            each.run_id,
+            each.start_ms,
+            min(now_ms, complete_ms),
+            each.tag_set_id,
+            tuple((rates[rate_id], quantity) for rate_id, quantity in each.plan),
+        )
+        for each, complete_ms in opened
+    ]
+
+
+def spending(
+    view: View, budget_id: int, period: Period, accruing: Iterable[tuple[Accruing, Share]], now_ms: int
+) -> dict[int, Spend]:
+    """Return the spending of each scope of a budget in a period, by scope id.
+
+    ``accruing`` are the running runs with the share that counts them for this budget.
+    """
+    connection, zone = view.connection, view.budgets[budget_id].timezone
+    spends: dict[int, Spend] = defaultdict(Spend)
+    today = day_of(zone, now_ms)
+    recent_from = today - RECENT_DAYS + 1
+    total = "SELECT scope_id, SUM(nanos) FROM daily WHERE budget_id = ? AND local_day BETWEEN ? AND ? GROUP BY scope_id"
+    last = period.end.toordinal() - 1
+    for scope_id, nanos in query(connection, total, budget_id, period.start.toordinal(), last):
+        spends[scope_id].settled = int(nanos)
+    recent = "SELECT scope_id, local_day, nanos FROM daily WHERE budget_id = ? AND local_day >= ? AND local_day <= ?"
+    for scope_id, day, nanos in query(connection, recent, budget_id, recent_from, today):
+        spends[scope_id].recent[day] = nanos
+    start_ms, end_ms = bounds_ms(period, zone)
+    for run, share in accruing:
+        spend = spends[share.scope_id]
+        spend.accruing += run.nanos(start_ms, end_ms, share)
+        spend.per_hour += run.per_hour()
+        for day in range(max(recent_from, day_of(zone, run.start_ms)), today + 1):
+            nanos = run.nanos(midnight_ms(zone, day), midnight_ms(zone, day + 1), share)
+            spend.recent[day] = spend.recent.get(day, 0) + nanos
+    return spends
+
+
+def by_budget(view: View, runs: Sequence[Accruing]) -> Mapping[int, list[tuple[Accruing, Share]]]:
+    """Return the running runs that each budget counts."""
+    shares = view.shares({run.tag_set_id for run in runs})
+    found: dict[int, list[tuple[Accruing, Share]]] = defaultdict(list)
+    for run in runs:
+        for share in shares[run.tag_set_id]:
+            found[share.budget_id].append((run, share))
+    return found

@@ -1,0 +1,256 @@
+"""What people ask: where budgets stand, what fires, which runs cost most."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from alerter.briefing import Describer
+from alerter.core.alerts import AlertState, AlertStatus
+from alerter.core.money import plain
+from alerter.core.periods import bounds_ms, iso
+from alerter.core.views import AlertView, BudgetStatus, DeliveryView, RunCost, percent_of, title_of
+from alerter.evaluate import Standing, standings
+from alerter.evidence import collect, run_counts
+from alerter.spending import accruals
+from alerter.store import sources
+from alerter.store.alert_states import alert_states
+from alerter.store.alerts import StoredAlert, load_alerts
+from alerter.store.budgets import scopes
+from alerter.store.bulk import query
+from alerter.store.outbox_read import deliveries
+from alerter.store.totals import View
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How far the data goes: ``as_of_ms`` is None before any source was read once."""
+
+    as_of_ms: int | None
+    stale: bool
+    errors: tuple[str, ...] = ()
+
+
+def freshness(view: View) -> Freshness:
+    """Return the data's time: the earliest of the sources' last complete polls."""
+    states = sources.states(view.connection)
+    read = [state.complete_ms for state in states if state.complete_ms is not None]
+    failing = [state for state in states if state.failing_since_ms is not None or state.complete_ms is None]
+    return Freshness(min(read, default=None), bool(failing), tuple(state.error for state in failing if state.error))
+
+
+def budget_status(view: View, now_ms: int) -> list[BudgetStatus]:
+    """Return where every scope of every budget stands, in the configuration's order, the fullest scope first."""
+    runs = accruals(view, now_ms)
+    measured = standings(view, now_ms)
+    windows = {each.budget_id: bounds_ms(each.period, each.budget.timezone) for each in measured}
+    counts = run_counts(view, windows, runs)
+    stale = freshness(view).stale
+    found = [_status(each, counts.get((each.budget_id, each.scope_id), 0), stale=stale) for each in measured]
+    found = [row for row in found if row.runs or row.spent_nanos or not row.scope]
+    order = {budget.name: place for place, budget in enumerate(view.budgets.values())}
+    return sorted(found, key=lambda each: (order[each.budget], -each.percent, each.title))
+
+
+def named(rows: Sequence[BudgetStatus], name: str) -> list[BudgetStatus]:
+    """Return the rows of one budget or one scope title, whatever its case."""
+    wanted = name.casefold()
+    return [row for row in rows if wanted in {row.budget.casefold(), row.title.casefold()}]
+
+
+def alert_views(view: View, *, everything: bool = False) -> list[AlertView]:
+    """Return the alerts that are not resolved, or all of them; the oldest first."""
+    alerts = load_alerts(view.connection, "" if everything else "status <> 'resolved'")
+    states = alert_states(view.connection, [alert.id for alert in alerts])
+    told = deliveries(view.connection, [alert.id for alert in alerts])
+    names = {
+        (budget_id, scope_id): scope
+        for budget_id in {alert.budget_id for alert in alerts}
+        for scope_id, scope in scopes(view.connection, budget_id).items()
+    }
+    budgets = {row.id: stored_budget(row.name, row.spec) for row in query(view.connection, _BUDGETS)}
+    return [
+        _alert_view(alert, budgets[alert.budget_id], names, states[alert.public_id], told.get(alert.id, ()))
+        for alert in alerts
+    ]
+
+
+def top_runs(view: View, describer: Describer, now_ms: int, *, limit: int, name: str | None = None) -> list[RunCost]:
+    """Return the dearest runs of the current periods; of one budget or scope title if ``name`` is given."""
+    measured = standings(view, now_ms)
+    if name is not None:
+        wanted = name.casefold()
+        measured = [
+            each
+            for each in measured
+            if wanted in {each.budget.name.casefold(), title_of(each.budget.name, each.scope).casefold()}
+        ]
+    by_key = {(each.budget_id, each.scope_id): each for each in measured}
+    windows = {key: bounds_ms(each.period, each.budget.timezone) for key, each in by_key.items()}
+    found = collect(view, windows, accruals(view, now_ms), now_ms)
+    best: dict[int, RunCost] = {}
+    for key, evidence in found.items():
+        standing = by_key[key]
+        shares = evidence.top(limit)
+        for share, run in zip(shares, describer.runs(view, shares), strict=True):
+            cost = RunCost(
+                run.run_uuid,
+                run.name,
+                standing.budget.name,
+                standing.scope,
+                run.machine,
+                run.running,
+                standing.budget.currency,
+                run.cost_nanos,
+                run.per_hour_nanos,
+                run.url,
+            )
+            if share.run_id not in best or best[share.run_id].cost_nanos < cost.cost_nanos:
+                best[share.run_id] = cost
+    return sorted(best.values(), key=lambda each: (-each.cost_nanos, each.name))[:limit]
+
+
+def status_json(view: View, now_ms: int) -> Json:
+    """Return the body of ``status --json``: amounts are decimal strings."""
+    fresh = freshness(view)
+    return {
+        "as_of": iso(fresh.as_of_ms) if fresh.as_of_ms is not None else None,
+        "stale": fresh.stale,
+        "coverage": coverage_json(view, now_ms),
+        "budgets": [
+            {
+                "budget": row.budget,
+                "scope": dict(row.scope),
+                "period": {"kind": row.period_kind, "start": row.period_start, "end": row.period_end},
+                "currency": row.currency,
+                "amount": plain(row.amount_nanos),
+                "spent": plain(row.spent_nanos),
+                "settled": plain(row.settled_nanos),
+                "accruing": plain(row.accruing_nanos),
+                "percent": float(row.percent),
+                "forecast": plain(row.forecast_nanos) if row.forecast_nanos is not None else None,
+                "runs": row.runs,
+            }
+            for row in budget_status(view, now_ms)
+        ],
+    }
+
+
+def coverage_json(view: View, now_ms: int) -> Json:
+    """Return how much of all run time had a price, in hours: ``priced``, ``low_confidence``, ``unpriced``."""
+    hours = coverage_ms(view, now_ms)
+    whole = sum(hours.values())
+    percent = Decimal(100) if not whole else percent_of(whole - hours["gap"], whole)
+    return {
+        "priced_percent": float(percent),
+        "hours": {
+            name: round(hours[level] / 3_600_000, 2)
+            for name, level in (("priced", "high"), ("low_confidence", "low"), ("unpriced", "gap"))
+        },
+    }
+
+
+def coverage_ms(view: View, now_ms: int) -> dict[str, int]:
+    """Return the charged time of every meter in ms, by the confidence of its rate."""
+    found = dict.fromkeys(("high", "low", "gap"), 0)
+    sql = (
+        "SELECT r.confidence, SUM(CASE WHEN c.quantity > 0 THEN c.end_ms - c.start_ms ELSE c.start_ms - c.end_ms END) "
+        "FROM charge c JOIN rate r ON r.id = c.rate_id GROUP BY r.confidence"
+    )
+    for confidence, total in query(view.connection, sql):
+        found[confidence] += int(total or 0)
+    for run in accruals(view, now_ms):
+        for rate, _ in run.lines:
+            found[rate.confidence] += max(run.as_of_ms - run.start_ms, 0)
+    return found
+
+
+def alerts_json(view: View, *, everything: bool = True) -> Json:
+    """Return the body of ``alerts --json``."""
+    return {
+        "alerts": [
+            {
+                "id": each.id,
+                "budget": each.budget,
+                "scope": dict(each.scope),
+                "period_start": each.period_start,
+                "basis": each.basis.value,
+                "threshold": each.threshold,
+                "currency": each.currency,
+                "amount": plain(each.amount_nanos),
+                "spent": plain(each.spent_nanos),
+                "status": each.status.value,
+                "fired_at": iso(each.fired_at_ms),
+                "acknowledged_by": each.acknowledged_by or None,
+                "note": each.note or None,
+                "deliveries": [
+                    {"receiver": way.receiver, "kind": way.kind, "state": way.state, "attempts": way.attempts}
+                    for way in each.deliveries
+                ],
+            }
+            for each in alert_views(view, everything=everything)
+        ]
+    }
+
+
+_BUDGETS = "SELECT id, name, spec FROM budget"
+
+
+def stored_budget(name: str, spec: str) -> tuple[str, str]:
+    """Return (name, currency) of a budget's row, also of one that is no longer configured."""
+    return name, str(json.loads(spec)["currency"])
+
+
+def _status(standing: Standing, runs: int, *, stale: bool) -> BudgetStatus:
+    budget, spend = standing.budget, standing.spend
+    return BudgetStatus(
+        budget=budget.name,
+        scope=standing.scope,
+        period_kind=standing.period.kind.value,
+        period=standing.period.label(),
+        period_start=standing.period.start.isoformat(),
+        period_end=standing.period.end.isoformat(),
+        timezone=budget.timezone,
+        currency=budget.currency,
+        amount_nanos=standing.amount,
+        spent_nanos=spend.spent,
+        settled_nanos=spend.settled,
+        accruing_nanos=spend.accruing,
+        percent=percent_of(spend.spent, standing.amount),
+        forecast_nanos=standing.forecast.total if standing.forecast else None,
+        runs=runs,
+        stale=stale,
+    )
+
+
+def _alert_view(
+    alert: StoredAlert,
+    budget: tuple[str, str],
+    names: Mapping[tuple[int, int], tuple[tuple[str, str], ...]],
+    state: AlertState,
+    told: Sequence[DeliveryView],
+) -> AlertView:
+    held = state.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED}
+    return AlertView(
+        id=alert.public_id,
+        budget=budget[0],
+        scope=names[alert.budget_id, alert.scope_id],
+        period=alert.period_start,
+        period_start=alert.period_start,
+        basis=alert.basis,
+        threshold=alert.percent,
+        currency=budget[1],
+        amount_nanos=alert.amount_nanos,
+        spent_nanos=alert.spent_nanos,
+        status=state.status,
+        fired_at_ms=alert.fired_ms,
+        acknowledged_by=state.by if held else "",
+        until=state.until,
+        note=state.note,
+        deliveries=tuple(told),
+    )

@@ -1,0 +1,125 @@
+"""The alerts' rows: one per (budget, scope, period, basis, percent)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerter.core.budgets import Basis
+from alerter.store.bulk import insert_rows, query
+
+FIRING = "firing"
+RESOLVED = "resolved"
+ENDLESS = "9999-12-31"
+"""The end of a rolling budget's episode: it lasts until it resolves."""
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_COLUMNS = (
+    "id, public_id, budget_id, scope_id, period_start, period_end, basis, percent, status, reason, amount_nanos, "
+    "spent_nanos, fired_ms, resolved_ms"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An alert's row; ``period_start`` and ``period_end`` are local ISO dates."""
+
+    id: int
+    public_id: str
+    budget_id: int
+    scope_id: int
+    period_start: str
+    period_end: str
+    basis: Basis
+    percent: int
+    status: str
+    reason: str
+    amount_nanos: int
+    spent_nanos: int
+    fired_ms: int
+    resolved_ms: int | None
+
+
+def load_alerts(connection: Connection, where: str = "", *values: object) -> list[StoredAlert]:
+    """Return alerts, the oldest first; ``where`` is a condition with ``?`` marks."""
+    condition = f"WHERE {where} " if where else ""
+    rows = query(connection, f"SELECT {_COLUMNS} FROM alert {condition}ORDER BY fired_ms, id", *values)
+    return [_alert(row) for row in rows]
+
+
+def _alert(row: Any) -> StoredAlert:
+    values = row._asdict()
+    values["basis"] = Basis(row.basis)
+    return StoredAlert(**values)
+
+
+def put_alert(connection: Connection, alert: StoredAlert) -> StoredAlert:
+    """Insert a new alert, or let a resolved one fire again, and return it with its ids."""
+    if alert.id:
+        query(
+            connection,
+            "UPDATE alert SET status = ?, reason = ?, amount_nanos = ?, spent_nanos = ?, fired_ms = ?, "
+            "resolved_ms = NULL WHERE id = ?",
+            FIRING,
+            alert.reason,
+            alert.amount_nanos,
+            alert.spent_nanos,
+            alert.fired_ms,
+            alert.id,
+        )
+        return alert
+    public_id = _public_id(connection, alert)
+    columns = _COLUMNS.removeprefix("id, ").removesuffix(", resolved_ms")
+    key = (alert.budget_id, alert.scope_id, alert.period_start, alert.period_end, alert.basis.value, alert.percent)
+    facts = (FIRING, alert.reason, alert.amount_nanos, alert.spent_nanos, alert.fired_ms)
+    query(
+        connection,
+        f"INSERT INTO alert ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        public_id,
+        *key,
+        *facts,
+    )
+    return load_alerts(connection, "public_id = ?", public_id)[0]
+
+
+def resolve_alerts(connection: Connection, alerts: Iterable[StoredAlert], reason: str, now_ms: int) -> None:
+    """Mark alerts as resolved, with the reason."""
+    insert_rows(
+        connection,
+        "UPDATE alert SET status = 'resolved', reason = ?, resolved_ms = ? WHERE id = ? AND status = 'firing'",
+        [(reason, now_ms, alert.id) for alert in alerts],
+    )
+
+
+def count_firing(connection: Connection) -> int:
+    """Return how many alerts are firing."""
+    return int(query(connection, "SELECT COUNT(*) FROM alert WHERE status = 'firing'").scalar_one())
+
+
+def _public_id(connection: Connection, alert: StoredAlert) -> str:
+    """Return a short id that no other alert has: four characters, more only where those are taken."""
+    key = (alert.budget_id, alert.scope_id, alert.period_start, alert.basis.value, alert.percent)
+    number = int.from_bytes(blake2b(repr(key).encode(), digest_size=16).digest(), "big")
+    letters = _letters(number, 20)
+    for length in range(4, 20):
+        public_id = f"A-{letters[:length]}"
+        if not query(connection, "SELECT 1 FROM alert WHERE public_id = ?", public_id).first():
+            return public_id
+    raise AssertionError("twenty letters of a digest were taken")
+
+
+def _letters(number: int, length: int) -> str:
+    found: list[str] = []
+    while len(found) < length:
+        number, digit = divmod(number, len(_ALPHABET))
+        found.append(_ALPHABET[digit])
+    return "".join(found)
+
+
+def keys_of(alerts: Sequence[StoredAlert], status: str) -> set[tuple[Basis, int]]:
+    """Return (basis, percent) of the alerts of one status."""
+    return {(alert.basis, alert.percent) for alert in alerts if alert.status == status}
