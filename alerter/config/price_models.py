@@ -180,7 +180,9 @@ def _existing(value: object, info: ValidationInfo) -> Path:
     folder = info.context.directory if isinstance(info.context, Reading) else Path()
     path = folder / Path(value.strip()).expanduser()
     if not path.is_file():
-        raise InvalidValueError(f"no such file: {shown(path)} (a relative path counts from this file's folder)")
+        raise InvalidValueError(
+            f"no such file: {shown(value.strip())} (a relative path counts from {folder.absolute()})"
+        )
     return path
 
 

@@ -15,11 +15,15 @@ catalogs: [builtin, {file: our-contract.csv}]
 defaults: {provider: AWS, region: us-east-1, purchase_option: On-Demand}
 prices:
   - {match: {instance_type: p4d.24xlarge}, per_instance_hour: "32.7726", effective_to: 2025-06-01}
-  - {match: {instance_type: "onprem-*"}, per_gpu_hour: {"A100*": "1.10", "*": "0.60"}, per_vcpu_hour: "0.02", per_gib_hour: "0.003"}
+  - match: {instance_type: "onprem-*"}
+    per_gpu_hour: {"A100*": "1.10", "*": "0.60"}
+    per_vcpu_hour: "0.02"
+    per_gib_hour: "0.003"
   - {match: {provider: databricks, "tag.sku": "JOBS*"}, per_dbu: "0.15"}
 derive:
   - {match: {instance_type: "ml.g*.xlarge"}, strip_prefix: "ml.", multiplier: "1.40"}
-resources: {per_vcpu_hour: "0.031611", per_gib_hour: "0.004237", per_gpu_hour: {"T4": "0.35", "*": "0.95"}, per_gpu_gib_hour: "0.04"}
+resources:
+  {per_vcpu_hour: "0.031611", per_gib_hour: "0.004237", per_gpu_hour: {T4: "0.35", "*": "0.95"}, per_gpu_gib_hour: "0.04"}
 storage: {per_gib_month: "0.023"}
 multipliers: [{match: {"tag.team": research}, factor: "0.82", reason: enterprise discount, effective_from: 2026-01-01}]
 logged_cost: {metrics: [cost_usd], tags: [cost_usd]}
@@ -150,8 +154,7 @@ def test_a_catalogs_file_must_be_there(tmp_path: Path) -> None:
     prices, problems = read(tmp_path, "catalogs: [{file: nope.csv}]")
 
     assert prices is None
-    assert "no such file" in problems[0]
-    assert "nope.csv" in problems[0]
+    assert problems == [f"1:19: no such file: 'nope.csv' (a relative path counts from {tmp_path})"]
 
 
 def test_a_broken_document_has_no_prices() -> None:
