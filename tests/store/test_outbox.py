@@ -1,0 +1,325 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from alerter.core.alerts import Message, MessageKind
+from alerter.store import outcomes
+from alerter.store.bulk import query
+from alerter.store.engine import Store
+from alerter.store.messages import decode, encode
+from alerter.store.outbox import (
+    LEASE_MS,
+    Claimed,
+    begin_attempt,
+    claim,
+    claim_updates,
+    due_kinds,
+    enqueue,
+    renew,
+    request_update,
+    told_alerts,
+)
+from alerter.store.outbox_read import counts, deliveries, list_notifications, oldest_pending_ms, pending_count
+from tests.fixtures.rows import NOW_MS, add_alert, add_notification, alert_message
+
+
+def take(store: Store, now_ms: int = NOW_MS, *, limit: int = 10, kind: str | None = None) -> list[Claimed]:
+    with store.write() as connection:
+        return claim(connection, owner="me", now_ms=now_ms, limit=limit, kind=kind)
+
+
+def take_updates(store: Store, now_ms: int = NOW_MS) -> list[Claimed]:
+    with store.write() as connection:
+        return claim_updates(connection, owner="me", now_ms=now_ms, limit=10)
+
+
+def begin(store: Store, claimed: Claimed, now_ms: int = NOW_MS) -> bool:
+    with store.write() as connection:
+        return begin_attempt(connection, claimed, now_ms=now_ms)
+
+
+def deliver(store: Store, claimed: Claimed, *, found: bool = False) -> bool:
+    with store.write() as connection:
+        return outcomes.mark_sent(connection, claimed, reference={"ts": "1.2"}, now_ms=NOW_MS, found=found)
+
+
+def ask_for_update(store: Store, *alert_ids: int) -> None:
+    with store.write() as connection:
+        request_update(connection, alert_ids)
+
+
+def test_a_key_is_enqueued_once_and_comes_back_as_it_was(store: Store) -> None:
+    alert = add_alert(store)
+    assert add_notification(store, "k", alert)
+    assert not add_notification(store, "k", alert)
+    (claimed,) = take(store)
+    assert (claimed.key, claimed.receiver, claimed.kind) == ("k", "ml-costs", "slack")
+    assert claimed.target == {"channel": "#ml-costs"}
+    assert claimed.message == alert_message(alert)
+    assert (claimed.attempts, claimed.ambiguous, claimed.wanted) == (0, False, 0)
+    with store.read() as connection:
+        assert told_alerts(connection, claimed.id) == [alert.id]
+
+
+def test_enqueueing_is_undone_with_the_transaction(store: Store) -> None:
+    class OnPurposeError(Exception):
+        pass
+
+    message = Message(MessageKind.OPERATOR, title="t")
+    with pytest.raises(OnPurposeError), store.write() as connection:
+        target = {"channel": "#a"}
+        enqueue(connection, key="k", receiver="r", kind="slack", target=target, message=message, alert_ids=[], now_ms=1)
+        raise OnPurposeError
+    assert take(store) == []
+
+
+def test_an_evaluation_in_the_future_is_sent_now(store: Store) -> None:
+    """`--now` moves what is evaluated, not the delivery."""
+    add_notification(store, "k")
+    assert len(take(store, now_ms=NOW_MS - 40 * 86_400_000)) == 1
+
+
+def test_a_claim_is_exclusive_until_its_lease_ends(store: Store) -> None:
+    add_notification(store, "k")
+    (first,) = take(store)
+    assert take(store, NOW_MS + LEASE_MS - 1) == []
+    (second,) = take(store, NOW_MS + LEASE_MS)
+    assert begin(store, second, NOW_MS + LEASE_MS)
+    assert not begin(store, first, NOW_MS + LEASE_MS)
+    assert not second.ambiguous  # nobody had begun
+    with store.write() as connection:
+        assert not renew(connection, first, now_ms=NOW_MS)
+        assert not outcomes.mark_retry(connection, first, not_before_ms=0, error="late")
+        assert not outcomes.mark_dead(connection, first, error="late")
+        assert renew(connection, second, now_ms=NOW_MS + 2 * LEASE_MS)
+    assert take(store, NOW_MS + 3 * LEASE_MS - 1) == []
+
+
+def test_an_attempt_that_began_and_did_not_end_is_ambiguous_since_it_began(store: Store) -> None:
+    add_notification(store, "k")
+    (first,) = take(store)
+    begin(store, first)
+    (second,) = take(store, NOW_MS + LEASE_MS)
+    assert (second.ambiguous, second.attempted_ms, second.attempts) == (True, NOW_MS, 1)
+    begin(store, second, NOW_MS + LEASE_MS)  # and dies too: the look-up must go back to the first attempt
+    (third,) = take(store, NOW_MS + 2 * LEASE_MS)
+    assert (third.ambiguous, third.attempted_ms, third.attempts) == (True, NOW_MS, 2)
+
+
+def test_a_definite_failure_is_not_ambiguous_and_waits(store: Store) -> None:
+    add_notification(store, "k")
+    (first,) = take(store)
+    begin(store, first)
+    with store.write() as connection:
+        assert outcomes.mark_retry(connection, first, not_before_ms=NOW_MS + 7, error="429")
+    assert take(store, NOW_MS + 6) == []
+    (second,) = take(store, NOW_MS + 7)
+    assert (second.ambiguous, second.attempts) == (False, 1)
+    begin(store, second, NOW_MS + 7)
+    with store.write() as connection:
+        outcomes.mark_ambiguous(connection, second, not_before_ms=NOW_MS + 9, error="time-out")
+    (third,) = take(store, NOW_MS + 9)
+    assert (third.ambiguous, third.attempted_ms) == (True, NOW_MS + 7)
+
+
+def test_a_delivery_counts_even_if_its_lease_was_lost_but_only_once(store: Store) -> None:
+    add_notification(store, "k")
+    (first,) = take(store)
+    begin(store, first)
+    (second,) = take(store, NOW_MS + LEASE_MS)
+    assert deliver(store, first)
+    assert not begin(store, second, NOW_MS + LEASE_MS)
+    assert not deliver(store, second)
+    assert take(store, NOW_MS + 10 * LEASE_MS) == []
+
+
+def test_claims_are_by_kind_oldest_first_and_limited(store: Store) -> None:
+    for number in range(5):
+        add_notification(store, f"k{number}", kind="email" if number == 2 else "slack")
+    with store.read() as connection:
+        assert due_kinds(connection, NOW_MS) == {"email", "slack"}
+    assert [each.key for each in take(store, kind="slack", limit=3)] == ["k0", "k1", "k3"]
+    assert [each.key for each in take(store)] == ["k2", "k4"]
+    with store.read() as connection:
+        assert due_kinds(connection, NOW_MS) == frozenset()
+
+
+def test_three_claimers_at_once_share_without_overlap(store: Store) -> None:
+    for number in range(40):
+        add_notification(store, f"k{number}")
+
+    def work(_: int) -> list[str]:
+        mine = []
+        while claims := take(store, limit=3):
+            mine += [each.key for each in claims]
+        return mine
+
+    with ThreadPoolExecutor(3) as pool:
+        taken = [key for keys in pool.map(work, range(3)) for key in keys]
+    assert sorted(taken) == sorted(f"k{number}" for number in range(40))
+
+
+def test_a_released_claim_is_due_at_once(store: Store) -> None:
+    add_notification(store, "k")
+    claims = take(store)
+    with store.write() as connection:
+        outcomes.release(connection, claims)
+    assert [each.attempts for each in take(store)] == [0]
+
+
+def test_the_rest_of_a_target_waits_with_one_that_was_rate_limited(store: Store) -> None:
+    for key, channel in (("a1", "#a"), ("a2", "#a"), ("b", "#b")):
+        add_notification(store, key, channel=channel)
+    first, second, _ = take(store)
+    add_notification(store, "a3", channel="#a")
+    with store.write() as connection:
+        outcomes.mark_retry(connection, first, not_before_ms=NOW_MS + 50, error="429")
+        outcomes.defer_target(connection, first, not_before_ms=NOW_MS + 50)
+    assert not begin(store, second)
+    assert take(store, NOW_MS + 49) == []  # b's claim still holds
+    assert [each.key for each in take(store, NOW_MS + 50)] == ["a1", "a2", "a3"]
+
+
+def test_an_unreadable_message_is_given_up_and_the_others_go_on(store: Store) -> None:
+    add_notification(store, "bad")
+    add_notification(store, "good")
+    with store.write() as connection:
+        query(connection, "UPDATE notification SET message = '{' WHERE key = 'bad'")
+    assert [each.key for each in take(store)] == ["good"]
+    with store.read() as connection:
+        (bad,) = list_notifications(connection, status="dead")
+    assert bad.key == "bad"
+    assert "can't be read" in bad.error
+
+
+class TestUpdates:
+    def test_asked_for_while_pending_it_is_shown_by_the_sending(self, store: Store) -> None:
+        alert = add_alert(store)
+        add_notification(store, "k", alert)
+        ask_for_update(store, alert.id)
+        (claimed,) = take(store)
+        deliver(store, claimed)
+        assert take_updates(store) == []
+
+    def test_asked_for_in_mid_flight_it_is_due_after_the_sending(self, store: Store) -> None:
+        alert = add_alert(store)
+        add_notification(store, "k", alert)
+        (claimed,) = take(store)
+        ask_for_update(store, alert.id)
+        assert take_updates(store) == []
+        deliver(store, claimed)
+        assert [each.reference for each in take_updates(store)] == [{"ts": "1.2"}]
+
+    def test_of_a_message_that_was_found_nobody_knows_what_it_shows(self, store: Store) -> None:
+        alert = add_alert(store)
+        add_notification(store, "k", alert)
+        (first,) = take(store)
+        begin(store, first)
+        ask_for_update(store, alert.id)
+        (second,) = take(store, NOW_MS + LEASE_MS)
+        deliver(store, second, found=True)
+        assert len(take_updates(store)) == 1
+
+    def test_a_second_request_during_the_first_update_is_not_lost(self, store: Store) -> None:
+        alert = add_alert(store)
+        add_notification(store, "k", alert)
+        deliver(store, take(store)[0])
+        ask_for_update(store, alert.id)
+        (first,) = take_updates(store)
+        ask_for_update(store, alert.id)
+        with store.write() as connection:
+            assert outcomes.mark_updated(connection, first)
+        (second,) = take_updates(store)
+        with store.write() as connection:
+            assert outcomes.mark_updated(connection, second)
+        assert take_updates(store) == []
+
+    def test_an_update_that_lost_its_lease_asks_for_another(self, store: Store) -> None:
+        """It may have arrived after the newer one, and then the message shows what was."""
+        alert = add_alert(store)
+        add_notification(store, "k", alert)
+        deliver(store, take(store)[0])
+        ask_for_update(store, alert.id)
+        (slow,) = take_updates(store)
+        (quick,) = take_updates(store, NOW_MS + LEASE_MS)
+        with store.write() as connection:
+            assert outcomes.mark_updated(connection, quick)
+            assert not outcomes.mark_updated(connection, slow)
+        assert len(take_updates(store, NOW_MS + LEASE_MS)) == 1
+
+    def test_a_failed_update_waits_and_is_counted(self, store: Store) -> None:
+        alert = add_alert(store)
+        add_notification(store, "k", alert)
+        deliver(store, take(store)[0])
+        ask_for_update(store, alert.id)
+        with store.write() as connection:
+            (claimed,) = claim_updates(connection, owner="me", now_ms=NOW_MS, limit=1)
+            outcomes.mark_update_retry(connection, claimed, not_before_ms=NOW_MS + 5, error="429")
+        assert take_updates(store, NOW_MS + 4) == []
+        assert [each.update_attempts for each in take_updates(store, NOW_MS + 5)] == [1]
+
+    def test_only_messages_that_tell_the_alert(self, store: Store) -> None:
+        alert, other = add_alert(store), add_alert(store, "other")
+        for key, told in (("k", alert), ("o", other)):
+            add_notification(store, key, told)
+        for claimed in take(store):
+            deliver(store, claimed)
+        ask_for_update(store, other.id)
+        assert [each.key for each in take_updates(store)] == ["o"]
+
+
+def test_what_lists_and_metrics_read(store: Store) -> None:
+    alert, silent = add_alert(store), add_alert(store, "silent")
+    for key in ("sent", "dead", "pending"):
+        add_notification(store, key, alert)
+    sent, dead, _ = take(store)
+    begin(store, sent)
+    deliver(store, sent)
+    with store.write() as connection:
+        outcomes.mark_dead(connection, dead, error="channel_not_found")
+    with store.read() as connection:
+        assert pending_count(connection) == 1
+        assert counts(connection) == {("slack", "sent"): 1, ("slack", "dead"): 1, ("slack", "pending"): 1}
+        assert oldest_pending_ms(connection) == NOW_MS
+        rows = list_notifications(connection)
+        states = deliveries(connection, [alert.id, silent.id])
+    assert [(each.key, each.status, each.alert_ids) for each in rows] == [
+        ("pending", "pending", (alert.public_id,)),
+        ("dead", "dead", (alert.public_id,)),
+        ("sent", "sent", (alert.public_id,)),
+    ]
+    assert [(each.receiver, each.kind, each.state, each.attempts) for each in states[alert.id]] == [
+        ("ml-costs", "slack", "sent", 1),
+        ("ml-costs", "slack", "dead", 0),
+        ("ml-costs", "slack", "pending", 0),
+    ]
+    assert states[silent.id] == ()
+
+
+def test_what_was_given_up_can_be_tried_anew(store: Store) -> None:
+    add_notification(store, "k")
+    (claimed,) = take(store)
+    with store.write() as connection:
+        outcomes.mark_dead(connection, claimed, error="invalid_auth")
+    with store.write() as connection:
+        assert outcomes.revive_dead(connection) == 1
+        assert outcomes.revive_dead(connection) == 0
+    assert [each.key for each in take(store)] == ["k"]
+
+
+class TestCodec:
+    def test_odd_text_survives(self, store: Store) -> None:
+        message = Message(MessageKind.OPERATOR, title="a\x00b 🔥 ‮ <!channel>", text="'; -- \\u0041 \n \ud800 end")
+        assert decode(encode(message)) == replace(message, text="'; -- \\u0041 \n ? end")
+        with store.write() as connection:
+            query(connection, "INSERT INTO meta (name, value) VALUES ('m', ?)", encode(message))
+
+    def test_a_message_of_a_later_version_is_still_read(self) -> None:
+        text = '{"kind": "alert", "title": "t", "colour": "red"}'
+        assert decode(text) == Message(MessageKind.ALERT, title="t")
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "fax"}', '{"kind": "alert", "alerts": [{"id": 1}]}'])
+    def test_what_is_no_message_is_said_so(self, text: str) -> None:
+        with pytest.raises(ValueError):
+            decode(text)
