@@ -93,7 +93,7 @@ def _print(message: Message, states: Mapping[str, AlertState], stream: TextIO) -
         if pretty:
             _panel(head, lines, _colour(alert, state), stream)
         else:
-            stream.write("\n".join([head, *(f"  {line}" for line in lines)]) + "\n")
+            stream.write("\n".join(["", head, *(f"  {line}" for line in lines)]) + "\n")
 
 
 def _panel(head: str, lines: list[str], colour: str, stream: TextIO) -> None:

@@ -133,6 +133,8 @@ class EmailNotifier:
     def _session(self) -> Iterator[_Session]:
         session: _Session | None = None
         try:
+            if self._login[0] and not (self._encrypted or self._local):
+                raise PlainLoginError  # noqa: TRY301 - told like every other failure
             session = self._open()
             self._secure(session)
             yield session
@@ -155,8 +157,6 @@ class EmailNotifier:
             session.starttls(context=self._trust())
         username, password = self._login
         if username:
-            if not (self._encrypted or self._local):
-                raise PlainLoginError
             session.login(username, password)
 
     def _trust(self) -> ssl.SSLContext:
@@ -183,11 +183,13 @@ def addresses(target: Target) -> list[str]:
     Raises:
         ValueError: there is none, or one that is no address.
     """
-    parsed = [address for _, address in getaddresses([target.settings.get("to", "")])]
+    written = target.settings.get("to", "")
+    parsed = [address for _, address in getaddresses([written])]
     for address in parsed:
         name, _, domain = address.rpartition("@")
-        if not name or not domain or any(sign in address for sign in "\r\n "):
-            raise ValueError(f"{address or target.settings.get('to', '')!r} is not an e-mail address")
+        # The parser drops what it doesn't understand, and mail would go to somebody else.
+        if not (name and domain) or address not in written or not address.isprintable():
+            raise ValueError(f"{address or written!r} is not an e-mail address")
     if not parsed:
         raise ValueError("it names no e-mail address")
     return parsed

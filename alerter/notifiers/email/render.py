@@ -46,13 +46,15 @@ class Card:
     """One alert as the template shows it; the template escapes every field.
 
     Attributes:
-        bar: width of the bar of what is used, 0 to 100.
+        colour: of the card, calm once somebody has it; ``bar_colour`` tells how bad it is all the same.
+        bar: width of the bar of what is used, 1 to 100.
         lines: sentences under the amount.
         small: the fine print.
     """
 
     head: str
     colour: str
+    bar_colour: str
     struck: bool
     bar: int
     amount: str
@@ -84,6 +86,7 @@ def card(alert: Alert, state: AlertState) -> Card:
     return Card(
         head=wording.headline(alert, state),
         colour=_COLOURS.get(wording.icon(alert, state), _CALM),
+        bar_colour=_COLOURS.get(wording.icon(alert), _CALM),
         struck=state.status is AlertStatus.RESOLVED,
         bar=max(used, 1),
         amount=wording.amount_line(alert),
@@ -104,7 +107,7 @@ def _runs(alert: Alert) -> tuple[Run, ...]:
     rows = []
     for run in alert.top:
         facts, _, cost = wording.run_facts(run, alert.currency).rpartition(" · ")
-        rows.append(Run(one_line(run.name or run.run_uuid), _web(run.url), facts, cost))
+        rows.append(Run(one_line(run.name) or one_line(run.run_uuid), _web(run.url), facts, cost))
     return tuple(rows)
 
 

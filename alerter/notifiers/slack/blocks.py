@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from alerter.core import wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, RunEvidence
 from alerter.core.budgets import Basis
-from alerter.notifiers.slack.escape import escape, is_link, link, mention, person, plain, untrusted
+from alerter.notifiers.slack.escape import is_link, link, mention, person, plain, untrusted
 from alerter.notifiers.slack.limits import HEADER_LIMIT, SECTION_LIMIT, TEXT_LIMIT, Block
 
 ACK = "ack"
@@ -41,7 +41,7 @@ def render(message: Message, states: Mapping[str, AlertState]) -> Rendered:
 
 
 def _fallback(message: Message, states: Mapping[str, AlertState]) -> list[str]:
-    subject = escape(wording.subject(message, states))
+    subject = untrusted(wording.subject(message, states), 150)
     if not message.alerts:
         return [subject, *_body(message)] if message.title else _body(message)
     if wording.is_single(message):
@@ -94,7 +94,7 @@ def _member(alert: Alert, state: AlertState) -> Block:
     said = wording.state_line(state, alert.timezone, STYLE)
     if state.status is AlertStatus.RESOLVED:
         return _section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)
-    top = _run(1, alert.top[0], alert.currency) if alert.top else ""
+    top = f"Top run: {_run(alert.top[0], alert.currency)}" if alert.top else ""
     block = _section(head, wording.amount_line(alert, STYLE), top, wording.id_line(alert, STYLE), said)
     if state.status is AlertStatus.FIRING:
         block["accessory"] = _ack(alert)
@@ -102,7 +102,7 @@ def _member(alert: Alert, state: AlertState) -> Block:
 
 
 def _notice(message: Message) -> list[Block]:
-    blocks = [_header(message.title)] if message.title else []
+    blocks = [_header(message.title)] if message.title.strip() else []
     body = _body(message)
     return [*blocks, _section(*body)] if body else blocks
 
@@ -112,13 +112,13 @@ def _body(message: Message) -> list[str]:
 
 
 def _runs(alert: Alert) -> list[str]:
-    lines = [_run(number, run, alert.currency) for number, run in enumerate(alert.top[:TOP_RUNS], 1)]
+    lines = [f"{number}. {_run(run, alert.currency)}" for number, run in enumerate(alert.top[:TOP_RUNS], 1)]
     return [*lines, wording.more_line(alert, TOP_RUNS)] if lines else []
 
 
-def _run(number: int, run: RunEvidence, currency: str) -> str:
-    name = link(run.url, untrusted(run.name or run.run_uuid))
-    return f"{number}. {name} · {wording.run_facts(run, currency, STYLE)}"
+def _run(run: RunEvidence, currency: str) -> str:
+    name = link(run.url, untrusted(run.name) or untrusted(run.run_uuid))
+    return f"{name} · {wording.run_facts(run, currency, STYLE)}"
 
 
 def _mentions(message: Message) -> str:
@@ -131,7 +131,7 @@ def _struck(alert: Alert, state: AlertState) -> Block:
 
 
 def _header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, HEADER_LIMIT), "emoji": True}}
+    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, HEADER_LIMIT) or "-", "emoji": True}}
 
 
 def _section(*lines: str) -> Block:

@@ -1,0 +1,343 @@
+"""What is particular to Slack: its errors, its pace, its channels, its buttons, its check."""
+
+import threading
+import time
+
+import pytest
+
+from alerter.core.alerts import Message, MessageKind
+from alerter.core.ports import (
+    DeliveryAmbiguousError,
+    DeliveryDelayedError,
+    DeliveryError,
+    DeliveryRejectedError,
+    Finding,
+    Receipt,
+    Target,
+)
+from alerter.notifiers.slack import SlackNotifier
+from alerter.notifiers.slack.blocks import render
+from alerter.notifiers.slack.limits import problems
+from tests.fixtures.scripted_slack import FORWARD, ScriptedSlack, ScriptedStarter, Step
+from tests.fixtures.slack_emulator import (
+    EMULATE_TOKEN_WITHOUT_CHAT,
+    EMULATE_TOKEN_WITHOUT_HISTORY,
+    SlackServer,
+    free_port,
+)
+from tests.notifiers.samples import NOW, RESOLVED, acknowledged, alert, forecast, message, over
+
+TARGET = Target("ml-costs", {"channel": "#ml-costs"})
+TOKEN = "xoxb-t0ken-that-nobody-may-see"
+
+
+def notifier(server: ScriptedSlack | SlackServer, token: str = TOKEN, **options: object) -> SlackNotifier:
+    given = {"timeout": 1, "pace": 0.0, "backoff": 0.01} | options
+    return SlackNotifier(token, base_url=server.base_url, **given)  # type: ignore[arg-type]
+
+
+REFUSALS = ["channel_not_found", "is_archived", "not_in_channel", "invalid_auth", "token_revoked", "missing_scope"]
+OUTCOMES = [
+    *[(Step(200, {"ok": False, "error": code}), DeliveryRejectedError) for code in REFUSALS],
+    (Step(200, {"ok": False, "error": "some_new_code"}), DeliveryRejectedError),
+    (Step(404, "<html>not here</html>"), DeliveryRejectedError),
+    (Step(200, {"ok": False, "error": "ratelimited"}), DeliveryDelayedError),
+    (Step(429, "", {"Retry-After": "7"}), DeliveryDelayedError),
+    (Step(429, ""), DeliveryDelayedError),
+    (Step(429, "", {"Retry-After": "soon"}), DeliveryDelayedError),
+    (Step(200, {"ok": False, "error": "internal_error"}), DeliveryAmbiguousError),
+    (Step(200, {"ok": False, "error": "fatal_error"}), DeliveryAmbiguousError),
+    (Step(500, {"ok": False, "error": "x"}), DeliveryAmbiguousError),
+    (Step(503, "<html>gateway</html>"), DeliveryAmbiguousError),
+    (Step(200, "<html>please log in to the hotel's network</html>"), DeliveryAmbiguousError),
+    (Step(200, "[]"), DeliveryAmbiguousError),
+    (Step(200, "null"), DeliveryAmbiguousError),
+    (Step(200, ""), DeliveryAmbiguousError),
+    (Step(200, {"ok": True}), DeliveryAmbiguousError),
+    (Step(drop=True), DeliveryAmbiguousError),
+    (Step(200, {"ok": True, "channel": "C1", "ts": "1.1"}, delay=1.5), DeliveryAmbiguousError),
+]
+
+
+@pytest.mark.parametrize(("step", "kind"), OUTCOMES, ids=range(len(OUTCOMES)))
+def test_each_outcome_of_a_post_is_told_apart(
+    scripted_slack: ScriptedSlack, step: Step, kind: type[DeliveryError]
+) -> None:
+    scripted_slack.script(step)
+    with pytest.raises(kind) as caught:
+        notifier(scripted_slack).send(TARGET, message(), {}, "k")
+    assert "#ml-costs" in str(caught.value)
+    assert len(scripted_slack.asked("chat.postMessage")) == 1  # nothing re-sends behind our back
+    if isinstance(caught.value, DeliveryDelayedError):
+        assert caught.value.retry_after in (7.0, 30.0)
+    if kind is DeliveryRejectedError:
+        assert "; " in str(caught.value)
+
+
+def test_a_slack_that_cannot_be_reached_has_certainly_not_delivered(scripted_slack: ScriptedSlack) -> None:
+    scripted_slack.base_url = f"http://127.0.0.1:{free_port()}/api/"
+    with pytest.raises(DeliveryDelayedError, match="connection refused"):
+        notifier(scripted_slack).send(TARGET, message(), {}, "k")
+    scripted_slack.base_url = "http://slack.invalid/api/"
+    with pytest.raises(DeliveryDelayedError, match="its name was not found"):
+        notifier(scripted_slack).send(TARGET, message(), {}, "k")
+
+
+@pytest.mark.parametrize("token", ["", "xoxb-one\nxoxb-two", "xoxb-ünïcode", "xoxb with spaces"])
+def test_a_token_that_is_none_is_refused_before_anything_is_sent(scripted_slack: ScriptedSlack, token: str) -> None:
+    with pytest.raises(DeliveryRejectedError, match="SLACK_BOT_TOKEN") as caught:
+        notifier(scripted_slack, token).send(TARGET, message(), {}, "k")
+    assert not token or token not in str(caught.value)
+    assert scripted_slack.requests == []
+
+
+def test_a_receiver_without_channel_is_refused_by_name(scripted_slack: ScriptedSlack) -> None:
+    with pytest.raises(DeliveryRejectedError, match="receiver oncall names no Slack channel"):
+        notifier(scripted_slack).send(Target("oncall", {}), message(), {}, "k")
+
+
+def test_a_post_carries_its_key_and_unfurls_nothing(scripted_slack: ScriptedSlack) -> None:
+    receipt = notifier(scripted_slack).send(TARGET, message(), {}, "the-key")
+    (body,) = scripted_slack.asked("chat.postMessage")
+    assert body["metadata"] == {"event_type": "budget_alert", "event_payload": {"key": "the-key"}}
+    assert (body["unfurl_links"], body["unfurl_media"]) == (False, False)
+    assert "link_names" not in body
+    assert body["text"].startswith("🟠 vision")
+    assert receipt == Receipt({"channel": "C01COST", "ts": "1.000100"})
+
+
+def test_refused_blocks_still_leave_a_text(scripted_slack: ScriptedSlack, caplog: pytest.LogCaptureFixture) -> None:
+    scripted_slack.script(Step(200, {"ok": False, "error": "invalid_blocks"}))
+    notifier(scripted_slack).send(TARGET, message(), {}, "k")
+    first, second = scripted_slack.asked("chat.postMessage")
+    assert first["blocks"]
+    assert second["blocks"] == []
+    assert "vision" in second["text"]
+    assert "Slack refused the message's blocks" in caplog.text
+
+
+def test_an_edit_is_repeated_until_it_is_done(scripted_slack: ScriptedSlack) -> None:
+    scripted_slack.script(Step(500, ""), Step(drop=True))
+    receipt = Receipt({"channel": "C01COST", "ts": "1.1"})
+    notifier(scripted_slack).update(TARGET, receipt, message(), {"A-7F3K": acknowledged()}, "k")
+    assert len(scripted_slack.asked("chat.update")) == 3
+
+
+def test_an_edit_of_a_deleted_message_is_refused_at_once(scripted_slack: ScriptedSlack) -> None:
+    scripted_slack.script(Step(200, {"ok": False, "error": "message_not_found"}))
+    with pytest.raises(DeliveryRejectedError, match="was deleted in Slack"):
+        notifier(scripted_slack).update(TARGET, Receipt({"channel": "C1", "ts": "1"}), message(), {}, "k")
+    assert len(scripted_slack.asked("chat.update")) == 1
+
+
+def test_a_look_up_that_fails_is_tried_again_later_not_taken_for_absence(scripted_slack: ScriptedSlack) -> None:
+    scripted_slack.otherwise = Step(500, "")
+    with pytest.raises(DeliveryDelayedError):
+        notifier(scripted_slack).find(Target("r", {"channel": "C01COST77"}), "k", NOW)
+
+
+def test_a_look_up_pages_through_the_history_since_a_little_before(scripted_slack: ScriptedSlack) -> None:
+    wanted = {"ts": "5.5", "metadata": {"event_payload": {"key": "k"}}}
+    scripted_slack.script(
+        Step(
+            200,
+            {
+                "ok": True,
+                "messages": [{"ts": "9"}, {"ts": "8", "metadata": {}}],
+                "response_metadata": {"next_cursor": "c2"},
+            },
+        ),
+        Step(200, {"ok": True, "messages": [{"ts": "6", "metadata": {"event_payload": {"key": "other"}}}, wanted]}),
+    )
+    found = notifier(scripted_slack).find(Target("r", {"channel": "C01COST77"}), "k", NOW)
+    assert found == Receipt({"channel": "C01COST77", "ts": "5.5"})
+    first, second = scripted_slack.asked("conversations.history")
+    assert float(first["oldest"]) == NOW // 1000 - 300
+    assert first["include_all_metadata"] in ("1", "True", "true")
+    assert second["cursor"] == "c2"
+
+
+class Clock:
+    """Seconds that pass only where somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+
+class Stop(threading.Event):
+    """A stop event on that clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        self._clock.now += timeout or 0.0
+        return self.is_set()
+
+
+def test_posts_to_one_channel_keep_a_second_apart(scripted_slack: ScriptedSlack) -> None:
+    clock = Clock()
+    stop = Stop(clock)
+    slack = notifier(scripted_slack, pace=1.0, clock=lambda: clock.now, stop=stop)
+    for channel in ("#a", "#a", "#b", "#a"):
+        slack.send(Target("r", {"channel": channel}), message(), {}, "k")
+    assert stop.waits == [0.0, 1.0, 0.0, 1.0]
+
+
+def test_after_a_rate_limit_the_channel_is_left_alone_for_as_long(scripted_slack: ScriptedSlack) -> None:
+    clock = Clock()
+    slack = notifier(scripted_slack, pace=1.0, clock=lambda: clock.now, stop=Stop(clock))
+    scripted_slack.script(Step(429, "", {"Retry-After": "20"}))
+    for _ in range(2):
+        with pytest.raises(DeliveryDelayedError) as caught:
+            slack.send(TARGET, message(), {}, "k")
+        assert caught.value.retry_after == 20.0
+    assert len(scripted_slack.asked("chat.postMessage")) == 1
+    clock.now += 20
+    slack.send(TARGET, message(), {}, "k")
+
+
+def test_stopping_ends_the_wait_and_sends_nothing(scripted_slack: ScriptedSlack) -> None:
+    stop = threading.Event()
+    slack = notifier(scripted_slack, pace=4.0, stop=stop)
+    slack.send(TARGET, message(), {}, "k")
+    started = time.monotonic()
+    threading.Timer(0.1, stop.set).start()
+    with pytest.raises(DeliveryDelayedError, match="stopping"):
+        slack.send(TARGET, message(), {}, "k")
+    assert time.monotonic() - started < 2
+    assert len(scripted_slack.asked("chat.postMessage")) == 1
+
+
+@pytest.mark.needs_node
+def test_a_channel_is_found_by_the_name_people_write(
+    emulate: SlackServer, start_scripted_slack: ScriptedStarter
+) -> None:
+    front = start_scripted_slack(upstream=emulate.base_url, otherwise=FORWARD)
+    slack = notifier(front, emulate.token)
+    for _ in range(2):
+        receipt = slack.send(Target("r", {"channel": "#ML-Costs"}), message(), {}, "k")
+        assert receipt.reference["channel"] == emulate.channels["ml-costs"]
+    assert len(front.asked("conversations.list")) == 1
+
+
+@pytest.mark.needs_node
+def test_without_the_scope_to_look_up_it_says_so_and_finds_nothing(
+    emulate: SlackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = notifier(emulate, EMULATE_TOKEN_WITHOUT_HISTORY)
+    slack.send(Target("r", {"channel": "ml-costs"}), message(), {}, "key-h")
+    assert slack.find(Target("r", {"channel": "ml-costs"}), "key-h", NOW - 3_600_000) is None
+    assert "it may come twice" in caplog.text
+    assert "missing_scope" in caplog.text
+
+
+@pytest.mark.needs_node
+def test_without_the_scope_to_post_it_is_refused(emulate: SlackServer) -> None:
+    with pytest.raises(DeliveryRejectedError, match="missing_scope; add the scopes"):
+        notifier(emulate, EMULATE_TOKEN_WITHOUT_CHAT).send(TARGET, message(), {}, "k")
+
+
+def levels(findings: list[Finding]) -> dict[str, str]:
+    return {each.subject: each.level for each in findings}
+
+
+@pytest.mark.needs_node
+def test_the_check_looks_at_each_channel(emulate: SlackServer) -> None:
+    names = ("ml-costs", "ml-secret", "attic", "nowhere")
+    findings = notifier(emulate, emulate.token).check([Target(name, {"channel": f"#{name}"}) for name in names])
+    found = levels(findings)
+    assert found["receiver ml-costs"] == "ok"
+    assert found["receiver ml-secret"] == "ok"
+    assert (found["receiver attic"], found["receiver nowhere"]) == ("error", "error")
+    assert all(each.remedy for each in findings if each.level == "error")
+
+
+def check_steps(scopes: str, *channels: dict[str, object]) -> list[Step]:
+    return [
+        Step(200, {"ok": True, "team": "Acme", "user": "budgets"}, {"X-OAuth-Scopes": scopes}),
+        Step(200, {"ok": True, "channels": list(channels)}),
+    ]
+
+
+def test_the_check_says_what_each_missing_scope_costs(scripted_slack: ScriptedSlack) -> None:
+    channel = {"id": "C01COST77", "name": "ml-costs", "is_member": True}
+    scripted_slack.script(*check_steps("commands", channel))
+    findings = notifier(scripted_slack).check([TARGET])
+    costs = {each.subject: (each.level, each.text) for each in findings}
+    assert costs["slack scope chat:write"] == ("error", "missing: no message can be sent")
+    assert costs["slack scope channels:history"][0] == "warning"
+    assert "twice" in costs["slack scope channels:history"][1]
+    assert costs["slack scope channels:read"][0] == "warning"
+
+
+@pytest.mark.parametrize(("scopes", "level"), [("chat:write", "error"), ("chat:write,chat:write.public", "ok")])
+def test_the_check_wants_the_bot_in_the_channel(scripted_slack: ScriptedSlack, scopes: str, level: str) -> None:
+    scripted_slack.script(*check_steps(scopes, {"id": "C01COST77", "name": "ml-costs", "is_member": False}))
+    assert levels(notifier(scripted_slack).check([TARGET]))["receiver ml-costs"] == level
+
+
+def test_the_check_of_a_revoked_token_is_one_line_with_its_remedy(scripted_slack: ScriptedSlack) -> None:
+    scripted_slack.script(Step(200, {"ok": False, "error": "token_revoked"}))
+    (finding,) = notifier(scripted_slack).check([TARGET])
+    assert (finding.level, finding.subject) == ("error", "slack")
+    assert "token_revoked" in finding.text
+    assert "SLACK_BOT_TOKEN" in finding.remedy
+
+
+def buttons(told: Message, **states: object) -> list[tuple[str, str]]:
+    found = []
+    for block in render(told, states).blocks:  # type: ignore[arg-type]
+        each = [*block.get("elements", []), block.get("accessory", {})]
+        found += [(one["action_id"], one["value"]) for one in each if one.get("type") == "button"]
+    return found
+
+
+def test_buttons_name_their_alert_and_go_when_somebody_has_it() -> None:
+    assert buttons(message()) == [("ack", "A-7F3K"), ("open", "A-7F3K")]
+    assert buttons(message(), **{"A-7F3K": acknowledged()}) == [("open", "A-7F3K")]
+    assert buttons(message(alert(page_url=""))) == [("ack", "A-7F3K")]
+    grouped = message(alert(), over(), forecast())
+    assert buttons(grouped, **{"A-9QXM": acknowledged()}) == [("ack", "A-7F3K"), ("ack", "A-2HDC")]
+
+
+def test_a_resolved_alert_is_struck_and_says_why() -> None:
+    made = render(message(), {"A-7F3K": RESOLVED})
+    shown = str(made.blocks)
+    assert "✅ ~vision · November budget 81 % used (estimate)~" in shown
+    assert "the amount was raised to $20,000" in shown
+    assert "'action_id': 'ack'" not in shown
+
+
+def test_a_person_of_slack_is_shown_by_name() -> None:
+    assert "Acknowledged by <@U01ANNA>" in str(render(message(), {"A-7F3K": acknowledged(by="U01ANNA")}).blocks)
+
+
+def test_a_long_group_shows_ten_and_counts_the_rest() -> None:
+    many = [alert(id=f"A-{number:04d}", title=f"team-{number}") for number in range(14)]
+    made = render(message(*many, kind=MessageKind.OPENING), {})
+    assert problems(made.blocks, made.text) == []
+    shown = str(made.blocks)
+    assert "team-9" in shown
+    assert "team-10" not in shown
+    assert "and 4 more" in shown
+
+
+BROKEN: list[tuple[list[dict[str, object]], str]] = [
+    ([{"type": "divider"}] * 51, "51 blocks"),
+    ([{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}], "151 characters"),
+    ([{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}], "plain_text only"),
+    ([{"type": "section", "text": {"type": "mrkdwn", "text": ""}}], "0 characters"),
+    ([{"type": "section"}], "needs text"),
+    ([{"type": "divider", "block_id": "b"}, {"type": "divider", "block_id": "b"}], "stands twice"),
+    ([{"type": "marquee"}], "unknown type"),
+    ([{"type": "context", "elements": []}], "0 context elements"),
+]
+
+
+@pytest.mark.parametrize(("blocks", "why"), BROKEN, ids=[why for _, why in BROKEN])
+def test_the_validator_knows_what_slack_refuses(blocks: list[dict[str, object]], why: str) -> None:
+    assert any(why in each for each in problems(blocks, "text"))
