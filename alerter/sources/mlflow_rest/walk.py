@@ -64,11 +64,11 @@ class Runs:
             filters = " AND ".join(part for part in (where, bound) if part)
             page = self.page(Query(filters, f"attributes.{key} ASC", size, position.token, deleted))
             rows = [row for row in page.rows if run_id(row) not in done]
+            following = _after(page.rows, key, position)
             if not page.token:
                 if rows:
-                    yield Window(rows, _after(page.rows, key, position))
+                    yield Window(rows, position if following.at_ms == position.at_ms else following)
                 return
-            following = _after(page.rows, key, position)
             if following.at_ms == position.at_ms:
                 following = Position(position.at_ms, page.token)
                 done |= {run_id(row) for row in page.rows}

@@ -1,0 +1,121 @@
+"""What any source owes, on the two ways to one MLflow."""
+
+from alerter.core.usage import RunStatus
+from tests.fixtures.mlflow_server import MlflowServer
+from tests.sources.conftest import MakePoller
+from tests.sources.poller import HOUR, MINUTE, NOW
+
+USAGE = frozenset({"instance_type", "num_nodes"})
+
+
+def test_a_run_is_told_whole(
+    mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller, tracking_uri: str
+) -> None:
+    parent = mlflow_server.start_run(experiment, NOW - 2 * HOUR)
+    run = mlflow_server.ended_run(
+        experiment,
+        NOW - HOUR,
+        NOW - MINUTE,
+        name="trial <!channel>",
+        user="bob",
+        params={"instance_type": "m5.xlarge", "lr": "0.1"},
+        tags={
+            "team": "speech",
+            "num_nodes": "2",
+            "instance_type": "from a tag",
+            "user": "mallory",
+            "mlflow.parentRunId": parent,
+            "mlflow.databricks.cluster.id": "c-1",
+        },
+        metric_ms=NOW - 2 * MINUTE,
+    )
+    poller = poller_of(experiment, tracking_uri=tracking_uri, usage_keys=USAGE).poll()
+    seen = poller.runs[run]
+    assert (seen.name, seen.user, seen.experiment_id, seen.parent_uuid) == (
+        "trial <!channel>",
+        "bob",
+        experiment,
+        parent,
+    )
+    assert (seen.status, seen.start_ms, seen.end_ms) == (RunStatus.FINISHED, NOW - HOUR, NOW - MINUTE)
+    assert (seen.last_metric_ms, seen.deleted) == (NOW - 2 * MINUTE, False)
+    assert dict(seen.usage) == {
+        "instance_type": "m5.xlarge",  # a param goes before a tag
+        "num_nodes": "2",
+        "mlflow.databricks.cluster.id": "c-1",
+    }
+    assert dict(seen.tags) == {
+        "team": "speech",  # the run's own goes before its experiment's
+        "cost_center": "cc-1",
+        "num_nodes": "2",
+        "instance_type": "from a tag",
+        "experiment": mlflow_server.experiment_name(experiment),
+        "experiment_id": experiment,
+        "user": "bob",  # what MLflow says, not a tag of that name
+        "source": "main",
+        "workspace": "default",
+    }
+    assert seen.tags == tuple(sorted(seen.tags))
+
+
+def test_a_run_is_followed_through_its_life(
+    mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller, tracking_uri: str
+) -> None:
+    poller = poller_of(experiment, tracking_uri=tracking_uri).poll()
+    assert poller.swept
+    assert not poller.runs
+
+    run = mlflow_server.start_run(experiment, NOW + MINUTE)
+    assert poller.poll(NOW + 2 * MINUTE).runs[run].is_live
+
+    mlflow_server.set_run(run, "FINISHED", NOW + 3 * MINUTE)
+    ended = poller.poll(NOW + 4 * MINUTE).runs[run]
+    assert (ended.status, ended.end_ms) == (RunStatus.FINISHED, NOW + 3 * MINUTE)
+
+    mlflow_server.set_run(run, "RUNNING")
+    resumed = poller.poll(NOW + 5 * MINUTE).runs[run]
+    assert resumed.is_live
+    assert resumed.end_ms == NOW + 3 * MINUTE  # MLflow keeps the old one
+
+    mlflow_server.delete_run(run)
+    deleted = poller.poll(NOW + 6 * MINUTE).runs[run]
+    assert (deleted.status, deleted.deleted) == (RunStatus.RUNNING, True)
+
+    mlflow_server.restore_run(run)
+    assert poller.poll(NOW + 7 * MINUTE).runs[run].is_live
+
+    mlflow_server.erase_run(run)
+    assert poller.poll(NOW + 8 * MINUTE).gone == {run}
+    assert not poller.poll(NOW + 9 * MINUTE).batches[-1].gone
+
+
+def test_a_scheduled_run_is_followed_too(
+    mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller, tracking_uri: str
+) -> None:
+    poller = poller_of(experiment, tracking_uri=tracking_uri).poll()
+    run = mlflow_server.start_run(experiment, NOW)
+    mlflow_server.set_run(run, "SCHEDULED")
+    assert poller.poll(NOW + MINUTE).runs[run].status is RunStatus.SCHEDULED
+    mlflow_server.set_run(run, "RUNNING")
+    assert poller.poll(NOW + 2 * MINUTE).runs[run].is_live
+
+
+def test_both_ways_tell_the_same(mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller) -> None:
+    mlflow_server.start_run(experiment, NOW - HOUR, params={"instance_type": "p4d.24xlarge"}, metric_ms=NOW)
+    mlflow_server.ended_run(experiment, NOW - HOUR, NOW, user="", tags={"émoji": "🙂", "empty": ""})
+    mlflow_server.delete_run(mlflow_server.ended_run(experiment, NOW - 2 * HOUR, NOW))
+    over_http = poller_of(experiment, usage_keys=USAGE).poll()
+    from_file = poller_of(experiment, tracking_uri=f"sqlite:///{mlflow_server.database}", usage_keys=USAGE).poll()
+    assert len(over_http.runs) == 3
+    assert over_http.runs == from_file.runs
+
+
+def test_a_store_that_cannot_be_read_is_a_finding_and_never_an_exception(
+    mlflow_server: MlflowServer, poller_of: MakePoller, tracking_uri: str, experiment: str
+) -> None:
+    (finding,) = poller_of(experiment, tracking_uri=tracking_uri).source.check()
+    assert (finding.level, finding.subject) == ("ok", "source main")
+    assert "1 of" in finding.text
+    (nothing,) = poller_of(tracking_uri=tracking_uri, exclude=["*"]).source.check()
+    assert nothing.level == "warning"
+    assert "include and exclude" in nothing.remedy
