@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from alerter.core.alerts import Message, MessageKind
 from alerter.core.periods import iso
+from alerter.core.ports import Target
+from alerter.delivery.fallback import Fallback
 from alerter.services import Services
 from alerter.store.outbox import enqueue
 from alerter.store.sources import SourceState, mark_told
@@ -49,3 +51,15 @@ def notify(view: View, services: Services, key: str, notice: Message) -> None:
             alert_ids=(),
             now_ms=notice.at_ms,
         )
+
+
+def fallback_of(services: Services) -> Fallback:
+    """Return who takes over what a receiver could not be told: the operators' receiver."""
+
+    def operators(_receiver: str) -> list[tuple[str, Target]]:
+        receiver = services.receivers.get(services.config.operators or "")
+        if receiver is None:
+            return []
+        return [(kind, Target(receiver.name, settings)) for kind, settings in receiver.channels.items()]
+
+    return operators

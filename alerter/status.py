@@ -115,9 +115,10 @@ def top_runs(view: View, describer: Describer, now_ms: int, *, limit: int, name:
     return sorted(best.values(), key=lambda each: (-each.cost_nanos, each.name))[:limit]
 
 
-def status_json(view: View, now_ms: int) -> Json:
+def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
     """Return the body of ``status --json``: amounts are decimal strings."""
     fresh = freshness(view)
+    rows = budget_status(view, now_ms)
     return {
         "as_of": iso(fresh.as_of_ms) if fresh.as_of_ms is not None else None,
         "stale": fresh.stale,
@@ -136,7 +137,7 @@ def status_json(view: View, now_ms: int) -> Json:
                 "forecast": plain(row.forecast_nanos) if row.forecast_nanos is not None else None,
                 "runs": row.runs,
             }
-            for row in budget_status(view, now_ms)
+            for row in (rows if name is None else named(rows, name))
         ],
     }
 
@@ -204,6 +205,22 @@ _BUDGETS = "SELECT id, name, spec FROM budget"
 def stored_budget(name: str, spec: str) -> tuple[str, str]:
     """Return (name, currency) of a budget's row, also of one that is no longer configured."""
     return name, str(json.loads(spec)["currency"])
+
+
+def run_json(run: RunCost) -> Json:
+    """Return one run of ``top --json``."""
+    return {
+        "run_id": run.run_uuid,
+        "name": run.name,
+        "budget": run.budget,
+        "scope": dict(run.scope),
+        "machine": run.machine,
+        "running": run.running,
+        "currency": run.currency,
+        "cost": plain(run.cost_nanos),
+        "per_hour": plain(run.per_hour_nanos),
+        "url": run.url or None,
+    }
 
 
 def _status(standing: Standing, runs: int, *, stale: bool) -> BudgetStatus:

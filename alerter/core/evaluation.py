@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from alerter.core.budgets import Basis, Threshold
 
-
 _STEPS = 40
 """Of the thresholds beyond the highest configured one, so many are recorded at once: a tiny budget has thousands."""
 

@@ -1,0 +1,168 @@
+"""Commands that read: status, alerts, top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alerter.cli.common import (
+    EXIT_FAILED,
+    AsJson,
+    ConfigDir,
+    Now,
+    instant_ms,
+    print_json,
+    reading_services,
+    say_error,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alerter.core.views import AlertView, BudgetStatus, RunCost
+    from alerter.status import Freshness
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A budget, or a tag value such as a team.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(status)
+    app.command()(alerts)
+    app.command()(top)
+
+
+def status(name: Name = None, config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> None:
+    """Show what each budget has spent, and is on course to spend."""
+    from alerter.status import budget_status, freshness, named, status_json
+
+    now_ms = instant_ms(now)
+    with reading_services(config, now_ms) as services, services.windows.read() as view:
+        if as_json:
+            print_json(status_json(view, now_ms, name=name))
+            return
+        rows = budget_status(view, now_ms)
+        chosen = rows if name is None else named(rows, name)
+        if name is not None and not chosen:
+            _unknown(name, rows)
+        _print_status(chosen, freshness(view))
+
+
+def alerts(
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    config: ConfigDir = None,
+    now: Now = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the alerts that fire or are acknowledged."""
+    from alerter.status import alert_views, alerts_json
+
+    with reading_services(config, instant_ms(now)) as services, services.windows.read() as view:
+        if as_json:
+            print_json(alerts_json(view))
+            return
+        _print_alerts(alert_views(view, everything=everything))
+
+
+def top(
+    name: Name = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many runs.")] = 10,
+    config: ConfigDir = None,
+    now: Now = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the most expensive runs of the current periods."""
+    from alerter.status import budget_status, named, run_json, top_runs
+
+    now_ms = instant_ms(now)
+    with reading_services(config, now_ms) as services, services.windows.read() as view:
+        if name is not None:
+            rows = budget_status(view, now_ms)
+            if not named(rows, name):
+                _unknown(name, rows)
+        runs = top_runs(view, services.describer, now_ms, limit=limit, name=name)
+        if as_json:
+            print_json({"runs": [run_json(run) for run in runs]})
+            return
+        _print_runs(runs)
+
+
+def _unknown(name: str, rows: Sequence[BudgetStatus]) -> None:
+    from difflib import get_close_matches
+
+    known = sorted({row.budget for row in rows} | {row.title for row in rows})
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known) or 'none'}"
+    say_error(f"no budget or tag value is called {name!r}; {hint}")
+    raise typer.Exit(EXIT_FAILED)
+
+
+def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness) -> None:
+    from alerter.core.money import human
+    from alerter.core.periods import iso
+
+    lines = [
+        (
+            row.budget if not row.scope else f"{row.budget} / {row.title}",
+            row.period,
+            f"{row.percent} %",
+            human(row.spent_nanos, row.currency),
+            human(row.amount_nanos, row.currency),
+            human(row.forecast_nanos, row.currency) if row.forecast_nanos is not None else "-",
+            str(row.runs),
+        )
+        for row in rows
+    ]
+    _table(("budget", "period", ">used", ">spent (estimate)", ">of", ">forecast", ">runs"), lines)
+    as_of = iso(fresh.as_of_ms) if fresh.as_of_ms is not None else "never"
+    typer.echo(f"data of {as_of}" + (" (stale: a source could not be read since)" if fresh.stale else ""))
+    for error in fresh.errors:
+        typer.echo(f"  {error}")
+
+
+def _print_alerts(rows: Sequence[AlertView]) -> None:
+    from alerter.core.money import human
+    from alerter.core.periods import iso
+
+    if not rows:
+        typer.echo("no alerts")
+        return
+    lines = [
+        (
+            row.id,
+            row.status.value + (f" by {row.acknowledged_by}" if row.acknowledged_by else ""),
+            row.budget if not row.scope else f"{row.budget} / {row.title}",
+            f"{row.basis.value} {row.threshold} %",
+            f"{human(row.spent_nanos, row.currency)} of {human(row.amount_nanos, row.currency)}",
+            iso(row.fired_at_ms),
+            ", ".join(f"{way.receiver}/{way.kind} {way.state}" for way in row.deliveries) or "told to nobody",
+        )
+        for row in rows
+    ]
+    _table(("id", "status", "budget", "threshold", "when fired", "fired at", "told"), lines)
+
+
+def _print_runs(rows: Sequence[RunCost]) -> None:
+    from alerter.core.money import human
+
+    if not rows:
+        typer.echo("no runs in the current periods")
+        return
+    lines = [
+        (
+            row.name,
+            row.machine,
+            human(row.cost_nanos, row.currency),
+            f"{human(row.per_hour_nanos, row.currency)}/h" if row.running else "ended",
+            row.budget if not row.scope else f"{row.budget} / {' / '.join(value for _, value in row.scope)}",
+        )
+        for row in rows
+    ]
+    _table(("run", "machine", ">cost (estimate)", ">now", "budget"), lines)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from alerter.cli.table import print_table
+
+    print_table(heads, rows)

@@ -1,0 +1,25 @@
+"""Plain aligned tables: readable in a terminal of any width, and by grep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from alerter.core.text import one_line
+
+_CELL_LIMIT = 60
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under heads; a head that begins with ``>`` is aligned to the right."""
+    right = [head.startswith(">") for head in heads]
+    cells = [[head.removeprefix(">").upper() for head in heads]]
+    cells += [[one_line(cell, _CELL_LIMIT) for cell in row] for row in rows]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(heads))]
+    for row in cells:
+        padded = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        typer.echo("  ".join(padded).rstrip())
