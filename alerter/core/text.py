@@ -10,6 +10,7 @@ NAME_LIMIT = 80
 
 _JOINER = "\u200d"  # holds families of emoji together; every other invisible character goes
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
+_SLACK_ACTOR = re.compile(r"slack:[A-Z0-9]+ \((?P<name>.+)\)")
 _SPACES = re.compile(r"\s+")
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -24,6 +25,15 @@ def one_line(text: str, limit: int = NAME_LIMIT) -> str:
     kept = _BREAKS.sub(" ", text[: limit * 8])
     kept = "".join(sign for sign in kept if sign == _JOINER or unicodedata.category(sign) not in _INVISIBLE)
     return clip(_SPACES.sub(" ", kept).strip(), limit)
+
+
+def actor_name(actor: str) -> str:
+    """Return who acted as people know them: ``anna (Slack)`` for ``slack:U01ANNA (anna)``, else as recorded.
+
+    Text of other origin is returned as it is, so that it must still be made safe.
+    """
+    found = _SLACK_ACTOR.fullmatch(actor)
+    return f"{found['name']} (Slack)" if found else actor
 
 
 def clip(text: str, limit: int) -> str:

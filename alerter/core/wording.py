@@ -14,7 +14,7 @@ from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, Message
 from alerter.core.budgets import Basis
 from alerter.core.money import NANOS, human
 from alerter.core.periods import DAY_MS, HOUR_MS, local
-from alerter.core.text import NAME_LIMIT, one_line
+from alerter.core.text import NAME_LIMIT, actor_name, one_line
 
 CENTS_BELOW = 10_000 * NANOS
 """Amounts of a budget from here up are shown without cents."""
@@ -164,13 +164,17 @@ def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:
     """Return ``Acknowledged by ana, Mon 23 Nov 14:40 · quiet until the next threshold``; ``""`` while firing."""
     if state.status is AlertStatus.FIRING:
         return ""
-    who = f" by {(style.who or style.text)(state.by)}" if state.by else ""
+    who = f" by {_who(state.by, style)}" if state.by else ""
     when = f", {moment(state.at_ms, timezone)}" if state.at_ms else ""
     note = style.safe(state.note, _NOTE_LIMIT) if state.note else ""
     if state.status is AlertStatus.RESOLVED:
         return _join(f"Resolved{who}{when}", note)
     quiet = f"quiet until {style.text(state.until)}" if state.until else ""
     return _join(f"{state.status.capitalize()}{who}{when}", quiet, f"“{note}”" if note else "")
+
+
+def _who(actor: str, style: Style) -> str:
+    return style.who(actor) if style.who else style.text(actor_name(actor))
 
 
 def group_title(message: Message, style: Style = PLAIN) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -19,8 +20,9 @@ log = logging.getLogger(__name__)
 ACK_ACTION = "ack"
 """The ``action_id`` of an alert's Acknowledge button; its value is the alert's public id."""
 
-VIA_COMMAND = "slack command"
-VIA_BUTTON = "slack button"
+VIA = "slack"
+
+_ACTOR = re.compile(r"slack:([UW][A-Z0-9]{5,}) \([^()]*\)")
 
 _BROKEN = (
     "Sorry, that failed here and nothing was changed. Try again; "
@@ -35,7 +37,7 @@ def handle_command(payload: Mapping[str, str], desk: Desk, policy: Policy) -> Re
     slash = payload.get("command") or "/budget"
     try:
         if refusal := policy.refusal(asker):
-            desk.refused(asker.actor, VIA_COMMAND, one_line(f"{slash} {text}", 200))
+            desk.refused(asker.actor, VIA, one_line(f"{slash} {text}", 200))
             return say(refusal)
         return _answer(parse(text), asker, desk, slash)
     except Exception:  # the job boundary: one bad request must not take the door down
@@ -51,9 +53,9 @@ def handle_interaction(payload: Mapping[str, object], desk: Desk, policy: Policy
     asker = asker_of_interaction(payload)
     try:
         if refusal := policy.refusal(asker):
-            desk.refused(asker.actor, VIA_BUTTON, one_line(f"acknowledge {reference}", 200))
+            desk.refused(asker.actor, VIA, one_line(f"acknowledge {reference}", 200))
             return say(refusal)
-        return _outcome(desk.acknowledge(reference, actor=asker.actor, via=VIA_BUTTON, note="", until=None))
+        return _outcome(desk.acknowledge(reference, actor=asker.actor, via=VIA, note="", until=None))
     except Exception:  # the job boundary, as above
         log.exception("slack button failed actor=%s", asker.actor)
         return say(_BROKEN)
@@ -63,9 +65,9 @@ def _answer(command: Command, asker: Asker, desk: Desk, slash: str) -> Reply:
     actor = asker.actor
     match command:
         case Ack(reference, until, note):
-            return _outcome(desk.acknowledge(reference, actor=actor, via=VIA_COMMAND, note=note, until=until))
+            return _outcome(desk.acknowledge(reference, actor=actor, via=VIA, note=note, until=until))
         case Unack(reference):
-            return _outcome(desk.unacknowledge(reference, actor=actor, via=VIA_COMMAND))
+            return _outcome(desk.unacknowledge(reference, actor=actor, via=VIA))
         case Status(name):
             return tables.budgets(desk.status(name), none=_no_budget(name, desk))
         case Listing(over):
@@ -98,7 +100,9 @@ def help_lines(slash: str) -> tuple[str, ...]:
 
 
 def _outcome(outcome: Outcome) -> Reply:
-    return say(f"{'✅' if outcome.ok else '⚠️'} {outcome.text}")
+    # Outcomes name people as the audit does; here Slack can show them as itself does.
+    text = _ACTOR.sub(r"<@\1>", untrusted(outcome.text, 1_000))
+    return Reply((f"{'✅' if outcome.ok else '⚠️'} {text}",))
 
 
 def _no_budget(name: str | None, desk: Desk) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +14,7 @@ from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis
 from alerter.core.money import human
 from alerter.core.periods import iso
-from alerter.core.text import one_line
+from alerter.core.text import actor_name, one_line
 from alerter.core.views import AlertView, BudgetStatus
 from alerter.core.wording import CENTS_BELOW, moment, percent
 from alerter.web.services import PageData
@@ -23,7 +22,6 @@ from alerter.web.services import PageData
 ROWS = 500
 """Budgets that the page shows; the API has them all."""
 
-_SLACK_ACTOR = re.compile(r"slack:[A-Z0-9]+ \((?P<name>.+)\)")
 _TEMPLATES = Path(__file__).parent / "templates"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -107,9 +105,8 @@ def threshold(alert: AlertView) -> str:
 
 
 def person(actor: str) -> str:
-    """Return who acted as people know them: ``anna (Slack)`` for ``slack:U01ANNA (anna)``, else as recorded."""
-    found = _SLACK_ACTOR.fullmatch(actor)
-    return f"{one_line(found['name'])} (Slack)" if found else one_line(actor)
+    """Return who acted as people know them, in one safe line."""
+    return one_line(actor_name(actor))
 
 
 def _tiles(data: PageData) -> Sequence[Tile]:

@@ -89,7 +89,7 @@ class WebServer:
             if self._thread.is_alive():
                 self._server.force_exit = True
                 self._thread.join(1)
-        if self._socket is not None:
+        if self._socket is not None and not self.alive():  # a loop that hangs still needs it
             self._socket.close()
 
 

@@ -11,7 +11,7 @@ from alerter.core.views import BudgetStatus, RunCost
 from alerter.slack_requests.handle import handle_command, handle_interaction
 from alerter.slack_requests.policy import Policy
 from alerter.slack_requests.reply import Reply
-from tests.fixtures.window_data import BUDGETS, SPIKE, VISION, FakeDesk, budget
+from tests.fixtures.window_data import BUDGETS, SPIKE, VISION, Done, FakeDesk, budget
 
 OPEN = Policy()
 EVIL = "<!channel> `x` *b*\n<https://evil.example|click> & \u202egnp"
@@ -61,7 +61,7 @@ def run(name: str, **more: object) -> RunCost:
 def test_an_ack_says_who_from_where_and_why() -> None:
     desk = FakeDesk()
     reply = handle_command(command("ack A-7F3K until friday -- R&amp;D knows"), desk, OPEN)
-    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack command", "R&D knows", "friday")]
+    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack", "R&D knows", "friday")]
     assert reply.text == "✅ Acknowledged A-7F3K: quiet until the next threshold."
 
 
@@ -70,10 +70,20 @@ def test_an_unknown_alert_is_said_to_be_unknown_and_escaped() -> None:
     assert reply.text == "⚠️ No alert is called &lt;!channel&gt;."
 
 
+class ForgetfulDesk(FakeDesk):
+    def acknowledge(self, reference: str, *, actor: str, via: str, note: str, until: str | None) -> Done:
+        return Done(True, f"vision ({reference}) is already acknowledged by slack:U02BERT (bert) at 14:40", "already")
+
+
+def test_who_acknowledged_before_is_shown_as_slack_shows_people() -> None:
+    reply = handle_command(command("ack A-7F3K"), ForgetfulDesk(), OPEN)
+    assert reply.text == "✅ vision (A-7F3K) is already acknowledged by <@U02BERT> at 14:40"
+
+
 def test_unack_goes_to_the_desk() -> None:
     desk = FakeDesk()
     handle_command(command("unack A-7F3K"), desk, OPEN)
-    assert desk.calls == [("unack", "A-7F3K", "slack:U01ANNA (anna)", "slack command")]
+    assert desk.calls == [("unack", "A-7F3K", "slack:U01ANNA (anna)", "slack")]
 
 
 def test_a_pressed_button_acknowledges_its_alert() -> None:
@@ -81,7 +91,7 @@ def test_a_pressed_button_acknowledges_its_alert() -> None:
     reply = handle_interaction(button(), desk, OPEN)
     assert reply is not None
     assert "Acknowledged A-7F3K" in reply.text
-    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack button", "", None)]
+    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack", "", None)]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +192,8 @@ def test_a_stranger_is_refused_politely_and_audited(policy: Policy) -> None:
     assert reply is not None
     assert reply.text.startswith("Sorry")
     assert desk.calls == [
-        ("refused", "slack:U01ANNA (anna)", "slack command", "/budget ack A-7F3K"),
-        ("refused", "slack:U01ANNA (anna)", "slack button", "acknowledge A-7F3K"),
+        ("refused", "slack:U01ANNA (anna)", "slack", "/budget ack A-7F3K"),
+        ("refused", "slack:U01ANNA (anna)", "slack", "acknowledge A-7F3K"),
     ]
 
 

@@ -96,3 +96,5 @@ def test_a_request_that_hangs_cannot_hold_up_the_stop() -> None:
         server.stop(timeout=0.5)
         assert time.monotonic() - started < 3
         release.set()
+    server.stop()
+    assert not server.alive()

@@ -100,7 +100,7 @@ def test_a_signed_command_is_answered_in_the_response(serve: Serve, desk: FakeDe
     assert answer.status_code == 200
     assert answer.json()["response_type"] == "ephemeral"
     assert answer.json()["text"] == "✅ Acknowledged A-7F3K: quiet until the next threshold."
-    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack command", "", None)]
+    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack", "", None)]
 
 
 @pytest.mark.parametrize("route", ROUTES)

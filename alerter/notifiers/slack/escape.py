@@ -14,6 +14,7 @@ _LINK_BREAKERS = re.compile(r"[\s<>|\x00-\x1f\x7f]")
 _URL_LIMIT = 2000
 _INLINE_URL_LIMIT = 600  # a section holds 3,000 characters and several links
 _USER = re.compile(r"^[UW][A-Z0-9]{5,}$")
+_ACTOR = re.compile(r"^slack:([UW][A-Z0-9]{5,}) \(.*\)$")
 _GROUP = re.compile(r"^S[A-Z0-9]{5,}$")
 _BROADCASTS = ("here", "channel", "everyone")
 
@@ -63,8 +64,8 @@ def mention(handle: str) -> str:
 
 
 def person(who: str) -> str:
-    """Return who acted: a member id as Slack shows its name, anything else as text."""
-    name = who.strip().removeprefix("<@").removesuffix(">")
+    """Return who acted: a member id, alone or as the audit has it, as Slack shows its name; anything else as text."""
+    name = _ACTOR.sub(r"\1", who.strip()).removeprefix("<@").removesuffix(">")
     return f"<@{name}>" if _USER.match(name) else untrusted(who)
 
 
