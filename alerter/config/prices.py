@@ -57,7 +57,7 @@ def read_prices(document: Document, cleaning: TagCleaning | None = None) -> Pric
 
     Args:
         document: the parsed file; an empty one gives the defaults.
-        cleaning: how tag values are cleaned, so that rules match what budgets match.
+        cleaning: how tag values are cleaned before rules see them, so that the rules' patterns are cleaned alike.
     """
     model = None if document.broken else validate(PricesModel, document)
     return None if model is None else Prices(_rules(model, cleaning or TagCleaning()), _catalogs(model))
@@ -87,7 +87,6 @@ def _rules(model: PricesModel, cleaning: TagCleaning) -> PriceRules:
         multipliers=tuple(_multiplier(each, cleaning) for each in model.multipliers),
         logged_cost=LoggedCost(model.logged_cost.metrics, model.logged_cost.tags),
         fallback_per_run_hour=None if model.fallback is None else model.fallback.per_run_hour,
-        cleaning=cleaning,
     )
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from fnmatch import translate
 from functools import lru_cache
 
-from alerter.core.budgets import TagCleaning, matches
+from alerter.core.budgets import matches
 from alerter.core.periods import DAY_MS
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -220,7 +220,6 @@ class PriceRules:
         multipliers: discounts and surcharges, on everything that they match.
         logged_cost: where runs log their own cost.
         fallback_per_run_hour: the price of a run that nothing else prices; None is off.
-        cleaning: how tag values are cleaned before rules see them, as before budgets do.
         tag_keys: the tags that any rule matches on; no other tag changes a price.
     """
 
@@ -233,7 +232,6 @@ class PriceRules:
     multipliers: tuple[Multiplier, ...] = ()
     logged_cost: LoggedCost = LoggedCost()
     fallback_per_run_hour: Decimal | None = None
-    cleaning: TagCleaning = field(default_factory=TagCleaning)
     tag_keys: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

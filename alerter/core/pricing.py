@@ -42,7 +42,7 @@ def price_machine(usage: MachineTime, rules: PriceRules, books: Sequence[PriceBo
     confidence ``gap``, its note naming what is missing). An empty interval has no lines.
 
     Args:
-        usage: machines, when, and the tags that rules may match on.
+        usage: machines, when, and the tags that rules may match on, cleaned as for budgets.
         rules: ``prices.yaml``.
         books: catalogs, the first one preferred where several know a price equally well.
 
@@ -53,7 +53,7 @@ def price_machine(usage: MachineTime, rules: PriceRules, books: Sequence[PriceBo
         return ()
     tags: Pairs = ()
     if rules.tag_keys:
-        tags = tuple((key, rules.cleaning.clean(key, value)) for key, value in usage.tags if key in rules.tag_keys)
+        tags = tuple(pair for pair in usage.tags if pair[0] in rules.tag_keys)
     resources = usage.resources
     if resources.resource_id is not None:
         resources = replace(resources, resource_id=None)

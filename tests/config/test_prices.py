@@ -23,7 +23,10 @@ prices:
 derive:
   - {match: {instance_type: "ml.g*.xlarge"}, strip_prefix: "ml.", multiplier: "1.40"}
 resources:
-  {per_vcpu_hour: "0.031611", per_gib_hour: "0.004237", per_gpu_hour: {T4: "0.35", "*": "0.95"}, per_gpu_gib_hour: "0.04"}
+  per_vcpu_hour: "0.031611"
+  per_gib_hour: "0.004237"
+  per_gpu_hour: {T4: "0.35", "*": "0.95"}
+  per_gpu_gib_hour: "0.04"
 storage: {per_gib_month: "0.023"}
 multipliers: [{match: {"tag.team": research}, factor: "0.82", reason: enterprise discount, effective_from: 2026-01-01}]
 logged_cost: {metrics: [cost_usd], tags: [cost_usd]}

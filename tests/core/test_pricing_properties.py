@@ -1,7 +1,6 @@
 """Whatever the rules and the machine are: lines cover the time, cost adds up, and nothing is negative or forgotten."""
 
 from datetime import date, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
@@ -74,11 +73,10 @@ spans = st.tuples(instants, instants).map(sorted).filter(lambda pair: pair[0] < 
 tag_sets = st.sampled_from([{}, {"team": "research"}])
 
 
-def exact(lines: tuple[ChargeLine, ...]) -> Decimal:
+def exact(lines: tuple[ChargeLine, ...]) -> Fraction:
     """Return the cost in nanos without any rounding, times the milliseconds of an hour."""
-    return sum(
-        (Decimal(line.rate.unit_price) * line.quantity * (line.end_ms - line.start_ms) for line in lines), Decimal(0)
-    ) * (NANOS // MICRO)
+    held = ((Fraction(line.rate.unit_price), line.quantity * (line.end_ms - line.start_ms)) for line in lines)
+    return sum((price * amount for price, amount in held), Fraction(0)) * (NANOS // MICRO)
 
 
 @given(machines, rule_sets, spans, tag_sets)
