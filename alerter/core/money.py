@@ -60,7 +60,7 @@ def parse_decimal(text: str) -> Decimal:
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
-        raise MoneyError(f"{text!r} is not a decimal number; write it like \"1234.56\"") from None
+        raise MoneyError(f'{text!r} is not a decimal number; write it like "1234.56"') from None
     if not value.is_finite():
         raise MoneyError(f"{text!r} is not a finite number")
     return value
