@@ -46,12 +46,19 @@ def assemble(directory: Path, documents: Mapping[Path, Document], environ: Mappi
 def digest(documents: Mapping[Path, Document], others: Iterable[Path] = ()) -> str:
     """Return the SHA-256 (hex) of what files say: of YAML its values only, of ``others`` every byte."""
     hashes = [(path.name, _sha256(json.dumps(each.data, sort_keys=True).encode())) for path, each in documents.items()]
-    hashes += [(path.name, _sha256(path.read_bytes()) if path.is_file() else "") for path in others]
+    hashes += [(path.name, _sha256(_bytes_of(path))) for path in others]
     return _sha256(json.dumps(sorted(hashes)).encode())
 
 
 def _sha256(content: bytes) -> str:
     return sha256(content).hexdigest()
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # the price book that reads it says why it can't
 
 
 class _Assembly:

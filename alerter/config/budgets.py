@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from typing import TypeVar
 
 from alerter.config.budget_models import BudgetModel, BudgetsOutline, DefaultsModel, ThresholdModel
 from alerter.config.problems import did_you_mean, one_of, shown
@@ -20,6 +21,7 @@ from alerter.core.periods import PeriodKind, PeriodSpec
 DEFAULT_THRESHOLDS = (Threshold(Basis.ACTUAL, 80), Threshold(Basis.ACTUAL, 100))
 DEFAULT_BEYOND = 25
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+Value = TypeVar("Value")
 _FISCAL = {PeriodKind.QUARTERLY, PeriodKind.YEARLY}
 
 
@@ -119,10 +121,10 @@ class _Reader:
             match=tuple(sorted((key, self._patterns(key, values)) for key, values in model.match.items())),
             group_by=model.group_by,
             thresholds=self._thresholds(period),
-            beyond=next((each for each in (model.beyond, defaults.beyond) if each is not None), DEFAULT_BEYOND),
+            beyond=_first(model.beyond, defaults.beyond, DEFAULT_BEYOND),
             receivers=self._receivers(),
             overrides=self._overrides(),
-            components=tuple(sorted(set(model.components or defaults.components or ()))),
+            components=tuple(sorted(set(_first(model.components, defaults.components, ())))),
             owner=model.owner or defaults.owner,
             source=place,
         )
@@ -200,7 +202,7 @@ class _Reader:
         return tuple(found.values())
 
     def _receivers(self) -> tuple[str, ...]:
-        receivers = self.model.receivers or self.defaults.receivers
+        receivers = self.model.receivers if self.model.receivers is not None else self.defaults.receivers
         if receivers is None:
             self._report(self.loc, "a budget needs 'receivers': names of alerter.yaml that are told")
             return ()
@@ -252,6 +254,12 @@ class _Reader:
             where = sorted((key, clean_pattern(self.around.tags, key, value)) for key, value in each.where.items())
             found.append(Override(tuple(where), each.amount, each.owner))
         return tuple(found)
+
+
+def _first(own: Value | None, inherited: Value | None, usual: Value) -> Value:
+    if own is not None:
+        return own
+    return inherited if inherited is not None else usual
 
 
 def clean_pattern(tags: TagCleaning, key: str, pattern: str) -> str:

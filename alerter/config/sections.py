@@ -123,7 +123,8 @@ def _report_missing(document: Document, loc: Loc, reading: Reading) -> None:
     *parent, key = loc
     _, label = _owner(document, loc, reading)
     if loc in document.values:
-        document.report(loc, f"{shown(key)} has no value (a # begins a comment in YAML: quote a value that holds one)")
+        message = f"{shown(key)} has no value (a # begins a comment in YAML: quote a value that holds one)"
+        document.report(loc, message, at_key=True)
     else:
         document.report(tuple(parent), f"{label} needs {shown(key)}")
 

@@ -75,6 +75,12 @@ def test_an_empty_file_is_no_file(tmp_path: Path) -> None:
     assert Prices().catalogs == (CatalogSpec("builtin"),)
 
 
+def test_the_file_that_comes_with_the_program_says_what_holds_without_it(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "config" / "prices.yaml"
+
+    assert good(tmp_path, shipped.read_text(encoding="utf-8")) == Prices()
+
+
 def test_resources_that_are_written_are_all_there_are(tmp_path: Path) -> None:
     rules = good(tmp_path, 'resources: {per_gpu_hour: "1.5"}\nderive: []\ncatalogs: []').rules
 
