@@ -41,7 +41,8 @@ class SocketModeDoor:
     reconnecting is off: it sleeps where it can't be stopped, and a half-open connection looks alive to it.
 
     Attributes:
-        ping_s: seconds between pings; four without an answer, and the connection counts as dead.
+        ping_s: seconds between pings.
+        patience_s: so long without an answer to them, or without opening, and the connection counts as dead.
     """
 
     def __init__(self, app_token: str, answers: Answers, *, base_url: str = SLACK_API, ping_s: float = 5.0) -> None:
@@ -49,6 +50,7 @@ class SocketModeDoor:
         self._answers = answers
         self._base_url = base_url
         self.ping_s = ping_s
+        self.patience_s = max(ping_s * 4, CONNECT_TIMEOUT_S)
         self._stop = threading.Event()
         self._open = threading.Event()
         self._ended = threading.Event()
@@ -118,9 +120,8 @@ class SocketModeDoor:
             session = client.current_session
             if session is not None and session.last_pong_tm != last_pong:
                 alive_at, last_pong = time.monotonic(), session.last_pong_tm
-            patience = max(self.ping_s * 4, CONNECT_TIMEOUT_S)
-            if time.monotonic() - alive_at > patience:
-                self._problem = f"no sign of life from Slack for {patience:.0f} s"
+            if time.monotonic() - alive_at > self.patience_s:
+                self._problem = f"no sign of life from Slack for {self.patience_s:.0f} s"
                 return
             # Until on_open, `is_connected` is true of a socket that is still connecting.
             if self._ended.is_set() or (self._open.is_set() and not client.is_connected()):
@@ -193,6 +194,13 @@ def _told(error: Exception) -> tuple[str, float]:
 
 def _close(client: SocketModeClient) -> None:
     """Close a client for a few seconds at most: its threads are daemons, and one may hang in a connect."""
-    closing = threading.Thread(target=client.close, name="slack-socket-close", daemon=True)
+
+    def close() -> None:
+        if client.current_session is not None:
+            # Its own close waits 3 s for a farewell that the reading thread has often read already.
+            client.current_session.close(timeout=0.2)
+        client.close()
+
+    closing = threading.Thread(target=close, name="slack-socket-close", daemon=True)
     closing.start()
     closing.join(5.0)
