@@ -86,7 +86,7 @@ def test_two_people_at_once_one_wins_and_the_other_is_told(store: Store) -> None
         alert = add_alert(store, f"budget-{number}")
         people = ("ann", "bob", "cem")
         with ThreadPoolExecutor(3) as pool:
-            outcomes = list(pool.map(lambda who, alert=alert: ack(store, alert.public_id, who), people))  # type: ignore[misc]
+            outcomes = list(pool.map(lambda who, alert=alert: ack(store, alert.public_id, who), people))
         by_code = sorted(each.code for each in outcomes)
         assert by_code == ["acknowledged", "already", "already"]
         winner = state(store, alert).by

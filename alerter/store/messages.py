@@ -28,7 +28,7 @@ def decode(text: str) -> Message:
         data["kind"] = MessageKind(data["kind"])
         data["alerts"] = tuple(_alert(each) for each in data.get("alerts", ()))
         return Message(**data)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a stored message: {error!r}") from error
 
 
