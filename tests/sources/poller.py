@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from alerter.core.ports import Batch, PollRequest
@@ -47,9 +47,9 @@ class Poller:
             after_batch(number)
         return self
 
-    def polling(self, now_ms: int) -> Iterator[Batch]:
+    def polling(self, now_ms: int) -> Generator[Batch]:
         """Begin a poll; who takes its batches records them."""
-        return self.source.poll(PollRequest(self.cursor, frozenset(self.open_runs), self.horizon_ms, now_ms))
+        yield from self.source.poll(PollRequest(self.cursor, frozenset(self.open_runs), self.horizon_ms, now_ms))
 
     def record(self, batch: Batch) -> None:
         """Take in one batch and its cursor, as one transaction would."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -29,12 +30,14 @@ Script = Answer | Callable[[dict[str, Any]], Answer]
 class ScriptedServer:
     """Answers each path by the answers given for it, in order; the last one stays. A callable gets what was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._scripts: dict[str, list[Script]] = {}
         self.requests: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.uri = f"http://127.0.0.1:{self._server.server_port}"
+        self.uri = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.on("/version", Answer(b"3.17.2"))
         self.on("experiments/search", Answer({"experiments": [EXPERIMENT]}))
         self.on("runs/search", Answer({}))
@@ -83,7 +86,7 @@ class ScriptedServer:
 
             do_POST = do_GET  # noqa: N815
 
-            def log_message(self, *_arguments: object) -> None:  # type: ignore[override]
+            def log_message(self, *_arguments: object) -> None:
                 """Keep the test's output clean."""
 
         return Handler

@@ -62,7 +62,7 @@ def parse(text: str, settings: str) -> Cursor:
         return Cursor(settings)
     try:
         cursor = _read(text)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         log.warning("cursor is unreadable, sweeping everything again")
         return Cursor(settings)
     if cursor.settings != settings:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -123,19 +124,25 @@ class HttpTracking:
 
     def _unreachable(self, error: Exception) -> ReadError:
         from requests import exceptions  # noqa: PLC0415
+        from urllib3.exceptions import ReadTimeoutError  # noqa: PLC0415
 
-        cause = error.__cause__ or error.__context__
-        if isinstance(cause, exceptions.Timeout):
+        causes = list(_causes(error))
+        # Asked for no retries, requests tells a time-out as a broken connection: what it wraps knows better.
+        if any(isinstance(cause, TimeoutError | ReadTimeoutError) for cause in causes):
             text = f"{self._shown} did not answer within {self._timeout_s:g} s."
             return TransientError(self._source, text, "Check that MLflow is up and not overloaded.")
-        if isinstance(cause, exceptions.SSLError):
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
             remedy = "Trust its certificate with MLFLOW_TRACKING_SERVER_CERT_PATH."
-            return ReadError(self._source, f"{self._shown} could not be trusted: TLS verification failed.", remedy)
-        if isinstance(cause, exceptions.ConnectionError | exceptions.ChunkedEncodingError):
-            text = f"{self._shown} could not be reached: {_reason(cause)}."
+            return ReadError(self._source, f"{self._shown} could not be trusted: its certificate is unknown.", remedy)
+        if any(isinstance(cause, ssl.SSLError) for cause in causes):
+            return ReadError(
+                self._source, f"{self._shown} does not speak TLS as it should.", "Is it http://, not https://?"
+            )
+        if any(isinstance(cause, exceptions.ConnectionError | exceptions.ChunkedEncodingError) for cause in causes):
+            text = f"{self._shown} could not be reached: {_reason(causes)}."
             return TransientError(self._source, text, ADDRESS)
         # MLflow's own text may quote the URL with its password: only the kind of the error is told.
-        kind = type(cause or error).__name__
+        kind = type(causes[min(1, len(causes) - 1)]).__name__
         return ReadError(
             self._source, f"{self._shown} could not be asked ({kind}).", f"{ADDRESS} See MLFLOW_TRACKING_*."
         )
@@ -177,11 +184,15 @@ def _error_of(content: bytes) -> tuple[str, str]:
         return "", ""
 
 
-def _reason(error: BaseException) -> str:
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, what caused it, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _reason(causes: Iterable[BaseException]) -> str:
     """Return why a connection failed in the system's own words; never the URL, which may hold a password."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror.lower()
-        seen = seen.__cause__ or seen.__context__
-    return "the connection broke"
+    told = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
+    return next(told, "the connection broke").lower()

@@ -1,0 +1,51 @@
+"""The local way, where it differs from the server's."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from alerter.core.ports import SourceError
+from alerter.sources.mlflow_rest import MlflowRestSource
+from alerter.sources.mlflow_rest.local import LocalTracking
+from tests.fixtures.mlflow_server import MlflowServer
+from tests.sources.poller import Poller
+
+
+def test_a_file_that_is_not_there_is_not_created(tmp_path: Path) -> None:
+    poller = Poller(MlflowRestSource(name="main", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"))
+    with pytest.raises(SourceError, match=r"there is no file .*mlflow\.db"):
+        poller.poll()
+    assert not list(tmp_path.iterdir())
+    assert poller.source.check()[0].level == "error"
+
+
+def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is no database, only text of some length" * 100, encoding="utf-8")
+    poller = Poller(MlflowRestSource(name="main", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"))
+    with pytest.raises(SourceError, match="Check that it is MLflow's database"):
+        poller.poll()
+
+
+def test_without_full_mlflow_the_extra_is_named(mlflow_server: MlflowServer) -> None:
+    uri = f"sqlite:///{mlflow_server.database}"
+    tracking = LocalTracking("main", uri, stop=threading.Event(), full_mlflow=lambda: False)
+    with pytest.raises(SourceError, match=r'pip install "mlflow-alerter\[local\]"'):
+        tracking.experiments(1, "")
+
+
+def test_a_local_run_has_a_link_only_where_a_ui_is_known() -> None:
+    assert MlflowRestSource(name="main", tracking_uri="sqlite:///mlflow.db").run_url("1", "abc") == ""
+    source = MlflowRestSource(name="main", tracking_uri="sqlite:///mlflow.db", ui_url="https://ml.example.com/x/")
+    assert source.run_url("1", "abc") == "https://ml.example.com/x/#/experiments/1/runs/abc"
+
+
+@pytest.mark.parametrize(
+    ("tracking_uri", "ui_url", "link"),
+    [
+        ("http://ann:s3cret@mlflow:5000/", "", "http://mlflow:5000/#/experiments/1/runs/abc"),
+        ("http://mlflow:5000", "javascript:alert(1)", ""),
+    ],
+)
+def test_a_link_is_of_the_web_and_holds_no_password(tracking_uri: str, ui_url: str, link: str) -> None:
+    assert MlflowRestSource(name="main", tracking_uri=tracking_uri, ui_url=ui_url).run_url("1", "abc") == link
