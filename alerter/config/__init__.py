@@ -1,5 +1,7 @@
 """Strict models of the YAML files; every error with file:line:column, what was expected, and a "did you mean"."""
 
+from typing import Any
+
 from alerter.config.budgets import budget_revision
 from alerter.config.loading import load, load_keeping, snapshot
 from alerter.config.model import Config, ReceiverConfig
@@ -28,7 +30,7 @@ __all__ = [
 ]
 
 
-def schema() -> dict[str, object]:
+def schema() -> dict[str, Any]:
     """Return the JSON Schema of each file by its name."""
     from alerter.config.json_schema import schema as make  # noqa: PLC0415 - only `alerter schema` needs it
 

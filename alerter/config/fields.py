@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainValidator,
     Strict,
@@ -23,7 +24,7 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from alerter.config.problems import did_you_mean, shown
 from alerter.config.sections import kind_of
@@ -50,6 +51,8 @@ class OrElse:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the schema with the other form first."""
         usual = handler(schema)
+        if "items" in usual and "minLength" in usual:  # pydantic's word for text
+            usual["minItems"] = usual.pop("minLength")
         return {"anyOf": [self.form or usual.get("items", {}), usual]}
 
 
@@ -60,6 +63,27 @@ OneOrMany = Annotated[
     OrElse(),
 ]
 """A YAML list, or one value for a list of one."""
+
+
+class Shape:
+    """Text that a pattern describes to machines, and ``words`` to people."""
+
+    def __init__(self, pattern: str, words: str) -> None:
+        self.pattern = re.compile(pattern)
+        self.words = words
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the text's own schema, and then this check."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the text's own schema with the pattern."""
+        return {**handler(schema), "pattern": self.pattern.pattern}
+
+    def _check(self, text: str) -> str:
+        if self.pattern.search(text) is None:
+            raise InvalidValueError(f"expected {self.words}, got {shown(text)}")
+        return text
 
 
 def _one_line(text: str) -> str:
@@ -78,6 +102,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,3})?(?:ms|[smhdw]))+")
+DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|[smhdw]) ?)+$"
 _PART = re.compile(r"([0-9.]+)(ms|[smhdw])")
 
 
@@ -99,7 +124,7 @@ def seconds(value: object) -> float:
 Duration = Annotated[
     float,
     PlainValidator(seconds),
-    WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|[smhdw]) ?)+$", "examples": ["60s", "15m"]}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["60s", "15m"]}),
 ]
 """Seconds, written with a unit."""
 
@@ -236,6 +261,8 @@ def _zone(value: object) -> str:
 
 def _close_zone(name: str) -> str:
     zones = available_timezones()
+    if not zones:
+        return ": this machine knows none, so install the package tzdata"
     cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones)}
     city = name.rpartition("/")[2].replace(" ", "_").casefold()
     return f"; did you mean '{cities[city]}'?" if city in cities else did_you_mean(name, zones)

@@ -181,7 +181,6 @@ _MESSAGES: dict[str, Callable[[Any, dict[str, Any]], str]] = {
     "model_type": _expected("a mapping (key: value)"),
     "literal_error": _expected_choice,
     "value_error": lambda _value, context: str(context["error"]),
-    "string_pattern_mismatch": lambda value, context: f"{shown(value)} does not have the form {context['pattern']}",
     "string_too_short": lambda _value, _context: "must not be empty",
     "string_too_long": lambda _value, context: f"is longer than {context['max_length']} characters",
     "too_short": lambda _value, context: f"needs at least {context['min_length']} entry",

@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
-from alerter.config.fields import Duration, InvalidValueError, Many, Name, OneOrMany, PositiveDuration, Text, word_of
+from alerter.config.fields import (
+    Duration,
+    InvalidValueError,
+    Many,
+    Name,
+    OneOrMany,
+    PositiveDuration,
+    Shape,
+    Text,
+    word_of,
+)
 from alerter.config.problems import shown
 from alerter.config.sections import Section
 from alerter.config.urls import DatabaseUrl, TrackingUri, WebUrl
@@ -52,7 +62,7 @@ class SourceConfig(Section):
     """
 
     label: ClassVar[str] = "a source"
-    name: Annotated[Name, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[Name, Shape(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "letters, digits, '.', '_' and '-'")]
     tracking_uri: TrackingUri = Field("", description="default: $MLFLOW_TRACKING_URI, else http://127.0.0.1:5000")
     ui_url: WebUrl = Field("", description="for links; default: tracking_uri")
     backend_store: DatabaseUrl | None = Field(None, description="the server's own database, read only")
@@ -97,7 +107,7 @@ class SlackTarget(Section):
     """A Slack channel of a receiver."""
 
     label: ClassVar[str] = "slack"
-    channel: Annotated[Text, StringConstraints(pattern=r"^[#@]?[^\s#@,]{1,80}$")]
+    channel: Annotated[Text, Shape(r"^[#@]?[^\s#@,]{1,80}$", 'a channel such as "#ml-costs", or its id')]
 
 
 class EmailTarget(Section):
@@ -118,7 +128,7 @@ class ReceiverSection(Section):
 
     label: ClassVar[str] = "a receiver"
     empty_is_set: ClassVar[frozenset[str]] = frozenset({"console"})
-    name: Annotated[Name, StringConstraints(pattern=r"^[^{}]*$")]
+    name: Annotated[Name, Shape(r"^[^{}]*$", "a name without braces")]
     slack: SlackTarget | None = None
     email: EmailTarget | None = None
     console: ConsoleTarget | None = None
@@ -141,7 +151,7 @@ class SlackConfig(Section):
 
     label: ClassVar[str] = "slack"
     mode: Literal["socket", "http"] = "socket"
-    command: Annotated[Text, StringConstraints(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/budget"
+    command: Annotated[Text, Shape(r"^/[a-z0-9_-]{1,31}$", "a slash command such as /budget")] = "/budget"
     base_url: WebUrl = Field("https://slack.com/api", description="for a test server")
     allowed_teams: Many[Text] = ()
     allowed_channels: Many[Text] = ()

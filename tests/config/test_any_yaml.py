@@ -109,3 +109,11 @@ def test_the_schema_is_json_and_names_every_key() -> None:
     assert {"name", "amount", "amounts", "group_by", "overrides", "thresholds"} <= words_of(schemas["budgets.yaml"])
     assert "every" in words_of(schemas["alerter.yaml"])
     assert "every_s" not in words_of(schemas["alerter.yaml"])
+
+
+def test_the_schema_says_defaults_as_a_file_does() -> None:
+    poll = schema()["alerter.yaml"]["$defs"]["PollConfig"]["properties"]
+    assert {key: each["default"] for key, each in poll.items() if key in {"every", "page_size"}} == {
+        "every": "60s",
+        "page_size": 1000,
+    }

@@ -19,6 +19,26 @@ EXAMPLES = {
 """How the commented lines of the shipped files begin."""
 SHIPPED = Path(__file__).parents[2] / "config"
 NANOS = 1_000_000_000
+EVERY_SETTING = """\
+sources:
+  - name: main
+    tracking_uri: https://mlflow.example.com/
+    experiments: {include: ["team-*"], exclude: [scratch]}
+  - name: local
+    tracking_uri: sqlite:///mlruns.db
+    backend_store: postgresql://reader@db/mlflow
+database: postgresql://alerter@db/alerter
+poll: {every: 1m30s, overlap: 0s, resweep: 1d, source_down_after: 5m, timeout: 2.5s, page_size: 10}
+metering: {stale_after: 1h, no_heartbeat_after: 2h, max_nodes: 8, keys: {instance_type: flavor, nodes: [hosts]}}
+tags: {trim: false, casefold: team, aliases: {team: {Computer Vision: Vision}}}
+receivers:
+  - {name: console, console: }
+  - {name: ops, slack: {channel: "#ops"}, email: {to: [a@x.example, "B <b@x.example>"]}, group: false}
+slack: {mode: http, command: /spend, base_url: "http://127.0.0.1:9/api/", allowed_users: [U1]}
+email: {host: smtp.example.com, from: budgets@example.com, ca_file: ca.pem}
+web: {listen: "[::1]:0", public_url: https://budgets.example.com/}
+operators: ops
+"""
 
 
 def test_the_shipped_files_load_without_any_secret() -> None:
@@ -53,29 +73,7 @@ def test_the_commented_lines_of_the_shipped_files_are_right_too(folder: Folder, 
 
 
 def test_settings_of_every_section(folder: Folder) -> None:
-    folder.write(
-        "alerter.yaml",
-        """\
-        sources:
-          - name: main
-            tracking_uri: https://mlflow.example.com/
-            experiments: {include: ["team-*"], exclude: [scratch]}
-          - name: local
-            tracking_uri: sqlite:///mlruns.db
-            backend_store: postgresql://reader@db/mlflow
-        database: postgresql://alerter@db/alerter
-        poll: {every: 1m30s, overlap: 0s, resweep: 1d, source_down_after: 5m, timeout: 2.5s, page_size: 10}
-        metering: {stale_after: 1h, no_heartbeat_after: 2h, max_nodes: 8, keys: {instance_type: flavor, nodes: [hosts]}}
-        tags: {trim: false, casefold: team, aliases: {team: {Computer Vision: Vision}}}
-        receivers:
-          - {name: console, console: }
-          - {name: ops, slack: {channel: "#ops"}, email: {to: [a@x.example, "B <b@x.example>"]}, group: false}
-        slack: {mode: http, command: /spend, base_url: "http://127.0.0.1:9/api/", allowed_users: [U1]}
-        email: {host: smtp.example.com, from: budgets@example.com, ca_file: ca.pem}
-        web: {listen: "[::1]:0", public_url: https://budgets.example.com/}
-        operators: ops
-        """,
-    )
+    folder.write("alerter.yaml", EVERY_SETTING)
     folder.write("ca.pem", "")
     config = folder.load()
     main, local = config.sources
