@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from alerter.briefing import Describer, Links
 from alerter.config import Config, SourceConfig
 from alerter.core.ports import Notifier, PriceBook, RunSource
+from alerter.core.pricing import check_currency
 from alerter.core.resources import usage_keys
 from alerter.pricer import Pricer
 from alerter.recording import Recorder
@@ -31,6 +32,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
     Raises:
         StoreError: the database can't be written.
         PriceBookError: a price catalog can't be read.
+        CurrencyMismatchError: a catalog's currency isn't the configured one.
     """
     stop = stop or Event()
     with store.read() as connection:
@@ -63,6 +65,7 @@ def make_pricer(config: Config) -> Pricer:
     for spec in config.prices.catalogs:
         kind = load(PRICE_BOOKS, spec.kind)
         books.append(kind(spec.path) if spec.path is not None else kind())
+    check_currency(config.prices.rules, books)
     return Pricer(
         config.prices.rules,
         books,

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from alerter.cli import acting, operating, reading, running
+from alerter.cli import acting, checking, operating, reading, running
 from alerter.cli.common import EXIT_CONFIG, EXIT_FAILED, say_error
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ def _root(
     pass
 
 
-for module in (running, reading, acting, operating):
+for module in (running, checking, reading, acting, operating):
     module.register(app)
 
 
@@ -53,9 +53,10 @@ def main() -> None:
 def _code(error: Exception) -> int | None:
     """Return the exit code of an error that a person can act on; None for a bug, which keeps its traceback."""
     from alerter.config.problems import ConfigError
+    from alerter.core.money import MoneyError
     from alerter.core.ports import PriceBookError
     from alerter.store.engine import StoreError
 
-    if isinstance(error, (ConfigError, PriceBookError)):
+    if isinstance(error, (ConfigError, PriceBookError, MoneyError)):
         return EXIT_CONFIG
     return EXIT_FAILED if isinstance(error, StoreError) else None

@@ -1,6 +1,8 @@
-"""Commands for whoever operates it: ledger verify, migrate, notifications, schema."""
+"""Commands for whoever operates it: ledger verify, migrate, schema, notifications, notify-test."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -8,8 +10,10 @@ from alerter.cli.common import (
     EXIT_FAILED,
     AsJson,
     ConfigDir,
+    clock_ms,
     instant_ms,
     load_config,
+    opened_store,
     print_json,
     reading_services,
     say_error,
@@ -23,6 +27,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(ledger, name="ledger")
     app.command()(migrate)
     app.command()(schema)
+    app.command()(notifications)
+    app.command("notify-test")(notify_test)
 
 
 def verify(config: ConfigDir = None, as_json: AsJson = False) -> None:
@@ -61,3 +67,75 @@ def schema() -> None:
     from alerter.config import schema as make
 
     print_json(make())
+
+
+def notifications(
+    status: Annotated[str | None, typer.Option("--status", help="Only pending, sent or dead ones.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 20,
+    config: ConfigDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the messages of the outbox, the newest first: what was sent, what waits, what was given up and why."""
+    from dataclasses import asdict
+
+    from alerter.cli.table import print_table
+    from alerter.core.periods import iso
+    from alerter.store.outbox_read import list_notifications
+
+    with opened_store(load_config(config)) as store, store.read() as connection:
+        rows = list_notifications(connection, status=status, limit=limit)
+    if as_json:
+        print_json({"notifications": [asdict(row) for row in rows]})
+        return
+    if not rows:
+        typer.echo("no notifications")
+        return
+    print_table(
+        ("id", "created", "receiver", "kind", "status", ">attempts", "alerts", "error"),
+        [
+            (
+                str(row.id),
+                iso(row.created_ms),
+                row.receiver,
+                row.kind,
+                row.status,
+                str(row.attempts),
+                ", ".join(row.alert_ids),
+                row.error,
+            )
+            for row in rows
+        ],
+    )
+
+
+def notify_test(
+    receiver: Annotated[str, typer.Argument(metavar="RECEIVER", help="A name of alerter.yaml.")],
+    config: ConfigDir = None,
+) -> None:
+    """Send a test message to one receiver, over each of its ways."""
+    from threading import Event
+
+    from alerter.bootstrap import make_notifiers
+    from alerter.core.alerts import Message, MessageKind
+    from alerter.core.ports import DeliveryError, Target
+
+    loaded = load_config(config)
+    chosen = loaded.receiver(receiver)
+    if chosen is None:
+        known = ", ".join(sorted(loaded.receiver_names))
+        raise typer.BadParameter(f"there is no receiver {receiver!r}; there are: {known}")
+    notifiers = make_notifiers(loaded, Event())
+    message = Message(MessageKind.TEST, title="Test message", text="Budget alerts arrive here.", at_ms=clock_ms())
+    failed = False
+    for kind, settings in chosen.channels.items():
+        try:
+            notifiers[kind].send(Target(chosen.name, settings), message, {}, f"test:{kind}:{clock_ms()}")
+            typer.echo(f"{kind}: sent")
+        except DeliveryError as error:
+            failed = True
+            say_error(f"{kind}: {error}")
+        except KeyError:
+            failed = True
+            say_error(f"{kind}: not configured; `alerter check` says what is missing")
+    if failed:
+        raise typer.Exit(EXIT_FAILED)

@@ -1,4 +1,4 @@
-"""Commands that read: status, alerts, top."""
+"""Commands that read: status, alerts, top, explain."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(alerts)
     app.command()(top)
+    app.command("explain")(explain_number)
 
 
 def status(name: Name = None, config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> None:
@@ -86,6 +87,29 @@ def top(
             print_json({"runs": [run_json(run) for run in runs]})
             return
         _print_runs(runs)
+
+
+def explain_number(
+    reference: Annotated[str, typer.Argument(metavar="RUN|ALERT", help="An alert's id, a run's id or its name.")],
+    config: ConfigDir = None,
+    now: Now = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the charges behind a number, line by line."""
+    from alerter.cli.evidence import print_evidence
+    from alerter.explain import UnknownReferenceError, explain
+
+    now_ms = instant_ms(now)
+    with reading_services(config, now_ms) as services, services.windows.read() as view:
+        try:
+            found = explain(view, reference, now_ms)
+        except UnknownReferenceError as error:
+            say_error(str(error))
+            raise typer.Exit(EXIT_FAILED) from None
+    if as_json:
+        print_json(found)
+    else:
+        print_evidence(found)
 
 
 def _unknown(name: str, rows: Sequence[BudgetStatus]) -> None:

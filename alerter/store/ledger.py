@@ -93,6 +93,12 @@ class History:
     revisions: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
+def charges_of_run(connection: Connection, run_id: int) -> list[Charge]:
+    """Return every charge row of a run, reversals included."""
+    sql = f"SELECT {CHARGE_COLUMNS} FROM charge WHERE run_id = ? ORDER BY start_ms, meter, revision"
+    return [Charge(*row) for row in query(connection, sql, run_id)]
+
+
 def histories(connection: Connection, run_ids: Sequence[int]) -> dict[int, History]:
     """Return the charges of those runs that have any."""
     sql = f"SELECT {CHARGE_COLUMNS} FROM charge WHERE run_id IN {{values}}"
@@ -234,6 +240,11 @@ def add_correction(connection: Connection, run_id: int, at_ms: int, reason: str)
         reason,
     )
     return correction_id
+
+
+def correction_reasons(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Return why charges were corrected, by the corrections' ids."""
+    return dict(map(tuple, select_in(connection, "SELECT id, reason FROM correction WHERE id IN {values}", ids)))
 
 
 def cost_between(unit_price: str, quantity: int, start_ms: int, since_ms: int, until_ms: int) -> int:

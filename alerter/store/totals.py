@@ -140,6 +140,11 @@ class View:
     interner: Interner
     attribution: Attribution
 
+    def scope(self, budget_id: int, scope_id: int) -> Scope:
+        """Return the tag values that a scope stands for."""
+        key = query(self.connection, "SELECT key FROM scope WHERE id = ? AND budget_id = ?", scope_id, budget_id)
+        return tuple((name, value) for name, value in json.loads(key.scalar_one()))
+
     def all_rates(self) -> dict[int, Rate]:
         """Return every rate by its id."""
         return self.interner.rates.all(self.connection)

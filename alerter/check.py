@@ -1,0 +1,161 @@
+"""Look at everything that could keep an alert from arriving, and say what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from itertools import islice
+
+from alerter.config import Config
+from alerter.core.budgets import Budget, TagCleaning, receivers_for, scope_of
+from alerter.core.ports import Finding, PollRequest, PriceBook, PriceBookError, SourceError, Target
+from alerter.core.usage import Pairs
+from alerter.registry import PRICE_BOOKS, load
+from alerter.services import Services
+from alerter.store.engine import Store, StoreError
+from alerter.store.migrate import schema_state
+
+_SAMPLED_BATCHES = 5
+"""How far a server is read to see which tags are in use, where the ledger doesn't know yet."""
+
+_SHOWN_ROWS = 5
+
+_SECRETS = {
+    "slack": (("slack_bot_token", "messages can't be sent"),),
+    "email": (("smtp_username", "mail is sent without a login"), ("smtp_password", "mail is sent without a login")),
+}
+
+
+def check_offline(config: Config) -> Iterator[Finding]:
+    """Yield what can be told of the files, the secrets and the database without any network."""
+    for path in config.files:
+        yield Finding("ok", str(path), "valid")
+    yield from _secrets(config)
+    yield from _web(config)
+    yield from _receivers(config)
+    if config.operators is None:
+        remedy = "set `operators:` in alerter.yaml to a receiver"
+        yield Finding("warning", "operators", "nobody is told when a source or a delivery fails", remedy)
+
+
+def check_database(store: Store) -> Finding:
+    """Return whether the state database can be used."""
+    subject = f"database {store.name}"
+    try:
+        state = schema_state(store)
+    except StoreError as error:
+        return Finding("error", subject, str(error))
+    if state in {"newer", "foreign"}:
+        remedy = "set `database:` in alerter.yaml to a database of its own, or upgrade alerter"
+        return Finding("error", subject, f"its schema is {state}", remedy)
+    texts = {"empty": "will be created by the first start", "behind": "will be migrated by the next start"}
+    return Finding("ok", subject, texts.get(state, "its schema is current"))
+
+
+def check_catalogs(config: Config) -> Iterator[Finding]:
+    """Yield what is wrong with the price catalogs: those that can't be read, and rows that were skipped."""
+    for spec in config.prices.catalogs:
+        kind = load(PRICE_BOOKS, spec.kind)
+        try:
+            book: PriceBook = kind(spec.path) if spec.path is not None else kind()
+        except PriceBookError as error:
+            yield Finding("error", f"catalog {spec.path}", str(error))
+            continue
+        skipped = list(book.problems)
+        for problem in skipped[:_SHOWN_ROWS]:
+            yield Finding("warning", f"catalog {book.name}", f"row skipped: {problem}", "correct the row")
+        if len(skipped) > _SHOWN_ROWS:
+            yield Finding("warning", f"catalog {book.name}", f"{len(skipped) - _SHOWN_ROWS} more rows skipped")
+        if not skipped:
+            yield Finding("ok", f"catalog {book.name}", "every row can be used")
+
+
+def check_network(services: Services) -> Iterator[Finding]:
+    """Yield what the tracking servers and the notifiers' services say; sends nothing to anybody."""
+    for source in services.sources:
+        yield from source.check()
+    targets: dict[str, list[Target]] = {}
+    for receiver in services.config.receivers:
+        for kind, settings in receiver.channels.items():
+            targets.setdefault(kind, []).append(Target(receiver.name, settings))
+    for kind, notifier in services.notifiers.items():
+        yield from notifier.check(targets.get(kind, ()))
+
+
+def check_matches(services: Services) -> Iterator[Finding]:
+    """Yield a warning for each budget that no known run matches, with what is close."""
+    with services.windows.read() as view:
+        known = list(view.interner.tag_sets.all(view.connection).values())
+    tag_sets = known or list(_sampled(services))
+    if not tag_sets:
+        return
+    cleaning = services.config.tags
+    cleaned = [cleaning.clean_all(tags) for tags in tag_sets]
+    for budget in services.config.budgets:
+        if not any(scope_of(budget, tags) is not None for tags in cleaned):
+            yield _unmatched(budget, tag_sets, cleaning)
+
+
+def _sampled(services: Services) -> Iterator[Pairs]:
+    for source in services.sources:
+        request = PollRequest("", frozenset(), 0, 0)
+        batches = source.poll(request)
+        try:
+            for batch in islice(batches, _SAMPLED_BATCHES):
+                yield from {run.tags for run in batch.runs}
+        except SourceError:
+            continue  # what is wrong with it is a finding of its own
+
+
+def _unmatched(budget: Budget, tag_sets: Sequence[Pairs], cleaning: TagCleaning) -> Finding:
+    values: dict[str, set[str]] = {}
+    for tags in tag_sets:
+        for key, value in cleaning.clean_all(tags).items():
+            values.setdefault(key, set()).add(value)
+    remedy = "look at `match:`; runs that come later will count"
+    for key, patterns in budget.match:
+        if key not in values:
+            close = get_close_matches(key, values, n=1)
+            remedy = f"no run has a tag {key!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+            break
+        near = [match for pattern in patterns for match in get_close_matches(pattern, values[key], n=1)]
+        if near and not set(patterns) & values[key]:
+            remedy = f"no run has {key}: {', '.join(patterns)}; did you mean {near[0]!r}?"
+            break
+    return Finding("warning", f"budget {budget.name}", "matches no run", f"{budget.source}: {remedy}".strip(": "))
+
+
+def _secrets(config: Config) -> Iterator[Finding]:
+    kinds = {kind for receiver in config.receivers for kind in receiver.channels}
+    for kind in sorted(kinds & _SECRETS.keys()):
+        for name, consequence in _SECRETS[kind]:
+            yield _secret(config, name, consequence, level="error" if kind == "slack" else "warning")
+    if "slack" in kinds:
+        socket = config.slack.mode == "socket"
+        name = "slack_app_token" if socket else "slack_signing_secret"
+        yield _secret(config, name, f"{config.slack.command} and the buttons don't work", level="warning")
+    if "email" in kinds and config.email is None:
+        remedy = "add `email: {host: ..., from: ...}` to alerter.yaml"
+        yield Finding("error", "email", "a receiver wants e-mail, but no server is configured", remedy)
+
+
+def _secret(config: Config, name: str, consequence: str, *, level: str) -> Finding:
+    if getattr(config.secrets, name) is not None:
+        return Finding("ok", name.upper(), "is set")
+    remedy = f"set it in the environment, or as the file {name} in $CREDENTIALS_DIRECTORY or /run/secrets"
+    return Finding(level, name.upper(), f"is not set: {consequence}", remedy)
+
+
+def _web(config: Config) -> Iterator[Finding]:
+    if config.web.host not in {"127.0.0.1", "::1", "localhost"} and config.secrets.alerter_web_token is None:
+        remedy = "set ALERTER_WEB_TOKEN, or listen on 127.0.0.1"
+        yield Finding("warning", "web", f"anyone who reaches {config.web.listen} can read the page", remedy)
+
+
+def _receivers(config: Config) -> Iterator[Finding]:
+    for budget in config.budgets:
+        scope = tuple((key, "") for key in budget.group_by)
+        if not receivers_for(budget.receivers, scope, config.receiver_names):
+            text = "scopes without a receiver of their own are told to nobody"
+            remedy = f"{budget.source}: end `receivers:` with a plain name, such as {config.receivers[0].name}"
+            yield Finding("warning", f"budget {budget.name}", text, remedy.strip(": "))

@@ -1,0 +1,93 @@
+"""The command that looks before anything is started: check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alerter.cli.common import EXIT_FAILED, EXIT_SOURCE, AsJson, ConfigDir, clock_ms, load_config, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from alerter.config import Config
+    from alerter.core.ports import Finding
+
+_SIGNS = {"ok": "ok", "warning": "WARNING", "error": "ERROR"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(check)
+
+
+def check(
+    offline: Annotated[bool, typer.Option("--offline", help="Only files, secrets and database.")] = False,
+    config: ConfigDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check files, secrets, MLflow, Slack, SMTP, database; sends nothing. A remedy stands below what is wrong."""
+    found = list(_findings(config, offline=offline))
+    if as_json:
+        print_json({"findings": [_as_json(each) for each in found]})
+    else:
+        _print(found)
+    errors = [each for each in found if each.level == "error"]
+    if errors:
+        raise typer.Exit(EXIT_SOURCE if all(each.subject.startswith("source ") for each in errors) else EXIT_FAILED)
+
+
+def _findings(directory: Path | None, *, offline: bool) -> Iterator[Finding]:
+    from alerter.check import check_catalogs, check_database, check_offline
+    from alerter.store.engine import Store
+
+    config = load_config(directory)
+    yield from check_offline(config)
+    store = Store(config.database)
+    try:
+        state = check_database(store)
+    finally:
+        store.close()
+    yield state
+    yield from check_catalogs(config)
+    if not offline and state.level != "error":
+        yield from _online(config)
+
+
+def _online(config: Config) -> Iterator[Finding]:
+    from alerter.bootstrap import wire
+    from alerter.check import check_matches, check_network
+    from alerter.config import export_mlflow_secrets
+    from alerter.store.engine import Store
+    from alerter.store.migrate import migrate, schema_state
+
+    export_mlflow_secrets()
+    there = Store(config.database)
+    # Looking changes nothing: without a database of the current schema, one in memory stands in.
+    store = there if schema_state(there) == "current" else Store("sqlite://")
+    try:
+        migrate(store)
+        services = wire(config, store, now_ms=clock_ms())
+        yield from check_network(services)
+        yield from check_matches(services)
+    finally:
+        there.close()
+        store.close()
+
+
+def _as_json(found: Finding) -> dict[str, str]:
+    return {"level": found.level, "subject": found.subject, "text": found.text, "remedy": found.remedy}
+
+
+def _print(found: Sequence[Finding]) -> None:
+    from alerter.core.text import one_line
+
+    width = max((len(each.subject) for each in found), default=0)
+    for each in found:
+        typer.echo(f"{_SIGNS[each.level]:7}  {one_line(each.subject, 80).ljust(min(width, 40))}  {each.text}")
+        if each.remedy:
+            typer.echo(f"{'':7}  {'':{min(width, 40)}}  -> {each.remedy}")
+    counts = {level: sum(each.level == level for each in found) for level in _SIGNS}
+    typer.echo(f"{counts['error']} errors, {counts['warning']} warnings")

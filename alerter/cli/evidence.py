@@ -1,0 +1,73 @@
+"""How ``explain`` shows the ledger's lines to a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from alerter.cli.table import print_table
+
+_SHOWN = 200
+
+
+def print_evidence(found: dict[str, Any]) -> None:
+    """Print what `alerter.explain.explain` returns."""
+    if "alert" in found:
+        _print_alert(found)
+    else:
+        _print_run(found)
+    _print_charges(found["charges"])
+    if found["gaps"]:
+        typer.echo("\nnot priced")
+        print_table(("meter", "missing", "from", "to"), [_gap(each) for each in found["gaps"][:_SHOWN]])
+
+
+def _print_alert(found: dict[str, Any]) -> None:
+    alert = found["alert"]
+    scope = " / ".join(alert["scope"].values())
+    title = f"{alert['budget']} / {scope}" if scope else alert["budget"]
+    typer.echo(f"{alert['id']}  {title}  {alert['period'][0]} to {alert['period'][1]} (exclusive)")
+    typer.echo(f"spent {alert['spent']} of {alert['amount']} (estimate); {alert['spent_when_fired']} when it fired\n")
+    rows = [(run["name"], run["run_id"], run["status"], run["cost"]) for run in found["runs"][:_SHOWN]]
+    print_table(("run", "id", "status", ">cost"), rows)
+    typer.echo("")
+
+
+def _print_run(found: dict[str, Any]) -> None:
+    run = found["run"]
+    typer.echo(
+        f"{run['name']}  {run['run_id']}  {run['status']}  source {run['source']}  cost {run['cost']} (estimate)"
+    )
+    for start, end in found["segments"]:
+        typer.echo(f"  ran {start} to {end or 'now'}")
+    for share in found["budgets"]:
+        scope = " / ".join(share["scope"].values())
+        typer.echo(f"  counts {share['cost']} for {share['budget']}{f' / {scope}' if scope else ''}")
+    typer.echo("")
+
+
+def _print_charges(charges: list[dict[str, Any]]) -> None:
+    if not charges:
+        typer.echo("no charges")
+        return
+    rows = [
+        (
+            each["meter"],
+            f"{each['quantity']} {each['unit']}",
+            each["unit_price"],
+            each["cost"],
+            each["period"][0],
+            each["period"][1] if each["settled"] else "running",
+            each["rule"] + (f" ({each['note']})" if each["note"] else ""),
+            each["correction"] or "",
+        )
+        for each in charges[:_SHOWN]
+    ]
+    print_table(("meter", ">quantity", ">price", ">cost", "from", "to", "rule", "correction"), rows)
+    if len(charges) > _SHOWN:
+        typer.echo(f"and {len(charges) - _SHOWN} more; --json has them all")
+
+
+def _gap(each: dict[str, Any]) -> tuple[str, str, str, str]:
+    return each["meter"], each["missing"], each["period"][0], each["period"][1]

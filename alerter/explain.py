@@ -1,0 +1,234 @@
+"""Why a number is what it is: the ledger's own lines of a run or of an alert, summing to it to the nano."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+from alerter.core.charges import MICRO, Confidence, Rate
+from alerter.core.money import plain
+from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
+from alerter.settlement import known_of
+from alerter.spending import Accruing, accruals
+from alerter.store import ledger
+from alerter.store.alerts import StoredAlert, load_alerts
+from alerter.store.bulk import query
+from alerter.store.ledger import METERS, Charge, cost_between
+from alerter.store.totals import Share, View
+
+Json = dict[str, Any]
+
+
+class UnknownReferenceError(Exception):
+    """Nothing is called that; the message says what is close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One charge, or what a running run accrues (``settled`` False), within ``[start, end)``; ``cost`` in nanos."""
+
+    run_id: int
+    rate: Rate
+    quantity: int
+    start_ms: int
+    end_ms: int
+    cost: int
+    settled: bool
+    correction_id: int | None = None
+
+    def as_json(self, reasons: dict[int, str]) -> Json:
+        """Return it for scripts: quantities in the rate's unit, money as decimal strings."""
+        hours = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * HOUR_MS)
+        return {
+            "meter": self.rate.meter.value,
+            "quantity": f"{hours.quantize(Decimal('0.000001')).normalize():f}",
+            "unit": self.rate.pricing_unit,
+            "unit_price": self.rate.unit_price,
+            "list_unit_price": self.rate.list_unit_price,
+            "cost": plain(self.cost),
+            "currency": self.rate.currency,
+            "rule": self.rate.rule,
+            "as_of": self.rate.as_of or None,
+            "confidence": self.rate.confidence.value,
+            "note": self.rate.note or None,
+            "period": [iso(self.start_ms), iso(self.end_ms)],
+            "settled": self.settled,
+            "correction": reasons.get(self.correction_id) if self.correction_id is not None else None,
+        }
+
+
+def explain(view: View, reference: str, now_ms: int) -> Json:
+    """Return the evidence of an alert (``A-7F3K``) or a run (its id, a prefix of it, or its name).
+
+    Raises:
+        UnknownReferenceError: there is neither; or several runs have that name.
+    """
+    alerts = load_alerts(view.connection, "public_id = ?", reference.upper())
+    if alerts:
+        return explain_alert(view, alerts[0], now_ms)
+    return explain_run(view, _run_id(view, reference), now_ms)
+
+
+def explain_run(view: View, run_id: int, now_ms: int) -> Json:
+    """Return a run's segments, charges (corrections included) and gaps, and its share in each budget."""
+    running = {each.run_id: each for each in accruals(view, now_ms)}.get(run_id)
+    charges = ledger.charges_of_run(view.connection, run_id)
+    lines = _settled(view, charges, 0, 2**62) + (_accruing(running, 0, 2**62) if running else [])
+    known = known_of(ledger.history(charges), None)
+    segments: list[list[str | None]] = [[iso(start), iso(end)] for start, end in known.settled]
+    if running is not None:
+        segments.append([iso(running.start_ms), None])
+    return {
+        "run": _run_json(view, run_id) | {"cost": plain(sum(line.cost for line in lines))},
+        "segments": segments,
+        **_evidence(view, lines),
+        "budgets": _budgets(view, lines, _tag_set(view, run_id)),
+    }
+
+
+def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
+    """Return the runs and charges of an alert's budget, scope and period; the costs sum to what is spent."""
+    budget = view.budgets.get(alert.budget_id)
+    if budget is None:
+        raise UnknownReferenceError(f"the budget of {alert.public_id} is no longer configured")
+    period = _period_of(alert, period_at(budget.period, budget.timezone, now_ms))
+    start_ms, end_ms = bounds_ms(period, budget.timezone)
+    lines = []
+    shares = view.all_shares()
+    for charge in ledger.charges_within(view.connection, start_ms, end_ms):
+        share = _share(shares[charge.tag_set_id], alert)
+        if share is not None and share.counts(METERS[charge.meter]):
+            lines += _settled(view, [charge], start_ms, end_ms)
+    for running in accruals(view, now_ms):
+        share = _share(view.shares({running.tag_set_id})[running.tag_set_id], alert)
+        if share is not None:
+            lines += [line for line in _accruing(running, start_ms, end_ms) if share.counts(line.rate.meter)]
+    by_run: dict[int, int] = {}
+    for line in lines:
+        by_run[line.run_id] = by_run.get(line.run_id, 0) + line.cost
+    runs = sorted(by_run, key=lambda run_id: -by_run[run_id])
+    return {
+        "alert": {
+            "id": alert.public_id,
+            "budget": budget.name,
+            "scope": dict(view.scope(alert.budget_id, alert.scope_id)),
+            "period": [period.start.isoformat(), period.end.isoformat()],
+            "amount": plain(budget.amount_on(view.scope(alert.budget_id, alert.scope_id), period.start)),
+            "spent_when_fired": plain(alert.spent_nanos),
+            "spent": plain(sum(by_run.values())),
+        },
+        "runs": [_run_json(view, run_id) | {"cost": plain(by_run[run_id])} for run_id in runs],
+        **_evidence(view, lines),
+    }
+
+
+def _evidence(view: View, lines: Sequence[Line]) -> Json:
+    reasons = ledger.correction_reasons(view.connection, [each.correction_id for each in lines if each.correction_id])
+    ordered = sorted(lines, key=lambda line: (line.start_ms, line.run_id, line.rate.meter))
+    priced = [line for line in ordered if line.rate.confidence is not Confidence.GAP]
+    gaps = [line for line in ordered if line.rate.confidence is Confidence.GAP and line.quantity > 0]
+    return {
+        "charges": [line.as_json(reasons) for line in priced],
+        "gaps": [
+            {"meter": gap.rate.meter.value, "missing": gap.rate.note, "period": [iso(gap.start_ms), iso(gap.end_ms)]}
+            for gap in gaps
+        ],
+    }
+
+
+def _settled(view: View, charges: Iterable[Charge], since_ms: int, until_ms: int) -> list[Line]:
+    rates = view.all_rates()
+    lines = []
+    for charge in charges:
+        start, end = max(charge.start_ms, since_ms), min(charge.end_ms, until_ms)
+        rate = rates[charge.rate_id]
+        cost = cost_between(rate.unit_price, charge.quantity, charge.start_ms, start, end)
+        lines.append(Line(charge.run_id, rate, charge.quantity, start, end, cost, True, charge.correction_id))
+    return lines
+
+
+def _accruing(run: Accruing, since_ms: int, until_ms: int) -> list[Line]:
+    start, end = max(run.start_ms, since_ms), min(run.as_of_ms, until_ms)
+    if start >= end:
+        return []
+    return [
+        Line(
+            run.run_id,
+            rate,
+            quantity,
+            start,
+            end,
+            cost_between(rate.unit_price, quantity, run.start_ms, start, end),
+            settled=False,
+        )
+        for rate, quantity in run.lines
+    ]
+
+
+def _budgets(view: View, lines: Sequence[Line], tag_set_id: int) -> list[Json]:
+    """Return what the run's present tags make it count for."""
+    found = []
+    for share in view.shares({tag_set_id})[tag_set_id]:
+        nanos = sum(line.cost for line in lines if share.counts(line.rate.meter))
+        scope = dict(view.scope(share.budget_id, share.scope_id))
+        found.append({"budget": view.budgets[share.budget_id].name, "scope": scope, "cost": plain(nanos)})
+    return found
+
+
+def _share(shares: Iterable[Share], alert: StoredAlert) -> Share | None:
+    return next((each for each in shares if (each.budget_id, each.scope_id) == (alert.budget_id, alert.scope_id)), None)
+
+
+def _period_of(alert: StoredAlert, current: Period | None) -> Period:
+    if current is not None and current.kind is PeriodKind.ROLLING:
+        return current
+    kind = current.kind if current else PeriodKind.FIXED
+    return Period(kind, date.fromisoformat(alert.period_start), date.fromisoformat(alert.period_end))
+
+
+def _tag_set(view: View, run_id: int) -> int:
+    return int(query(view.connection, "SELECT tag_set_id FROM run WHERE id = ?", run_id).scalar_one())
+
+
+def _run_json(view: View, run_id: int) -> Json:
+    sql = (
+        "SELECT r.run_uuid, r.name, r.experiment_id, s.name AS source, r.state, r.start_ms, r.end_ms, r.tag_set_id "
+        "FROM run r JOIN source s ON s.id = r.source_id WHERE r.id = ?"
+    )
+    row = query(view.connection, sql, run_id).one()
+    tags = view.interner.tag_sets.values(view.connection, [row.tag_set_id])[row.tag_set_id]
+    return {
+        "run_id": row.run_uuid,
+        "name": row.name,
+        "experiment_id": row.experiment_id,
+        "source": row.source,
+        "status": row.state,
+        "start": iso(row.start_ms),
+        "end": iso(row.end_ms) if row.end_ms is not None else None,
+        "tags": dict(tags),
+    }
+
+
+_FIND_RUN = (
+    "SELECT id, run_uuid FROM run WHERE run_uuid = ?",
+    "SELECT id, run_uuid FROM run WHERE name = ? LIMIT 6",
+    "SELECT id, run_uuid FROM run WHERE run_uuid LIKE ? || '%' LIMIT 6",
+)
+
+
+def _run_id(view: View, reference: str) -> int:
+    for select in _FIND_RUN:
+        rows = query(view.connection, select, reference).all()
+        if len(rows) == 1:
+            return int(rows[0].id)
+        if rows:
+            ids = ", ".join(row.run_uuid for row in rows[:5])
+            raise UnknownReferenceError(f"several runs are called {reference!r}; give the id of one: {ids}")
+    known = [row[0] for row in query(view.connection, "SELECT public_id FROM alert")]
+    close = get_close_matches(reference.upper(), known, n=1)
+    hint = f"did you mean {close[0]}?" if close else "give an alert such as A-7F3K, a run's id or its name"
+    raise UnknownReferenceError(f"there is no alert and no run called {reference!r}; {hint}")
