@@ -253,15 +253,20 @@ class AuditRow(SQLModel, table=True):
 class NotificationRow(SQLModel, table=True):
     """The outbox: a message for one target, committed with the alerts that caused it.
 
-    ``status`` is pending, sent or dead. A claim sets ``lease_owner`` and ``lease_until_ms``. ``ambiguous`` is set before
-    an attempt begins and taken back when its end is known: whoever finds it set looks the message up first;
+    ``status`` is pending, sent or dead. A claim sets ``lease_owner`` and ``lease_until_ms``. ``ambiguous`` is set
+    before an attempt begins and taken back when its end is known: whoever finds it set looks the message up first;
     ``attempted_ms`` is the earliest attempt that may have delivered. Each request to show new states counts
     ``update_wanted`` up, and ``update_shown`` is the count that was shown: an update is due while they differ.
     """
 
     __tablename__ = "notification"
     __table_args__ = (
-        Index("notification_due", "status", "not_before_ms"),
+        Index(
+            "notification_due",
+            "not_before_ms",
+            sqlite_where=text("status = 'pending'"),
+            postgresql_where=text("status = 'pending'"),
+        ),
         Index(
             "notification_update_due",
             "not_before_ms",

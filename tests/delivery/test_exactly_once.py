@@ -33,7 +33,7 @@ KEYS = ("a", "b", "c")
     fails=st.sets(st.integers(1, 60), max_size=4),
     actions=st.lists(st.booleans() | st.none(), max_size=12),
 )
-def test_every_message_is_posted_once_and_shows_the_last_state(
+def test_every_message_is_posted_once_and_shows_the_last_state(  # noqa: PLR0917 - hypothesis names them
     migrated_sqlite: Path,
     script: list[str],
     finds: list[str],

@@ -1,6 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from alerter.store.bulk import query
 from alerter.store.engine import Store
 from alerter.store.messages import decode, encode
 from alerter.store.outbox import (
+    _TO_SEND,
+    _TO_UPDATE,
     LEASE_MS,
     Claimed,
     begin_attempt,
@@ -180,6 +183,14 @@ def test_the_rest_of_a_target_waits_with_one_that_was_rate_limited(store: Store)
     assert not begin(store, second)
     assert take(store, NOW_MS + 49) == []  # b's claim still holds
     assert [each.key for each in take(store, NOW_MS + 50)] == ["a1", "a2", "a3"]
+
+
+def test_looking_for_work_does_not_read_what_was_sent(migrated_sqlite: Path) -> None:
+    """It is asked every second, of an outbox that keeps everything."""
+    with closing(Store(f"sqlite:///{migrated_sqlite}")) as store, store.read() as connection:
+        for due, index in ((_TO_SEND, "notification_due"), (_TO_UPDATE, "notification_update_due")):
+            plan = query(connection, f"EXPLAIN QUERY PLAN SELECT kind FROM notification WHERE {due}", 1, 1).fetchall()
+            assert f"USING INDEX {index}" in str(plan)
 
 
 def test_an_unreadable_message_is_given_up_and_the_others_go_on(store: Store) -> None:

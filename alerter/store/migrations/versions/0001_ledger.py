@@ -235,7 +235,8 @@ def _outbox() -> None:
         _text("error"),
         sa.UniqueConstraint("key"),
     )
-    op.create_index("notification_due", "notification", ["status", "not_before_ms"])
+    due = sa.text("status = 'pending'")
+    op.create_index("notification_due", "notification", ["not_before_ms"], sqlite_where=due, postgresql_where=due)
     due = sa.text("update_wanted > update_shown")
     op.create_index(
         "notification_update_due", "notification", ["not_before_ms"], sqlite_where=due, postgresql_where=due
