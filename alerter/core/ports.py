@@ -180,7 +180,11 @@ class Notifier(Protocol):
         ...
 
     def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
-        """Look up a message whose delivery ended ambiguously; None if it isn't there or can't be looked up."""
+        """Look up a message whose delivery ended ambiguously; None if it isn't there or can't be looked up at all.
+
+        Raises:
+            DeliveryDelayedError: the look-up failed this time; not knowing is no leave to send again.
+        """
         ...
 
     def update(

@@ -32,6 +32,16 @@ def run(name: str = "trial-14", **changes: Any) -> RunEvidence:
     return replace(made, **changes)
 
 
+AHEAD: dict[str, Any] = {
+    "forecast_nanos": 14_200 * NANOS,
+    "forecast_low_nanos": 13_100 * NANOS,
+    "forecast_high_nanos": 15_300 * NANOS,
+    "crossing_ms": at(24, 15, 50),
+    "crossing_low_ms": at(24, 9),
+    "crossing_high_ms": at(25, 11),
+}
+
+
 def alert(**changes: Any) -> Alert:
     made = Alert(
         id="A-7F3K",
@@ -52,12 +62,6 @@ def alert(**changes: Any) -> Alert:
         as_of_ms=NOW,
         days_left=8,
         reason="first",
-        forecast_nanos=14_200 * NANOS,
-        forecast_low_nanos=13_100 * NANOS,
-        forecast_high_nanos=15_300 * NANOS,
-        crossing_ms=at(24, 15, 50),
-        crossing_low_ms=at(24, 9),
-        crossing_high_ms=at(25, 11),
         recent_nanos=2_310 * NANOS,
         recent_run="hpo-resnet",
         recent_share=92,
@@ -74,7 +78,7 @@ def alert(**changes: Any) -> Alert:
         owner="@vision-lead",
         page_url="https://budgets.example.com/alerts/A-7F3K",
     )
-    return replace(made, **changes)
+    return replace(made, **(AHEAD | changes))
 
 
 def over(**changes: Any) -> Alert:

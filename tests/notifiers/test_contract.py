@@ -18,6 +18,7 @@ from alerter.core.ports import (
     DeliveryRejectedError,
     Receipt,
 )
+from alerter.registry import NOTIFIERS
 from tests.notifiers.kits import Kit, console_kit, email_kit, slack_kit
 from tests.notifiers.samples import HOSTILE, NOW, acknowledged, alert, hostile, message, over
 
@@ -169,7 +170,7 @@ def test_every_notifier_that_exists_stands_in_this_suite() -> None:
             kind = getattr(made, "kind", None)
             if isinstance(kind, str) and hasattr(made, "send"):
                 found.add(kind)
-    assert found == {"slack", "email", "console"}
+    assert found == set(NOTIFIERS) == {"slack", "email", "console"}
 
 
 def clear_of_pacing(kit: Kit) -> None:

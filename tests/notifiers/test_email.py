@@ -2,6 +2,9 @@
 
 import socket
 import ssl
+import threading
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -186,6 +189,28 @@ def test_a_server_that_is_not_there_or_says_nothing(smtp_server: SmtpServer) -> 
         waiting = EmailNotifier("127.0.0.1", silent.getsockname()[1], sender="a@example.com", timeout=0.2)
         with pytest.raises(DeliveryDelayedError):
             waiting.send(TARGET, message(), {}, "k")
+
+
+def drip(server: socket.socket) -> None:
+    """Answer a byte now and then: no single wait is long."""
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        while True:
+            connection.sendall(b"2")
+            time.sleep(0.05)
+
+
+def test_a_server_that_drips_its_answer_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(DeliveryDelayedError):
+            EmailNotifier("127.0.0.1", server.getsockname()[1], sender="a@example.com", timeout=0.4).send(
+                TARGET, message(), {}, "k"
+            )
+        assert time.monotonic() - began < 5
+        thread.join(5)
 
 
 @pytest.mark.parametrize("to", ["", "nobody", "a@example.com, b", "a@exa mple.com", "@example.com"])

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from alerter.core.alerts import Message, MessageKind
 from alerter.core.ports import (
     DeliveryAmbiguousError,
     DeliveryDelayedError,
@@ -16,8 +15,6 @@ from alerter.core.ports import (
     Target,
 )
 from alerter.notifiers.slack import SlackNotifier
-from alerter.notifiers.slack.blocks import render
-from alerter.notifiers.slack.limits import problems
 from tests.fixtures.scripted_slack import FORWARD, ScriptedSlack, ScriptedStarter, Step
 from tests.fixtures.slack_emulator import (
     EMULATE_TOKEN_WITHOUT_CHAT,
@@ -25,7 +22,7 @@ from tests.fixtures.slack_emulator import (
     SlackServer,
     free_port,
 )
-from tests.notifiers.samples import NOW, RESOLVED, acknowledged, alert, forecast, message, over
+from tests.notifiers.samples import NOW, acknowledged, message
 
 TARGET = Target("ml-costs", {"channel": "#ml-costs"})
 TOKEN = "xoxb-t0ken-that-nobody-may-see"
@@ -286,58 +283,3 @@ def test_the_check_of_a_revoked_token_is_one_line_with_its_remedy(scripted_slack
     assert (finding.level, finding.subject) == ("error", "slack")
     assert "token_revoked" in finding.text
     assert "SLACK_BOT_TOKEN" in finding.remedy
-
-
-def buttons(told: Message, **states: object) -> list[tuple[str, str]]:
-    found = []
-    for block in render(told, states).blocks:  # type: ignore[arg-type]
-        each = [*block.get("elements", []), block.get("accessory", {})]
-        found += [(one["action_id"], one["value"]) for one in each if one.get("type") == "button"]
-    return found
-
-
-def test_buttons_name_their_alert_and_go_when_somebody_has_it() -> None:
-    assert buttons(message()) == [("ack", "A-7F3K"), ("open", "A-7F3K")]
-    assert buttons(message(), **{"A-7F3K": acknowledged()}) == [("open", "A-7F3K")]
-    assert buttons(message(alert(page_url=""))) == [("ack", "A-7F3K")]
-    grouped = message(alert(), over(), forecast())
-    assert buttons(grouped, **{"A-9QXM": acknowledged()}) == [("ack", "A-7F3K"), ("ack", "A-2HDC")]
-
-
-def test_a_resolved_alert_is_struck_and_says_why() -> None:
-    made = render(message(), {"A-7F3K": RESOLVED})
-    shown = str(made.blocks)
-    assert "✅ ~vision · November budget 81 % used (estimate)~" in shown
-    assert "the amount was raised to $20,000" in shown
-    assert "'action_id': 'ack'" not in shown
-
-
-def test_a_person_of_slack_is_shown_by_name() -> None:
-    assert "Acknowledged by <@U01ANNA>" in str(render(message(), {"A-7F3K": acknowledged(by="U01ANNA")}).blocks)
-
-
-def test_a_long_group_shows_ten_and_counts_the_rest() -> None:
-    many = [alert(id=f"A-{number:04d}", title=f"team-{number}") for number in range(14)]
-    made = render(message(*many, kind=MessageKind.OPENING), {})
-    assert problems(made.blocks, made.text) == []
-    shown = str(made.blocks)
-    assert "team-9" in shown
-    assert "team-10" not in shown
-    assert "and 4 more" in shown
-
-
-BROKEN: list[tuple[list[dict[str, object]], str]] = [
-    ([{"type": "divider"}] * 51, "51 blocks"),
-    ([{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}], "151 characters"),
-    ([{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}], "plain_text only"),
-    ([{"type": "section", "text": {"type": "mrkdwn", "text": ""}}], "0 characters"),
-    ([{"type": "section"}], "needs text"),
-    ([{"type": "divider", "block_id": "b"}, {"type": "divider", "block_id": "b"}], "stands twice"),
-    ([{"type": "marquee"}], "unknown type"),
-    ([{"type": "context", "elements": []}], "0 context elements"),
-]
-
-
-@pytest.mark.parametrize(("blocks", "why"), BROKEN, ids=[why for _, why in BROKEN])
-def test_the_validator_knows_what_slack_refuses(blocks: list[dict[str, object]], why: str) -> None:
-    assert any(why in each for each in problems(blocks, "text"))

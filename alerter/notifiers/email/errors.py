@@ -41,7 +41,7 @@ def failed(error: Exception, server: str, *, after_data: bool, secrets: tuple[st
             reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
             return DeliveryRejectedError(
                 f"no trusted TLS with {server} ({reason}), nothing was sent; "
-                "check email.host against the server's certificate, email.port, or set SSL_CERT_FILE to its CA"
+                "check email.host against the server's certificate, email.port, or set email.ca_file to its CA"
             )
     if type(error) is smtplib.SMTPException and "authentication" in str(error):
         return DeliveryRejectedError(f"{server} offers no way to log in that is known here; use another port")

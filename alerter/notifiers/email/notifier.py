@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import getaddresses
-from typing import Any
 
 from alerter.core.alerts import AlertState, Message
 from alerter.core.ports import DeliveryError, DeliveryRejectedError, Finding, Receipt, Target
 from alerter.notifiers.email.compose import compose
 from alerter.notifiers.email.errors import PlainLoginError, failed, redactor, refused
+from alerter.notifiers.email.session import LONGEST, Session, TlsSession
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class EmailNotifier:
         starttls: encrypt before anything is said; False is for a relay on this machine.
         implicit_tls: encrypt from the first byte instead; by default on port 465 only.
         username, password: of the login, ``""`` for none; never shown.
-        timeout: seconds for each answer of the server.
+        timeout: seconds for a whole session, at most `LONGEST`: an attempt must end within its lease.
         tls: what decides which certificates are trusted; the system's by default.
         clock: epoch seconds, for the date of a message that doesn't know when it was decided.
     """
@@ -58,7 +58,7 @@ class EmailNotifier:
         self._implicit_tls = port == IMPLICIT_TLS_PORT if implicit_tls is None else implicit_tls
         self._starttls = starttls and not self._implicit_tls
         self._login = (username, password)
-        self._timeout = timeout
+        self._timeout = min(timeout, LONGEST)
         self._tls = tls
         self._clock = clock
 
@@ -130,8 +130,8 @@ class EmailNotifier:
             return session.send_message(mail)
 
     @contextmanager
-    def _session(self) -> Iterator[_Session]:
-        session: _Session | None = None
+    def _session(self) -> Iterator[Session]:
+        session: Session | None = None
         try:
             if self._login[0] and not (self._encrypted or self._local):
                 raise PlainLoginError  # noqa: TRY301 - told like every other failure
@@ -147,12 +147,12 @@ class EmailNotifier:
                     session.quit()  # whatever it answers, the message is accepted or not by now
                 session.close()
 
-    def _open(self) -> _Session:
+    def _open(self) -> Session:
         if self._implicit_tls:
-            return _TlsSession(self._host, self._port, timeout=self._timeout, context=self._trust())
-        return _Session(self._host, self._port, timeout=self._timeout)
+            return TlsSession(self._host, self._port, timeout=self._timeout, context=self._trust())
+        return Session(self._host, self._port, timeout=self._timeout)
 
-    def _secure(self, session: _Session) -> None:
+    def _secure(self, session: Session) -> None:
         if self._starttls:
             session.starttls(context=self._trust())
         username, password = self._login
@@ -161,20 +161,6 @@ class EmailNotifier:
 
     def _trust(self) -> ssl.SSLContext:
         return self._tls or ssl.create_default_context()
-
-
-class _Session(smtplib.SMTP):
-    """A session that knows whether the message itself was on its way."""
-
-    after_data = False
-
-    def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401 - smtplib's own
-        self.after_data = True
-        return super().data(msg)
-
-
-class _TlsSession(smtplib.SMTP_SSL, _Session):
-    """The same, encrypted from the start."""
 
 
 def addresses(target: Target) -> list[str]:

@@ -30,6 +30,7 @@ SLACK_URL = "https://slack.com/api/"
 EVENT_TYPE = "budget_alert"
 """``metadata.event_type`` of every message; ``event_payload.key`` is the notification's key."""
 
+_SECOND_POST_WITHIN = 15.0  # seconds; with its own time-out it still ends within the outbox's lease of 30 s
 _CLOCK_SKEW_MS = 300_000  # Slack's clock and ours may differ; a look-up too far back only reads a little more
 
 
@@ -62,6 +63,7 @@ class SlackNotifier:
         stopping = stop or threading.Event()
         self._api = SlackApi(token, base_url=base_url, timeout=timeout, stop=stopping, backoff=backoff)
         self._channels = Channels(self._api)
+        self._clock = clock
         self._pace = Pace(pace, clock, stopping)
 
     def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
@@ -72,9 +74,10 @@ class SlackNotifier:
         """
         channel = _channel(target)
         body = {**self._body(message, states, key), "unfurl_links": False, "unfurl_media": False}
+        began = self._clock()
         self._pace.wait(channel)
         try:
-            data = self._post(channel, body)
+            data = self._post(channel, body, began)
         except DeliveryDelayedError as error:
             if error.retry_after:
                 self._pace.hold(channel, error.retry_after)
@@ -121,7 +124,7 @@ class SlackNotifier:
         """Return whether the token works, which scopes it lacks, and what is wrong with each channel."""
         return check_slack(self._api, self._channels, targets)
 
-    def _post(self, channel: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _post(self, channel: str, body: Mapping[str, Any], began: float) -> Mapping[str, Any]:
         known = self._channels.known(channel)
         try:
             return self._layout("chat.postMessage", {"channel": known, **body}, self._api.write, channel)
@@ -130,6 +133,10 @@ class SlackNotifier:
             found = self._look_up(channel)
             if found is None or found == known:
                 raise
+            if self._clock() - began > _SECOND_POST_WITHIN:
+                raise DeliveryDelayedError(
+                    f"Slack is slow to name {channel}'s id; it is kept for the next try"
+                ) from None
             return self._layout("chat.postMessage", {"channel": found, **body}, self._api.write, channel)
 
     def _look_up(self, channel: str) -> str | None:
