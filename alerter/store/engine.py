@@ -25,6 +25,9 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.engine = open_engine(url)
+        # By default each statement of PostgreSQL sees what was committed until it began.
+        is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._snapshots = self.engine if is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -41,7 +44,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Begin a transaction that sees one state of the database throughout."""
-        with self._explained(), self.engine.connect() as connection, connection.begin():
+        with self._explained(), self._snapshots.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -108,6 +111,9 @@ _CAUSES = (
     ("not a database", "the file is not a SQLite database", "set `database:` in alerter.yaml to another path"),
     ("disk i/o error", "the disk reported an error", "look at the disk; restore a back-up if it stays"),
     ("no such table", "it has not been migrated", "run `alerter migrate`"),
+    ('relation "', "it has not been migrated", "run `alerter migrate`"),
+    ("authentication failed", "its server refused the login", "correct user and password in `database:`"),
+    ("connection refused", "its server can't be reached", "start it, or correct host and port in `database:`"),
 )
 
 
