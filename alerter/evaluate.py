@@ -71,16 +71,14 @@ class Fired:
         return order.index(max(order))
 
 
-def standings(view: View, now_ms: int, *, at_ms: int | None = None) -> list[Standing]:
-    """Return where every scope of every budget stands in the period that holds ``at_ms`` (default: now)."""
-    runs = accruals(view, now_ms)
-    counted = by_budget(view, runs)
-    found = []
-    for budget_id, budget in view.budgets.items():
-        period = period_at(budget.period, budget.timezone, now_ms if at_ms is None else at_ms)
-        if period is not None:
-            found += _standings(view, budget_id, period, counted.get(budget_id, ()), now_ms)
-    return found
+def standings(view: View, now_ms: int) -> list[Standing]:
+    """Return where every scope of every budget stands in its current period."""
+    current = {
+        budget_id: period
+        for budget_id, budget in view.budgets.items()
+        if (period := period_at(budget.period, budget.timezone, now_ms)) is not None
+    }
+    return _measure(view, current, now_ms)
 
 
 def evaluate_all(view: View, *, now_ms: int, before_ms: int | None) -> list[Fired]:
@@ -89,13 +87,31 @@ def evaluate_all(view: View, *, now_ms: int, before_ms: int | None) -> list[Fire
     A period that ended since the last evaluation (``before_ms``) is evaluated once more before it closes.
     """
     fired: list[Fired] = []
-    if before_ms is not None:
-        ended = [each for each in standings(view, now_ms, at_ms=before_ms) if _has_ended(each, now_ms)]
-        fired += _transitions(view, ended, now_ms)
-    current = standings(view, now_ms)
-    fired += _transitions(view, current, now_ms)
+    ended = _ended_periods(view, now_ms, before_ms)
+    if ended:
+        fired += _transitions(view, _measure(view, ended, now_ms), now_ms)
+    fired += _transitions(view, standings(view, now_ms), now_ms)
     _close(view, now_ms)
     return fired
+
+
+def _ended_periods(view: View, now_ms: int, before_ms: int | None) -> dict[int, Period]:
+    """Return the periods, by budget id, that were current at the last evaluation and are over now."""
+    ended: dict[int, Period] = {}
+    for budget_id, budget in view.budgets.items() if before_ms is not None else ():
+        period = period_at(budget.period, budget.timezone, before_ms or 0)
+        over = period is not None and bounds_ms(period, budget.timezone)[1] <= now_ms
+        if period is not None and over and period.kind is not PeriodKind.ROLLING:
+            ended[budget_id] = period
+    return ended
+
+
+def _measure(view: View, periods: Mapping[int, Period], now_ms: int) -> list[Standing]:
+    counted = by_budget(view, accruals(view, now_ms))
+    found = []
+    for budget_id, period in periods.items():
+        found += _standings(view, budget_id, period, counted.get(budget_id, ()), now_ms)
+    return found
 
 
 def make_forecast(budget: Budget, period: Period, spend: Spend, now_ms: int) -> Forecast | None:
@@ -223,10 +239,6 @@ def _close(view: View, now_ms: int) -> None:
     for alerts, reason in ((over, "period closed"), (gone, "budget removed")):
         resolve_alerts(view.connection, alerts, reason, now_ms)
         request_update(view.connection, [each.id for each in alerts])
-
-
-def _has_ended(standing: Standing, now_ms: int) -> bool:
-    return bounds_ms(standing.period, standing.budget.timezone)[1] <= now_ms
 
 
 def _earliest_start(measured: Sequence[Standing]) -> str:

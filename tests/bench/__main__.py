@@ -1,0 +1,57 @@
+"""Run the benchmarks: print a table, write JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.bench.evaluation import evaluation
+from tests.bench.first_sync import first_sync
+from tests.bench.start_up import start_up
+from tests.bench.workbench import Figure
+
+_ROW = "{:42} {:>10} {:12} {:>8}  {:3}  {}"
+
+
+def main() -> int:
+    """Run what is asked for; 0 even where a target is missed: a bench tells, it doesn't judge."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", choices=("first-sync", "start-up", "evaluation"), help="one of them")
+    parser.add_argument("--runs", type=int, default=5000, help="runs on the MLflow server (default 5000)")
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default 3)")
+    parser.add_argument("--scopes", type=int, default=10_000, help="scopes to evaluate (default 10000)")
+    parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
+    given = parser.parse_args()
+    benches: dict[str, Callable[[], Iterator[Figure]]] = {
+        "first-sync": lambda: first_sync(given.runs, given.rounds),
+        "start-up": lambda: start_up(given.runs),
+        "evaluation": lambda: evaluation(given.scopes),
+    }
+    print(_ROW.format("what", "measured", "", "target", "", "detail"))
+    figures = []
+    for name, bench in benches.items():
+        if given.only in {None, name}:
+            for figure in bench():
+                figures.append(figure)
+                print(_line(figure), flush=True)
+    given.json.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
+    rows = [asdict(figure) | {"reached": figure.reached} for figure in figures]
+    given.json.write_text(json.dumps({"machine": machine, "figures": rows}, indent=2) + "\n")
+    print(f"written to {given.json}")
+    return 0
+
+
+def _line(figure: Figure) -> str:
+    verdict = "ok" if figure.reached else "NO"
+    return _ROW.format(figure.name, f"{figure.value:.3g}", figure.unit, f"<= {figure.target:g}", verdict, figure.detail)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

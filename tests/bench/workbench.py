@@ -1,0 +1,115 @@
+"""What the benchmarks share: a configuration, services on a real server, and how time and memory are read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerter.bootstrap import wire
+from alerter.config import load
+from alerter.services import Services
+from alerter.store.engine import Store
+from alerter.store.migrate import migrate
+
+BUDGETS = """\
+defaults: {receivers: [console]}
+budgets:
+  - {name: everything, amount: 1000000, period: monthly}
+  - {name: every-team, group_by: [team], amount: 100000, period: monthly}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table: a measured value, what it is compared with, and what it should reach."""
+
+    name: str
+    value: float
+    unit: str
+    target: float
+    detail: str = ""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the value is within its target."""
+        return self.value <= self.target
+
+
+def write_config(folder: Path, tracking_uri: str) -> Path:
+    """Write a configuration for one source and a fresh database and return its folder."""
+    config = folder / "config"
+    config.mkdir(parents=True)
+    (config / "alerter.yaml").write_text(
+        f"sources: [{{name: main, tracking_uri: '{tracking_uri}'}}]\n"
+        f"database: sqlite:///{folder}/alerter.db\n"
+        "receivers: [{name: console, console: {}}]\n"
+        "web: {listen: '127.0.0.1:0'}\n"
+        "poll: {every: 2s}\n"
+    )
+    (config / "budgets.yaml").write_text(BUDGETS)
+    return config
+
+
+@contextmanager
+def services_for(folder: Path, tracking_uri: str) -> Iterator[Services]:
+    """Give services on a fresh database."""
+    config = load(write_config(folder, tracking_uri))
+    store = Store(config.database)
+    try:
+        migrate(store)
+        yield wire(config, store, now_ms=now_ms())
+    finally:
+        store.close()
+
+
+def now_ms() -> int:
+    """Return the real time in epoch ms."""
+    return time.time_ns() // 1_000_000
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return how long some work takes on the wall clock."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def cpu_of(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that this process spends on some work."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def rss_mb(pid: int) -> float:
+    """Return a process's resident memory in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"process {pid} has no VmRSS")
+
+
+def python(code: str) -> str:
+    """Run code in a fresh interpreter and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def command(*words: str, config: Path | None = None) -> list[str]:
+    """Return the command line of ``alerter``."""
+    return [str(Path(sys.executable).with_name("alerter")), *words, *(["--config", str(config)] if config else [])]
+
+
+def run_quietly(words: list[str]) -> None:
+    """Run a command and drop what it prints.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=dict(os.environ))
