@@ -173,12 +173,16 @@ class SocketModeDoor:
 
 
 def _client_class() -> type[SocketModeClient]:
-    from slack_sdk.socket_mode.websocket_client import SocketModeClient  # noqa: PLC0415 - slow to import
+    from slack_sdk.errors import SlackClientError  # noqa: PLC0415 - slow to import
+    from slack_sdk.socket_mode.websocket_client import SocketModeClient  # noqa: PLC0415
 
     class Client(SocketModeClient):
         def issue_new_wss_url(self) -> str:
             """Ask once. The SDK's own sleeps through a Retry-After, deaf to a stop."""
-            return str(self.web_client.apps_connections_open(app_token=self.app_token)["url"])
+            url = self.web_client.apps_connections_open(app_token=self.app_token).get("url")
+            if not isinstance(url, str):
+                raise SlackClientError("an answer without an address")
+            return url
 
     return Client
 
