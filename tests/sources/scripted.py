@@ -16,12 +16,13 @@ EXPERIMENT = {"experiment_id": "1", "name": "one", "lifecycle_stage": "active"}
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer: a JSON value, or bytes as they are; with ``wait``, once that event is set."""
+    """What to answer: a JSON value, or bytes as they are; after the event ``wait``, and only half with ``cut``."""
 
     body: Any = None
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     wait: threading.Event | None = None
+    cut: bool = False
 
 
 Script = Answer | Callable[[dict[str, Any]], Answer]
@@ -80,7 +81,8 @@ class ScriptedServer:
                     for name, value in (*answer.headers, ("Content-Length", str(len(data)))):
                         self.send_header(name, value)
                     self.end_headers()
-                    self.wfile.write(data)
+                    self.wfile.write(data[: len(data) // 2] if answer.cut else data)
+                    self.close_connection = answer.cut
                 except OSError:  # the client has given up
                     self.close_connection = True
 

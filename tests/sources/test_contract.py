@@ -12,31 +12,15 @@ def test_a_run_is_told_whole(
     mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller, tracking_uri: str
 ) -> None:
     parent = mlflow_server.start_run(experiment, NOW - 2 * HOUR)
-    run = mlflow_server.ended_run(
-        experiment,
-        NOW - HOUR,
-        NOW - MINUTE,
-        name="trial <!channel>",
-        user="bob",
-        params={"instance_type": "m5.xlarge", "lr": "0.1"},
-        tags={
-            "team": "speech",
-            "num_nodes": "2",
-            "instance_type": "from a tag",
-            "user": "mallory",
-            "mlflow.parentRunId": parent,
-            "mlflow.databricks.cluster.id": "c-1",
-        },
-        metric_ms=NOW - 2 * MINUTE,
-    )
+    params = {"instance_type": "m5.xlarge", "lr": "0.1"}
+    tags = {"team": "speech", "num_nodes": "2", "instance_type": "from a tag", "user": "mallory"}
+    tags |= {"mlflow.parentRunId": parent, "mlflow.databricks.cluster.id": "c-1"}
+    details = {"name": "trial <!channel>", "user": "bob", "metric_ms": NOW - 2 * MINUTE}
+    run = mlflow_server.ended_run(experiment, NOW - HOUR, NOW - MINUTE, params=params, tags=tags, **details)
     poller = poller_of(experiment, tracking_uri=tracking_uri, usage_keys=USAGE).poll()
     seen = poller.runs[run]
-    assert (seen.name, seen.user, seen.experiment_id, seen.parent_uuid) == (
-        "trial <!channel>",
-        "bob",
-        experiment,
-        parent,
-    )
+    assert (seen.name, seen.user) == ("trial <!channel>", "bob")
+    assert (seen.experiment_id, seen.parent_uuid) == (experiment, parent)
     assert (seen.status, seen.start_ms, seen.end_ms) == (RunStatus.FINISHED, NOW - HOUR, NOW - MINUTE)
     assert (seen.last_metric_ms, seen.deleted) == (NOW - 2 * MINUTE, False)
     assert dict(seen.usage) == {

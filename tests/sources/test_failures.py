@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ BUSY = Answer({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "come back la
 
 
 def poller_at(uri: str, **settings: Any) -> Poller:  # noqa: ANN401
+    settings.setdefault("back_off_s", 0.01)
     return Poller(MlflowRestSource(name="main", tracking_uri=uri, **settings))
 
 
@@ -102,6 +104,15 @@ def test_a_certificate_that_nobody_vouches_for(monkeypatch: pytest.MonkeyPatch, 
 def test_a_short_failure_is_got_over(scripted: ScriptedServer) -> None:
     scripted.on("runs/search", BUSY, Answer({"runs": [run_row(1, start_ms=NOW)]}))
     assert len(poller_at(scripted.uri).poll().runs) == 1
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(scripted: ScriptedServer) -> None:
+    whole = Answer({"runs": [run_row(1, start_ms=NOW)]})
+    scripted.on("runs/search", replace(whole, cut=True), whole)
+    assert len(poller_at(scripted.uri).poll().runs) == 1
+    scripted.on("runs/search", replace(whole, cut=True))
+    with pytest.raises(SourceError, match="could not be reached"):
+        poller_at(scripted.uri).poll()
 
 
 def test_waiting_for_another_attempt_ends_with_the_process(scripted: ScriptedServer) -> None:

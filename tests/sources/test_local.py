@@ -8,6 +8,7 @@ import pytest
 from alerter.core.ports import SourceError
 from alerter.sources.mlflow_rest import MlflowRestSource
 from alerter.sources.mlflow_rest.local import LocalTracking
+from alerter.sources.mlflow_rest.tracking import Patience
 from tests.fixtures.mlflow_server import MlflowServer
 from tests.sources.poller import Poller
 
@@ -29,7 +30,7 @@ def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
 
 def test_without_full_mlflow_the_extra_is_named(mlflow_server: MlflowServer) -> None:
     uri = f"sqlite:///{mlflow_server.database}"
-    tracking = LocalTracking("main", uri, stop=threading.Event(), full_mlflow=lambda: False)
+    tracking = LocalTracking("main", uri, Patience(1, 0, threading.Event()), full_mlflow=lambda: False)
     with pytest.raises(SourceError, match=r'pip install "mlflow-alerter\[local\]"'):
         tracking.experiments(1, "")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
-from alerter.sources.mlflow_rest.tracking import Page, Query, persistently
+from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, persistently
 
 API = "/api/2.0/mlflow"
 ACCOUNT = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
@@ -24,16 +23,14 @@ class HttpTracking:
     Args:
         source: the source's name, for errors.
         uri: ``http(s)://``; credentials in it are used and never shown.
-        timeout_s: seconds for connecting, and for each wait on the server.
-        stop: ends waiting between attempts.
+        patience: how long to wait for it.
     """
 
-    def __init__(self, source: str, uri: str, *, timeout_s: float, stop: threading.Event) -> None:
+    def __init__(self, source: str, uri: str, patience: Patience) -> None:
         self._source = source
         self._uri = uri.rstrip("/")
         self._shown = without_credentials(self._uri)
-        self._timeout_s = timeout_s
-        self._stop = stop
+        self._patience = patience
 
     def experiments(self, limit: int, token: str) -> Page:
         """See `Tracking`."""
@@ -94,7 +91,7 @@ class HttpTracking:
         )
 
     def _read(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
-        return persistently(self._source, self._stop, lambda: self._attempt(method, path, body))
+        return persistently(self._source, self._patience, lambda: self._attempt(method, path, body))
 
     def _attempt(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
         # Imported here: MLflow takes a second and a half, which commands that never read it should not pay.
@@ -113,7 +110,7 @@ class HttpTracking:
                 backoff_jitter=0.0,
                 retry_codes=(),
                 raise_on_status=False,
-                timeout=self._timeout_s,
+                timeout=self._patience.timeout_s,
                 **({} if body is None else {"json": body}),
             )
         except MlflowException as error:
@@ -129,7 +126,7 @@ class HttpTracking:
         causes = list(_causes(error))
         # Asked for no retries, requests tells a time-out as a broken connection: what it wraps knows better.
         if any(isinstance(cause, TimeoutError | ReadTimeoutError) for cause in causes):
-            text = f"{self._shown} did not answer within {self._timeout_s:g} s."
+            text = f"{self._shown} did not answer within {self._patience.timeout_s:g} s."
             return TransientError(self._source, text, "Check that MLflow is up and not overloaded.")
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
             remedy = "Trust its certificate with MLFLOW_TRACKING_SERVER_CERT_PATH."
@@ -163,7 +160,7 @@ class HttpTracking:
         if status == HTTPStatus.NOT_FOUND:
             text = f"{self._shown} is not an MLflow 3 server: it knows no {path} (404)."
             return MissingError(self._source, text, ADDRESS)
-        return ReadError(self._source, f"{self._shown} refused {path} ({status}{said}).", "")
+        return ReadError(self._source, f"{self._shown} refused {path} ({status}{said}).", "Check tracking_uri.")
 
 
 class WrongAnswerError(ReadError):

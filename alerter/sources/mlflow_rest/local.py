@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alerter.sources.mlflow_rest.errors import ReadError, TransientError, without_credentials
-from alerter.sources.mlflow_rest.tracking import Page, Query, Row, persistently
+from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, persistently
 
 if TYPE_CHECKING:  # importing MLflow takes a second and a half; see `LocalTracking._open`
     from mlflow import MlflowClient
@@ -36,17 +35,17 @@ class LocalTracking:
     Args:
         source: the source's name, for errors.
         uri: ``sqlite:///relative/path`` or ``sqlite:////absolute/path``.
-        stop: ends waiting between attempts.
+        patience: how long to wait before another attempt.
         full_mlflow: tells whether MLflow's stores are installed.
     """
 
     def __init__(
-        self, source: str, uri: str, *, stop: threading.Event, full_mlflow: Callable[[], bool] = has_full_mlflow
+        self, source: str, uri: str, patience: Patience, *, full_mlflow: Callable[[], bool] = has_full_mlflow
     ) -> None:
         self._source = source
         self._uri = uri
         self._shown = without_credentials(uri)
-        self._stop = stop
+        self._patience = patience
         self._full_mlflow = full_mlflow
         self._client: MlflowClient | None = None
 
@@ -88,7 +87,7 @@ class LocalTracking:
         return False
 
     def _ask(self, read: Callable[[MlflowClient], T]) -> T:
-        return persistently(self._source, self._stop, lambda: self._attempt(read))
+        return persistently(self._source, self._patience, lambda: self._attempt(read))
 
     def _attempt(self, read: Callable[[MlflowClient], T]) -> T:
         client = self._client or self._open()

@@ -22,6 +22,8 @@ REST = 50
 SLICE = 200
 SLICE_MAX = 500
 RESERVE = 1.1
+FUTURE_MS = 24 * 3_600_000
+"""Times further ahead than this are a broken clock's: left to the slice, or they would be news in every poll."""
 
 ENDED = "attributes.status != 'RUNNING' AND attributes.status != 'SCHEDULED'"
 UNFINISHED = "attributes.status != 'FINISHED' AND attributes.status != 'FAILED' AND attributes.status != 'KILLED'"
@@ -95,10 +97,12 @@ class Refresh:
             yield window.rows
         yield from self._runs.by_ids(self._request.open_runs - self._seen)
         # Disjoint, so that no row is read twice; the first also has runs that ended without an end_time.
-        began = f"{ENDED} AND attributes.start_time > {self._since_ms}"
+        latest_ms = self._request.now_ms + FUTURE_MS
+        began = f"{ENDED} AND attributes.start_time > {self._since_ms} AND attributes.start_time <= {latest_ms}"
         for window in self._runs.windows(began, "start_time"):
             yield window.rows
-        ended = f"{ENDED} AND attributes.start_time <= {self._since_ms} AND attributes.end_time > {self._since_ms}"
+        ended = f"{ENDED} AND attributes.start_time <= {self._since_ms}"
+        ended += f" AND attributes.end_time > {self._since_ms} AND attributes.end_time <= {latest_ms}"
         for window in self._runs.windows(ended, "end_time"):
             yield window.rows
         yield from self._overlap()
@@ -127,10 +131,10 @@ class Refresh:
             f"attributes.start_time < {horizon} AND attributes.end_time >= {horizon}",
             f"attributes.start_time >= {horizon}",
         )
-        left = size = self._pace.slice_size(max(self._cursor.turn_total, self._cursor.turn_count))
+        left = self._pace.slice_size(max(self._cursor.turn_total, self._cursor.turn_count))
         for leg in range(self._cursor.leg, len(legs)):
             position = self._cursor.slice if leg == self._cursor.leg else START
-            for window in self._runs.windows(legs[leg], "start_time", position, limit=size):
+            for window in self._runs.windows(legs[leg], "start_time", position, limit=left):
                 yield window.rows
                 left -= len(window.rows)
                 self._advance(leg, window.position, len(window.rows))

@@ -21,7 +21,7 @@ from alerter.sources.mlflow_rest.http import HttpTracking
 from alerter.sources.mlflow_rest.local import SCHEME, LocalTracking
 from alerter.sources.mlflow_rest.refresh import Pace, Refresh
 from alerter.sources.mlflow_rest.sweep import sweep
-from alerter.sources.mlflow_rest.tracking import Tracking
+from alerter.sources.mlflow_rest.tracking import Patience, Tracking
 from alerter.sources.mlflow_rest.walk import Runs, all_experiments
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class MlflowRestSource:
         usage_keys: params and tags to keep in `RunObservation.usage`; a param goes before a tag of the same key.
         page_size: runs of one window.
         timeout_s: seconds that one call may wait for the server.
+        back_off_s: seconds before a second attempt, twice that before a third.
         poll_every_s, overlap_s, resweep_s: see `alerter.sources.mlflow_rest`.
         stop: set when the process ends; no call is begun or repeated after it.
 
@@ -58,6 +59,7 @@ class MlflowRestSource:
         usage_keys: frozenset[str] = frozenset(),
         page_size: int = 1000,
         timeout_s: float = 20.0,
+        back_off_s: float = 0.5,
         poll_every_s: float = 60.0,
         overlap_s: float = 900.0,
         resweep_s: float = 21600.0,
@@ -69,8 +71,7 @@ class MlflowRestSource:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
         self._page_size = page_size
-        self._timeout_s = timeout_s
-        self._stop = stop or threading.Event()
+        self._patience = Patience(timeout_s, back_off_s, stop or threading.Event())
         self._pace = Pace(poll_every_s, overlap_s, resweep_s)
         self._workspace = os.environ.get("MLFLOW_WORKSPACE") or "default"
         self._settings = _fingerprint(
@@ -120,9 +121,9 @@ class MlflowRestSource:
     def _opened(self) -> Tracking:
         if self._tracking is None:
             if self._uri.startswith(WEB):
-                self._tracking = HttpTracking(self.name, self._uri, timeout_s=self._timeout_s, stop=self._stop)
+                self._tracking = HttpTracking(self.name, self._uri, self._patience)
             elif self._uri.startswith(SCHEME):
-                self._tracking = LocalTracking(self.name, self._uri, stop=self._stop)
+                self._tracking = LocalTracking(self.name, self._uri, self._patience)
             else:
                 cause = f"tracking_uri {without_credentials(self._uri)} is of no kind that can be read."
                 raise ReadError(self.name, cause, "Give http://, https:// or sqlite:///.")

@@ -16,7 +16,6 @@ Row = dict[str, Any]
 """A run or an experiment as MLflow's REST API writes it in JSON."""
 
 ATTEMPTS = 3
-BACK_OFF_S = 0.5
 LONGEST_WAIT_S = 10.0
 
 T = TypeVar("T")
@@ -39,6 +38,18 @@ class Query:
     limit: int
     token: str = ""
     deleted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call may take, in seconds: one wait on the server, and before a second attempt (then twice that).
+
+    ``stop`` ends the waiting before another attempt at once.
+    """
+
+    timeout_s: float
+    back_off_s: float
+    stop: threading.Event
 
 
 class Tracking(Protocol):
@@ -69,22 +80,23 @@ class Tracking(Protocol):
         ...
 
 
-def persistently(source: str, stop: threading.Event, attempt: Callable[[], T]) -> T:
+def persistently(source: str, patience: Patience, attempt: Callable[[], T]) -> T:
     """Return what an attempt returns; try again after a `TransientError`, never past the stop event."""
+    stop = patience.stop
     if stop.is_set():
         raise ReadError(source, "reading was stopped.", "")
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, TransientError) else 0.0
+        own: float = patience.back_off_s * 2 ** (state.attempt_number - 1)
+        return min(max(asked, own), LONGEST_WAIT_S)
+
     retrying = Retrying(
         stop=stop_after_attempt(ATTEMPTS) | stop_when_event_set(stop),
-        wait=_wait,
+        wait=wait,
         sleep=sleep_using_event(stop),
         retry=retry_if_exception_type(TransientError),
         reraise=True,
     )
     return retrying(attempt)
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, TransientError) else 0.0
-    own: float = BACK_OFF_S * 2 ** (state.attempt_number - 1)
-    return min(max(asked, own), LONGEST_WAIT_S)
