@@ -1,15 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from alerter.core.alerts import Message, MessageKind
 from alerter.store import outcomes
 from alerter.store.bulk import query
 from alerter.store.engine import Store
-from alerter.store.messages import decode, encode
 from alerter.store.outbox import (
     _TO_SEND,
     _TO_UPDATE,
@@ -17,11 +13,9 @@ from alerter.store.outbox import (
     Claimed,
     begin_attempt,
     claim,
-    claim_updates,
     due_kinds,
     enqueue,
     renew,
-    request_update,
     told_alerts,
 )
 from alerter.store.outbox_read import counts, deliveries, list_notifications, oldest_pending_ms, pending_count
@@ -33,11 +27,6 @@ def take(store: Store, now_ms: int = NOW_MS, *, limit: int = 10, kind: str | Non
         return claim(connection, owner="me", now_ms=now_ms, limit=limit, kind=kind)
 
 
-def take_updates(store: Store, now_ms: int = NOW_MS) -> list[Claimed]:
-    with store.write() as connection:
-        return claim_updates(connection, owner="me", now_ms=now_ms, limit=10)
-
-
 def begin(store: Store, claimed: Claimed, now_ms: int = NOW_MS) -> bool:
     with store.write() as connection:
         return begin_attempt(connection, claimed, now_ms=now_ms)
@@ -46,11 +35,6 @@ def begin(store: Store, claimed: Claimed, now_ms: int = NOW_MS) -> bool:
 def deliver(store: Store, claimed: Claimed, *, found: bool = False) -> bool:
     with store.write() as connection:
         return outcomes.mark_sent(connection, claimed, reference={"ts": "1.2"}, now_ms=NOW_MS, found=found)
-
-
-def ask_for_update(store: Store, *alert_ids: int) -> None:
-    with store.write() as connection:
-        request_update(connection, alert_ids)
 
 
 def test_a_key_is_enqueued_once_and_comes_back_as_it_was(store: Store) -> None:
@@ -205,82 +189,6 @@ def test_an_unreadable_message_is_given_up_and_the_others_go_on(store: Store) ->
     assert "can't be read" in bad.error
 
 
-class TestUpdates:
-    def test_asked_for_while_pending_it_is_shown_by_the_sending(self, store: Store) -> None:
-        alert = add_alert(store)
-        add_notification(store, "k", alert)
-        ask_for_update(store, alert.id)
-        (claimed,) = take(store)
-        deliver(store, claimed)
-        assert take_updates(store) == []
-
-    def test_asked_for_in_mid_flight_it_is_due_after_the_sending(self, store: Store) -> None:
-        alert = add_alert(store)
-        add_notification(store, "k", alert)
-        (claimed,) = take(store)
-        ask_for_update(store, alert.id)
-        assert take_updates(store) == []
-        deliver(store, claimed)
-        assert [each.reference for each in take_updates(store)] == [{"ts": "1.2"}]
-
-    def test_of_a_message_that_was_found_nobody_knows_what_it_shows(self, store: Store) -> None:
-        alert = add_alert(store)
-        add_notification(store, "k", alert)
-        (first,) = take(store)
-        begin(store, first)
-        ask_for_update(store, alert.id)
-        (second,) = take(store, NOW_MS + LEASE_MS)
-        deliver(store, second, found=True)
-        assert len(take_updates(store)) == 1
-
-    def test_a_second_request_during_the_first_update_is_not_lost(self, store: Store) -> None:
-        alert = add_alert(store)
-        add_notification(store, "k", alert)
-        deliver(store, take(store)[0])
-        ask_for_update(store, alert.id)
-        (first,) = take_updates(store)
-        ask_for_update(store, alert.id)
-        with store.write() as connection:
-            assert outcomes.mark_updated(connection, first)
-        (second,) = take_updates(store)
-        with store.write() as connection:
-            assert outcomes.mark_updated(connection, second)
-        assert take_updates(store) == []
-
-    def test_an_update_that_lost_its_lease_asks_for_another(self, store: Store) -> None:
-        """It may have arrived after the newer one, and then the message shows what was."""
-        alert = add_alert(store)
-        add_notification(store, "k", alert)
-        deliver(store, take(store)[0])
-        ask_for_update(store, alert.id)
-        (slow,) = take_updates(store)
-        (quick,) = take_updates(store, NOW_MS + LEASE_MS)
-        with store.write() as connection:
-            assert outcomes.mark_updated(connection, quick)
-            assert not outcomes.mark_updated(connection, slow)
-        assert len(take_updates(store, NOW_MS + LEASE_MS)) == 1
-
-    def test_a_failed_update_waits_and_is_counted(self, store: Store) -> None:
-        alert = add_alert(store)
-        add_notification(store, "k", alert)
-        deliver(store, take(store)[0])
-        ask_for_update(store, alert.id)
-        with store.write() as connection:
-            (claimed,) = claim_updates(connection, owner="me", now_ms=NOW_MS, limit=1)
-            outcomes.mark_update_retry(connection, claimed, not_before_ms=NOW_MS + 5, error="429")
-        assert take_updates(store, NOW_MS + 4) == []
-        assert [each.update_attempts for each in take_updates(store, NOW_MS + 5)] == [1]
-
-    def test_only_messages_that_tell_the_alert(self, store: Store) -> None:
-        alert, other = add_alert(store), add_alert(store, "other")
-        for key, told in (("k", alert), ("o", other)):
-            add_notification(store, key, told)
-        for claimed in take(store):
-            deliver(store, claimed)
-        ask_for_update(store, other.id)
-        assert [each.key for each in take_updates(store)] == ["o"]
-
-
 def test_what_lists_and_metrics_read(store: Store) -> None:
     alert, silent = add_alert(store), add_alert(store, "silent")
     for key in ("sent", "dead", "pending"):
@@ -318,20 +226,3 @@ def test_what_was_given_up_can_be_tried_anew(store: Store) -> None:
         assert outcomes.revive_dead(connection) == 1
         assert outcomes.revive_dead(connection) == 0
     assert [each.key for each in take(store)] == ["k"]
-
-
-class TestCodec:
-    def test_odd_text_survives(self, store: Store) -> None:
-        message = Message(MessageKind.OPERATOR, title="a\x00b 🔥 \u202e <!channel>", text="'; -- \\u0041 \n \ud800 end")
-        assert decode(encode(message)) == replace(message, text="'; -- \\u0041 \n ? end")
-        with store.write() as connection:
-            query(connection, "INSERT INTO meta (name, value) VALUES ('m', ?)", encode(message))
-
-    def test_a_message_of_a_later_version_is_still_read(self) -> None:
-        text = '{"kind": "alert", "title": "t", "colour": "red"}'
-        assert decode(text) == Message(MessageKind.ALERT, title="t")
-
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "fax"}', '{"kind": "alert", "alerts": [{"id": 1}]}'])
-    def test_what_is_no_message_is_said_so(self, text: str) -> None:
-        with pytest.raises(ValueError, match="not a stored message"):
-            decode(text)

@@ -1,0 +1,43 @@
+"""The tables. Rows are not the domain: nothing outside ``store`` sees a SQLModel class.
+
+Times are epoch milliseconds in UTC, money is integer nano-units, quantities are integer micro-units. Queries are SQL
+text (see `alerter.store.bulk`): this is what the migrations must amount to, and a test compares the two.
+"""
+
+from alerter.store.schema.alerts import AlertNotificationRow, AlertRow, AuditRow, HoldRow, NotificationRow
+from alerter.store.schema.ledger import (
+    BudgetRevisionRow,
+    BudgetRow,
+    ChargeRow,
+    CorrectionRow,
+    DailyRow,
+    MetaRow,
+    OpenSegmentRow,
+    RateRow,
+    RunRow,
+    ScopeRow,
+    SourceRow,
+    TagSetRow,
+    UsageSetRow,
+)
+
+__all__ = [
+    "AlertNotificationRow",
+    "AlertRow",
+    "AuditRow",
+    "BudgetRevisionRow",
+    "BudgetRow",
+    "ChargeRow",
+    "CorrectionRow",
+    "DailyRow",
+    "HoldRow",
+    "MetaRow",
+    "NotificationRow",
+    "OpenSegmentRow",
+    "RateRow",
+    "RunRow",
+    "ScopeRow",
+    "SourceRow",
+    "TagSetRow",
+    "UsageSetRow",
+]
