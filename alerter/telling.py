@@ -10,6 +10,7 @@ from alerter.briefing import Describer, Moment, brief
 from alerter.config.model import ReceiverConfig
 from alerter.core.alerts import Alert, Message, MessageKind
 from alerter.core.budgets import Basis, receivers_for
+from alerter.core.wording import opening_title
 from alerter.evaluate import Fired
 from alerter.store.outbox import enqueue
 from alerter.store.totals import View
@@ -38,7 +39,8 @@ def tell(
         ordered = sorted(chosen, key=_urgency)
         groups = [ordered] if receiver.group or moment.opening else [[each] for each in ordered]
         for group in groups:
-            message = Message(kind, tuple(alert for _, alert in group), at_ms=moment.now_ms)
+            title = opening_title(len(view.budgets)) if moment.opening else ""
+            message = Message(kind, tuple(alert for _, alert in group), title=title, at_ms=moment.now_ms)
             count += _enqueue(view, receiver, message, [each for each, _ in group], moment.now_ms)
     return count
 
