@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from alerter.core.alerts import RunEvidence
 from alerter.core.money import NANOS, human
-from alerter.core.views import BudgetStatus, RunCost
+from alerter.core.views import BudgetStatus, RunCost, title_of
 from alerter.core.wording import CENTS_BELOW, Style, percent, run_facts
 from alerter.notifiers.slack.escape import link, untrusted
 from alerter.slack_requests.reply import Reply
@@ -46,7 +46,7 @@ def runs(costs: Sequence[RunCost], *, none: str) -> Reply:
             run.run_uuid, run.name, run.url, run.machine, run.running, run.cost_nanos, run.per_hour_nanos
         )
         facts = run_facts(evidence, run.currency, _STYLE)
-        where = f" · {untrusted(run.budget)}" if run.budget else ""
+        where = f" · {untrusted(title_of(run.budget, run.scope))}" if run.budget else ""
         lines.append(f"{number}. {link(run.url, untrusted(run.name or run.run_uuid))} · {facts}{where}")
     return Reply(tuple(lines))
 

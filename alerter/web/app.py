@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from alerter import __version__
@@ -17,6 +17,7 @@ from alerter.metrics import CONTENT_TYPE
 from alerter.web.auth import COOKIE, COOKIE_SECONDS, is_allowed, same, session_of
 from alerter.web.headers import SecurityHeaders
 from alerter.web.page import render_login, render_status
+from alerter.web.schemas import AlertsBody, ReadyBody, StatusBody
 from alerter.web.services import WebServices
 from alerter.web.slack import slack_routes
 
@@ -47,12 +48,18 @@ def create_app(services: WebServices) -> FastAPI:
 
 
 def _add_health(app: FastAPI, services: WebServices) -> None:
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["health"])
     def healthz() -> dict[str, str]:
         """Say that the process is alive."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"], responses={503: {"description": "not ready; `reasons` tells why"}})
+    not_ready: dict[int | str, dict[str, Any]] = {
+        503: {"description": "not ready; `reasons` tells why", "model": ReadyBody}
+    }
+
+    @app.head("/readyz", include_in_schema=False)
+    @app.get("/readyz", tags=["health"], response_model=ReadyBody, responses=not_ready)
     def readyz() -> JSONResponse:
         """Say whether the database can be reached, the first sweep is done and the polls are fresh."""
         reasons = list(_shown(services.readiness))
@@ -69,17 +76,17 @@ def _add_api(app: FastAPI, services: WebServices) -> None:
         "responses": {401: {"description": "the token is missing or wrong"}},
     }
 
-    @app.get("/api/status", tags=["budgets"], **guarded)
+    @app.get("/api/status", tags=["budgets"], response_model=StatusBody, **guarded)
     def status() -> JSONResponse:
         """Return where every budget stands, as `alerter status --json` prints it."""
         return JSONResponse(dict(_shown(services.status)))
 
-    @app.get("/api/alerts", tags=["budgets"], **guarded)
+    @app.get("/api/alerts", tags=["budgets"], response_model=AlertsBody, **guarded)
     def alerts() -> JSONResponse:
         """Return the alerts, as `alerter alerts --json` prints them."""
         return JSONResponse(dict(_shown(services.alerts)))
 
-    @app.get("/metrics", tags=["health"], **guarded)
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, **guarded)
     def metrics() -> Response:
         """Return counters and gauges in Prometheus' text format."""
         try:

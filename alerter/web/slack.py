@@ -18,6 +18,9 @@ from alerter.web.services import WebServices
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 1024
+BODY_S = 5.0
+"""How long a body may take to come in."""
+
 PATIENCE_S = 2.0
 """How long an answer may take to go into the HTTP response; Slack gives up after 3 s."""
 
@@ -44,9 +47,12 @@ def slack_routes(services: WebServices) -> APIRouter:
     @router.post("/interactions")
     async def receive(request: Request) -> Response:
         try:
-            body = await _body(request)
+            async with asyncio.timeout(BODY_S):
+                body = await _body(request)
         except _TooLargeError:
             return _refuse(413, "the body is too large")
+        except TimeoutError:
+            return _refuse(408, "the body came too slowly")
         if reason := _unsigned(services, body, request.headers):
             return _refuse(401, reason)
         if services.answers is None:

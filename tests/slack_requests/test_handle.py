@@ -159,7 +159,7 @@ def test_top_links_the_runs() -> None:
     assert desk.calls == [("top", 2, "vision")]
     assert lines[1] == (
         "1. <https://mlflow.example.com/#/experiments/1/runs/9f2c|trial-14> · running · "
-        "4 x p4d.24xlarge (from num_workers) · $88/h · $1,480 · every-team"
+        "4 x p4d.24xlarge (from num_workers) · $88/h · $1,480 · vision"
     )
     assert lines[2].startswith("2. 9f2c · ended")
 

@@ -153,9 +153,15 @@ class Window:
 
 
 @pytest.mark.needs_chromium
-@pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1280, 900), (390, 844), (320, 568)])
-@pytest.mark.parametrize("shown", ["usual", "hostile"])
+@pytest.mark.parametrize(
+    ("shown", "look", "size"),
+    [
+        ("usual", "light", (1280, 900)),
+        ("usual", "dark", (390, 844)),
+        ("hostile", "light", (320, 568)),
+        ("hostile", "dark", (1280, 900)),
+    ],
+)
 def test_it_fits_the_screen_in_every_look(
     browser: "Browser",
     tmp_path: Path,

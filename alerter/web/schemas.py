@@ -1,0 +1,103 @@
+"""The bodies of the JSON API as OpenAPI describes them. They document; what is sent is what the command line prints."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Amount = str
+"""A decimal number as text, such as ``"812.40"``: exact, in the budget's currency."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PeriodBody(_Body):
+    """Local days ``[start, end)``, ISO 8601."""
+
+    kind: Literal["daily", "weekly", "monthly", "quarterly", "yearly", "fixed", "rolling"]
+    start: str = Field(examples=["2026-11-01"])
+    end: str = Field(examples=["2026-12-01"])
+
+
+class BudgetBody(_Body):
+    """One scope of one budget; ``spent`` is ``settled`` plus ``accruing``."""
+
+    budget: str
+    scope: dict[str, str] = Field(examples=[{"team": "vision"}])
+    period: PeriodBody
+    currency: str = Field(examples=["USD"])
+    amount: Amount
+    spent: Amount
+    settled: Amount
+    accruing: Amount
+    percent: float = Field(examples=[81.24])
+    forecast: Amount | None
+    runs: int
+
+
+class HoursBody(_Body):
+    """Run time in hours, by how far its price can be trusted."""
+
+    priced: float
+    low_confidence: float
+    unpriced: float
+
+
+class CoverageBody(_Body):
+    """How much of all run time had a price."""
+
+    priced_percent: float
+    hours: HoursBody
+
+
+class StatusBody(_Body):
+    """Where every budget stands; ``as_of`` is the data's time, null before the first complete poll."""
+
+    as_of: str | None = Field(examples=["2026-11-23T13:31:20Z"])
+    stale: bool
+    coverage: CoverageBody
+    budgets: list[BudgetBody]
+
+
+class DeliveryBody(_Body):
+    """One message that tells of an alert."""
+
+    receiver: str
+    kind: str = Field(examples=["slack"])
+    state: str = Field(examples=["sent"])
+    attempts: int
+
+
+class AlertBody(_Body):
+    """One alert: a threshold of one budget, scope and period."""
+
+    id: str = Field(examples=["A-7F3K"])
+    budget: str
+    scope: dict[str, str]
+    period_start: str
+    basis: Literal["actual", "forecast"]
+    threshold: int
+    currency: str
+    amount: Amount
+    spent: Amount
+    status: Literal["firing", "acknowledged", "snoozed", "resolved"]
+    fired_at: str
+    acknowledged_by: str | None
+    note: str | None
+    deliveries: list[DeliveryBody]
+
+
+class AlertsBody(_Body):
+    """The alerts, the oldest first."""
+
+    alerts: list[AlertBody]
+
+
+class ReadyBody(_Body):
+    """Whether data can be asked for, and why not."""
+
+    ready: bool
+    reasons: list[str]
