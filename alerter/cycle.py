@@ -97,6 +97,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
         log.warning("poll failed source=%s error=%s", source.name, error)
     with services.ledger.write() as view:
         if not error:
+            services.recorder.refresh(view.connection, state, now_ms=request.now_ms)
             sources.mark_complete(view.connection, state.id, request.now_ms)
         elif not stop.is_set():
             sources.mark_failing(view.connection, state.id, request.now_ms, error)
@@ -109,7 +110,6 @@ def _begin(services: Services, name: str, now_ms: int) -> tuple[SourceState, Pol
         state = sources.source_state(view.connection, name)
         # An earlier clock than the last poll's never un-settles: metering goes on from there.
         at_ms = max(now_ms, state.complete_ms or 0)
-        services.recorder.refresh(view.connection, state, now_ms=at_ms)
         opened = ledger.open_runs(view.connection, state.id)
     return state, PollRequest(state.cursor, opened, _horizon_ms(services, at_ms), at_ms)
 

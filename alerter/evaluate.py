@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from alerter.core.budgets import Basis, Budget, Scope, Threshold
 from alerter.core.evaluation import AlertKey, Change, Level, Transition, evaluate, key_of
@@ -128,7 +128,7 @@ def _standings(
     budget = view.budgets[budget_id]
     spends = spending(view, budget_id, period, counted, now_ms)
     today = date.fromordinal(day_of(budget.timezone, now_ms))
-    day = min(max(today, period.start), period.end)
+    day = min(max(today, period.start), period.end - timedelta(days=1))
     found = []
     for scope_id, scope in scopes(view.connection, budget_id).items():
         spend = spends.get(scope_id, Spend())
@@ -182,6 +182,8 @@ def _fire(view: View, episode: _Episode, coming: Sequence[Transition], now_ms: i
     thresholds = tuple(each.threshold for each in coming)
     alerts = tuple(put_alert(view.connection, _row(episode, each, reason, now_ms)) for each in thresholds)
     fired = Fired(episode.standing, alerts, thresholds, reason)
+    again = [each.id for each in alerts if each.id in {known.id for known in episode.alerts.values()}]
+    request_update(view.connection, again)  # the message of an alert that fires again still says "resolved"
     budget = episode.standing.budget.name
     log.info("alert fired id=%s budget=%r threshold=%s reason=%r", fired.told.public_id, budget, fired.highest, reason)
     return fired

@@ -165,7 +165,7 @@ def _add_running(found: Evidence, running: Accruing, window: Window, now_ms: int
     start, end = max(running.start_ms, window[0]), min(running.as_of_ms, window[1])
     run = found.run(running.run_id)
     run.running = True
-    run.per_hour += running.per_hour()
+    run.per_hour += running.per_hour(share)
     run.cost += running.nanos(window[0], window[1], share)
     run.recent += running.nanos(max(window[0], now_ms - DAY_MS), window[1], share)
     for rate, _ in running.lines:

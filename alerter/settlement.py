@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alerter.core.charges import ChargeLine, Rate
 from alerter.core.metering import Known, Metered
 from alerter.core.usage import Pairs
 from alerter.pricer import Pricer
-from alerter.store.ledger import METER_CODES, Charge, History, OpenSegment, Plan, charge_key
+from alerter.store.ledger import METER_CODES, Charge, History, OpenSegment, Plan, StoredRun, charge_key
 
 Piece = tuple[int, int, Rate, int]
 """``(start_ms, end_ms, rate, quantity)``: time that was priced before and keeps its rate."""
@@ -26,23 +26,23 @@ class Wanted:
     plan: tuple[tuple[Rate, int], ...]
 
 
-def known_of(history: History, opened: OpenSegment | None) -> Known:
-    """Return the segments that a run's charges and open segment cover."""
+def known_of(row: StoredRun | None, history: History, opened: OpenSegment | None) -> Known:
+    """Return the segments that a run's charges and open segment cover, and what its client last said of its times."""
+    if row is None:
+        return Known()
     segments: list[list[int]] = []
     for charge in history.standing:
         if segments and charge.start_ms <= segments[-1][1]:
             segments[-1][1] = max(segments[-1][1], charge.end_ms)
         else:
             segments.append([charge.start_ms, charge.end_ms])
-    return Known(tuple((start, end) for start, end in segments), opened.start_ms if opened else None)
+    settled = tuple((start, end) for start, end in segments)
+    return Known(settled, opened.start_ms if opened else None, row.start_ms, row.end_ms)
 
 
-def frozen_pieces(history: History, opened: OpenSegment | None, rates: dict[int, Rate]) -> list[Piece]:
-    """Return the stretches of a run that have a price already, the open one without an end."""
-    pieces = [(charge.start_ms, charge.end_ms, rates[charge.rate_id], charge.quantity) for charge in history.standing]
-    if opened is not None:
-        pieces += [(opened.start_ms, FOREVER, rates[rate_id], quantity) for rate_id, quantity in opened.plan]
-    return pieces
+def settled_pieces(history: History, rates: Mapping[int, Rate]) -> list[Piece]:
+    """Return the settled stretches of a run, each at the rate that it was charged at."""
+    return [(charge.start_ms, charge.end_ms, rates[charge.rate_id], charge.quantity) for charge in history.standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,25 @@ class Machine:
         return self.pricer.lines(self.usage, self.tags, start_ms, end_ms)
 
 
+def open_pieces(
+    opened: OpenSegment, rates: Mapping[int, Rate], machine: Machine, *, last_seen_ms: int, now_ms: int
+) -> list[Piece]:
+    """Return for how long an open segment's rates hold.
+
+    They hold on (`FOREVER`) while today's configuration says the same of all the time since it began. Where a dated
+    price began or ended since, none is returned: the configuration itself says what held when. Where a price was
+    edited, or another rule fits new tags, the old rates hold up to the last complete poll.
+    """
+    plan = [(rates[rate_id], quantity) for rate_id, quantity in opened.plan]
+    lines = machine.lines(opened.start_ms, max(now_ms, opened.start_ms + 1))
+    if {(line.rate, line.quantity) for line in lines} == set(plan):
+        return [(opened.start_ms, FOREVER, rate, quantity) for rate, quantity in plan]
+    if {(line.rate, line.quantity) for line in lines if line.start_ms == opened.start_ms} == set(plan):
+        return []
+    until = min(max(last_seen_ms, opened.start_ms), now_ms)
+    return [(opened.start_ms, until, rate, quantity) for rate, quantity in plan]
+
+
 def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: int) -> Wanted:
     """Return where a run's charges should stand; time that a piece covers keeps that piece's rates."""
     lines: list[ChargeLine] = []
@@ -69,10 +88,12 @@ def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: in
     ongoing = tuple((rate, quantity) for _, end, rate, quantity in pieces if end == FOREVER)
     if ongoing:
         return Wanted(tuple(lines), since, ongoing)
-    accrued = machine.lines(since, max(now_ms, since + 1))
-    last = max((line.end_ms for line in accrued), default=since)
+    held = max((since, *(end for _, end, _, _ in pieces)))
+    lines += _priced(since, held, pieces, machine)
+    accrued = machine.lines(held, max(now_ms, held + 1))
+    last = max((line.end_ms for line in accrued), default=held)
     current = [line for line in accrued if line.end_ms == last]
-    begins = max((line.start_ms for line in current), default=since)
+    begins = max((line.start_ms for line in current), default=held)
     for line in accrued:
         if line.start_ms < begins:
             lines.append(ChargeLine(line.rate, line.quantity, line.start_ms, min(line.end_ms, begins)))

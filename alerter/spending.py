@@ -38,9 +38,13 @@ class Accruing:
             if share is None or share.counts(rate.meter)
         )
 
-    def per_hour(self) -> int:
-        """Return its burn in nanos an hour."""
-        return sum(accrued(rate.unit_price, quantity, 0, 3_600_000) for rate, quantity in self.lines)
+    def per_hour(self, share: Share | None = None) -> int:
+        """Return its burn in nanos an hour, as one scope counts it."""
+        return sum(
+            accrued(rate.unit_price, quantity, 0, 3_600_000)
+            for rate, quantity in self.lines
+            if share is None or share.counts(rate.meter)
+        )
 
 
 @dataclass(slots=True)
@@ -103,7 +107,7 @@ def spending(
     for run, share in accruing:
         spend = spends[share.scope_id]
         spend.accruing += run.nanos(start_ms, end_ms, share)
-        spend.per_hour += run.per_hour()
+        spend.per_hour += run.per_hour(share)
         for day in range(max(recent_from, day_of(zone, run.start_ms)), today + 1):
             nanos = run.nanos(midnight_ms(zone, day), midnight_ms(zone, day + 1), share)
             spend.recent[day] = spend.recent.get(day, 0) + nanos

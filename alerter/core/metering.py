@@ -1,11 +1,22 @@
-"""Metering: which stretches of time a run is charged for, by what polls observed and not by its label."""
+"""Metering: which stretches of time a run is charged for, by what polls observed and not by its label.
+
+What a client said before and says again moves nothing: a new tag, a rename or a deletion leaves the times as they
+were counted. A start that is told anew moves a run's beginning only to an earlier time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from alerter.core.usage import RunObservation, RunStatus
+
+Segment = tuple[int, int]
+"""``[start, end)`` in epoch ms."""
+
+EARLIEST_MS = 10**12
+"""September 2001. A start before it is no time in milliseconds: none was given, or it is in seconds."""
 
 
 class Clamp(StrEnum):
@@ -13,14 +24,28 @@ class Clamp(StrEnum):
 
     INVERTED = "end before start"
     FUTURE = "time in the future"
+    IMPLAUSIBLE = "start before 2001"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger already holds of a run: its settled segments ``[start, end)``, ascending, and its open one."""
+    """What the ledger already holds of a run.
 
-    settled: tuple[tuple[int, int], ...] = ()
+    Attributes:
+        settled: its settled segments, ascending, disjoint.
+        open_since_ms: where its open segment begins, None where it has none; it may touch the last settled one.
+        start_ms, end_ms: what the client said of them when the run was last looked at; None for a new run.
+    """
+
+    settled: tuple[Segment, ...] = ()
     open_since_ms: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether no time of it is charged: it is metered as if it were new."""
+        return not self.settled and self.open_since_ms is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +53,12 @@ class Metered:
     """Where a run's charges should stand.
 
     Attributes:
-        settled: closed segments ``[start_ms, end_ms)``, ascending, disjoint.
+        settled: closed segments, ascending, disjoint.
         open_since_ms: start of the segment that still accrues, or None.
         clamps: what was corrected in the client's times.
     """
 
-    settled: tuple[tuple[int, int], ...]
+    settled: tuple[Segment, ...]
     open_since_ms: int | None
     clamps: tuple[Clamp, ...] = ()
 
@@ -47,15 +72,20 @@ def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) 
         now_ms: the poll's time; nothing is charged beyond it.
         last_seen_ms: the last complete poll before this one, at which open runs were seen to be running.
     """
-    if run.status is RunStatus.SCHEDULED:
+    waits = run.status is RunStatus.SCHEDULED
+    if known.open_since_ms is not None and (waits or (run.deleted and run.status is RunStatus.RUNNING)):
+        return vanished(known, last_seen_ms=last_seen_ms)
+    if waits:
         return Metered(known.settled, None)
     start, clamps = _start(run, now_ms)
     if run.is_live:
         return _live(run, known, start, now_ms, clamps)
-    if known.open_since_ms is not None and (run.deleted and run.status is RunStatus.RUNNING):
-        end = max(last_seen_ms, known.open_since_ms)
-        return Metered((*known.settled, (known.open_since_ms, end)), None, clamps)
-    return _ended(run, known, start, now_ms, last_seen_ms, clamps)
+    if known.is_blank:
+        end = start if run.end_ms is None else run.end_ms
+        return _clipped([(start, now_ms)], end, now_ms, clamps)
+    if known.open_since_ms is None:
+        return _ended_before(run, known, start, now_ms, clamps)
+    return _ended(run, known, start, (max(last_seen_ms, known.open_since_ms), now_ms), clamps)
 
 
 def vanished(known: Known, *, last_seen_ms: int) -> Metered:
@@ -69,56 +99,73 @@ def vanished(known: Known, *, last_seen_ms: int) -> Metered:
 def _start(run: RunObservation, now_ms: int) -> tuple[int, tuple[Clamp, ...]]:
     if run.start_ms > now_ms:
         return now_ms, (Clamp.FUTURE,)
-    return max(run.start_ms, 0), ()
+    if run.start_ms < EARLIEST_MS:
+        return now_ms, (Clamp.IMPLAUSIBLE,)
+    return run.start_ms, ()
 
 
 def _live(run: RunObservation, known: Known, start: int, now_ms: int, clamps: tuple[Clamp, ...]) -> Metered:
-    if known.open_since_ms is not None:
-        if known.settled or run.end_ms is not None:
-            return Metered(known.settled, known.open_since_ms, clamps)
-        return Metered((), known.open_since_ms if run.start_ms > now_ms else start, clamps)
-    resumed_after = known.settled[-1][1] if known.settled else run.end_ms
+    settled, opened = _begun(run, known, start)
+    if opened is not None:
+        return Metered(settled, opened, clamps)
+    resumed_after = settled[-1][1] if settled else run.end_ms
     if resumed_after is None:
         return Metered((), start, clamps)
-    settled = known.settled or ((start, min(max(resumed_after, start), now_ms)),)
+    if not settled:
+        settled = ((start, min(max(resumed_after, start), now_ms)),)
     alive = run.last_metric_ms
-    since = now_ms
-    if alive is not None and resumed_after < alive <= now_ms:
-        since = alive
+    since = alive if alive is not None and resumed_after < alive <= now_ms else now_ms
     return Metered(settled, max(since, settled[-1][1]), clamps)
 
 
-def _ended(
-    run: RunObservation, known: Known, start: int, now_ms: int, last_seen_ms: int, clamps: tuple[Clamp, ...]
-) -> Metered:
-    segments = _observed(run, known, start, now_ms)
+def _ended(run: RunObservation, known: Known, start: int, seen: tuple[int, int], clamps: tuple[Clamp, ...]) -> Metered:
+    """End an open run; ``seen`` are the last complete poll that saw it running, and this one."""
+    last_seen_ms, now_ms = seen
+    settled, opened = _begun(run, known, start)
     end = run.end_ms
-    resumed = len(segments) > 1 and segments[-2][1] < segments[-1][0]
-    if end is None or (resumed and end <= segments[-2][1]):
+    if end is None or (known.end_ms is not None and end <= known.end_ms):
         # The label changed and no new end came with it: it was alive at the last poll that saw it so.
-        end = last_seen_ms if known.open_since_ms is not None else segments[-1][1]
+        end = last_seen_ms
+    return _clipped([*settled, (opened if opened is not None else start, now_ms)], end, now_ms, clamps)
+
+
+def _ended_before(run: RunObservation, known: Known, start: int, now_ms: int, clamps: tuple[Clamp, ...]) -> Metered:
+    """Look again at a run that doesn't accrue: has it another end than the one that it was charged to?"""
+    settled, _ = _begun(run, known, start)
+    last_start, last_end = settled[-1]
+    end = run.end_ms
+    if end is None or end == known.end_ms or (len(settled) > 1 and end <= settled[-2][1]):
+        return Metered(settled, None, clamps)
+    if known.end_ms is None:
+        # It was closed without an end of its own, which is now known.
+        return _clipped([*settled[:-1], (last_start, max(now_ms, last_end))], end, now_ms, clamps)
+    if end <= last_end:
+        return _clipped(settled, end, now_ms, clamps)
+    # It was resumed and ended between two polls; the idle gap is free.
+    alive = run.last_metric_ms
+    if alive is None or not last_end < alive <= min(end, now_ms):
+        return Metered(settled, None, clamps)
+    return _clipped([*settled, (alive, now_ms)], end, now_ms, clamps)
+
+
+def _begun(run: RunObservation, known: Known, start: int) -> tuple[tuple[Segment, ...], int | None]:
+    """Return the settled segments and the open one's start, from an earlier beginning if the client tells one."""
+    settled, opened = known.settled, known.open_since_ms
+    if run.start_ms == known.start_ms:
+        return settled, opened
+    if settled:
+        return ((min(start, settled[0][0]), settled[0][1]), *settled[1:]), opened
+    if opened is not None and known.end_ms is None:
+        return settled, min(start, opened)
+    return settled, opened
+
+
+def _clipped(segments: Sequence[Segment], end: int, now_ms: int, clamps: tuple[Clamp, ...]) -> Metered:
+    """Return what of some segments lies before a client's end."""
+    first = segments[0][0]
     if end > now_ms:
         end, clamps = now_ms, (*clamps, Clamp.FUTURE)
-    if end < segments[0][0]:
-        end, clamps = segments[0][0], (*clamps, Clamp.INVERTED)
-    clipped = [(since, min(until, end)) for since, until in segments if since < end]
-    return Metered(tuple(clipped) or ((start, start),), None, clamps)
-
-
-def _observed(run: RunObservation, known: Known, start: int, now_ms: int) -> list[tuple[int, int]]:
-    """Return the segments of an ended run before its end is applied; the last one reaches to now."""
-    if known.open_since_ms is not None:
-        first = known.open_since_ms if known.settled else min(start, known.open_since_ms)
-        return [*known.settled, (first, now_ms)]
-    if not known.settled:
-        return [(start, now_ms if run.end_ms is not None else start)]
-    first_end = known.settled[0][1]
-    settled = [(min(start, first_end), first_end), *known.settled[1:]]
-    last_end = known.settled[-1][1]
-    if run.end_ms is None or run.end_ms <= last_end:
-        return settled
-    # It ended later than the ledger says: it was resumed in between, and its idle gap is free.
-    alive = run.last_metric_ms
-    if alive is not None and last_end < alive <= min(run.end_ms, now_ms):
-        return [*settled, (alive, now_ms)]
-    return settled
+    if end < first:
+        end, clamps = first, (*clamps, Clamp.INVERTED)
+    kept = tuple((since, min(until, end)) for since, until in segments if since < end)
+    return Metered(kept or ((first, first),), None, clamps)

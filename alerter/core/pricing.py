@@ -126,7 +126,8 @@ class _Pricer:
         if self._rules.fallback_per_run_hour is not None and all(part.price is None for part in found):
             found = [self._fallback(self._rules.fallback_per_run_hour, found)]
         found.extend(self._dbu_at(at_ms))
-        return [(self._rate(part, at_ms), round(part.quantity * MICRO)) for part in found]
+        # A charge of nothing could not be told from its reversal: the least quantity is a millionth.
+        return [(self._rate(part, at_ms), max(round(part.quantity * MICRO), 1)) for part in found]
 
     def _machine_at(self, at_ms: int) -> list[Part]:
         resources, rule = self._resources, self._machine.rule_at(at_ms)

@@ -25,6 +25,7 @@ class StoredRun:
     id: int
     run_uuid: str
     hash: int
+    start_ms: int
     end_ms: int | None
     tag_set_id: int
     usage_set_id: int
@@ -60,7 +61,7 @@ class OpenSegment:
     plan: Plan
 
 
-_STORED = "SELECT id, run_uuid, hash, end_ms, tag_set_id, usage_set_id FROM run "
+_STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id FROM run "
 
 
 def stored_runs(connection: Connection, source_id: int, uuids: Sequence[str]) -> dict[str, StoredRun]:

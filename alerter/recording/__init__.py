@@ -1,0 +1,254 @@
+"""Record what a source saw: meter, price, settle; one transaction a batch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
+
+from alerter.core.metering import Metered, meter, vanished
+from alerter.core.money import MoneyError
+from alerter.core.ports import Batch
+from alerter.core.usage import RunObservation
+from alerter.pricer import Pricer
+from alerter.recording.entries import (
+    Entry,
+    charges_of,
+    check_cost,
+    put_open,
+    rates_in,
+    reason_of,
+    row_of,
+    run_digest,
+)
+from alerter.settlement import FOREVER, Machine, Piece, known_of, open_pieces, settled_pieces, want
+from alerter.store import ledger
+from alerter.store.interning import Interner
+from alerter.store.ledger import StoredRun
+from alerter.store.sources import SourceState, advance
+from alerter.store.totals import Attribution, add_daily, daily_parts
+
+log = logging.getLogger(__name__)
+
+_POISON = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, DataError, IntegrityError)
+"""What one observation may raise. Anything else is about the database or the program, and stops the cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one batch changed: runs seen, written, corrected; clocks clamped; runs set aside as unrecordable."""
+
+    seen: int = 0
+    written: int = 0
+    corrected: int = 0
+    clamped: int = 0
+    set_aside: int = 0
+
+    def __add__(self, other: Recorded) -> Recorded:
+        return Recorded(
+            self.seen + other.seen,
+            self.written + other.written,
+            self.corrected + other.corrected,
+            self.clamped + other.clamped,
+            self.set_aside + other.set_aside,
+        )
+
+
+class Recorder:
+    """Writes observations into one ledger under one configuration.
+
+    It remembers interned values and budget matches between batches; after a failed transaction it forgets them.
+    """
+
+    def __init__(self, interner: Interner, attribution: Attribution, pricer: Pricer) -> None:
+        self._interner = interner
+        self._attribution = attribution
+        self._pricer = pricer
+
+    def forget(self) -> None:
+        """Drop what is remembered, after a rollback."""
+        self._interner.forget()
+        self._attribution.forget()
+
+    def record(self, connection: Connection, source: SourceState, batch: Batch, *, now_ms: int) -> Recorded:
+        """Record a batch and how far the source was read; runs that did not change cost one look-up.
+
+        A run that can't be recorded is logged, counted and set aside without the rest; the next poll that reads it
+        tries again.
+        """
+        recorded = self._isolated(connection, source, batch.runs, batch.gone, now_ms)
+        advance(connection, source.id, batch.cursor, swept=batch.swept)
+        return recorded
+
+    def _isolated(
+        self,
+        connection: Connection,
+        source: SourceState,
+        runs: Sequence[RunObservation],
+        gone: Sequence[str],
+        now_ms: int,
+    ) -> Recorded:
+        try:
+            with connection.begin_nested():
+                return self._record(connection, source, runs, gone, now_ms)
+        except _POISON as error:
+            if isinstance(error, MoneyError):
+                raise  # the configuration's: every run would be set aside
+            self.forget()
+            if len(runs) + len(gone) == 1:
+                uuid = runs[0].run_uuid if runs else gone[0]
+                log.warning("run set aside: it can't be recorded run=%r error=%r", uuid[:80], error)
+                return Recorded(seen=len(runs), set_aside=1)
+        if not runs:
+            half = len(gone) // 2
+            halves = ((runs, gone[:half]), (runs, gone[half:]))
+        else:
+            half = len(runs) // 2
+            halves = ((runs[:half], ()), (runs[half:], gone)) if half else ((runs, ()), ((), gone))
+        first, second = (self._isolated(connection, source, *each, now_ms) for each in halves)
+        return first + second
+
+    def _record(
+        self,
+        connection: Connection,
+        source: SourceState,
+        runs: Sequence[RunObservation],
+        gone: Sequence[str],
+        now_ms: int,
+    ) -> Recorded:
+        uuids = [run.run_uuid for run in runs] + list(gone)
+        known = ledger.stored_runs(connection, source.id, uuids)
+        changed = [
+            (run, digest)
+            for run in runs
+            if (digest := run_digest(run)) != (row.hash if (row := known.get(run.run_uuid)) else None)
+        ]
+        entries = self._entries(connection, changed, known)
+        entries += self._gone(connection, [known[uuid] for uuid in gone if uuid in known])
+        self._load(connection, entries)
+        clamped = self._meter(connection, entries, now_ms, source.complete_ms or 0)
+        corrected = self._write(connection, source.id, entries, now_ms)
+        ledger.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
+        return Recorded(len(runs), len(entries), corrected, clamped)
+
+    def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> int:
+        """Settle accrued time where prices changed since: dated ones at their date, edited ones at the last poll.
+
+        Call it when a poll at ``now_ms`` is complete, before it is marked so: ``source`` still tells of the one before.
+        Returns how many open segments changed; without a change of price it writes nothing.
+        """
+        changed = []
+        for entry in self._open_entries(connection, source):
+            opened = entry.opened
+            if opened is None or now_ms <= opened.start_ms:
+                continue
+            pieces = self._pieces(connection, entry, now_ms, source.complete_ms or 0)
+            if any(end == FOREVER for _, end, _, _ in pieces):
+                continue
+            metered = Metered(known_of(entry.known, entry.history, None).settled, opened.start_ms)
+            entry.wanted = want(metered, pieces, self._machine(entry), now_ms)
+            changed.append(entry)
+        self._write(connection, source.id, changed, now_ms)
+        return len(changed)
+
+    def _machine(self, entry: Entry) -> Machine:
+        return Machine(self._pricer, entry.usage, entry.tags)
+
+    def _pieces(self, connection: Connection, entry: Entry, now_ms: int, last_seen_ms: int) -> list[Piece]:
+        ids = {charge.rate_id for charge in entry.history.standing}
+        ids.update(rate_id for rate_id, _ in (entry.opened.plan if entry.opened else ()))
+        rates = self._interner.rates.values(connection, ids)
+        pieces = settled_pieces(entry.history, rates)
+        if entry.opened is not None:
+            machine = self._machine(entry)
+            pieces += open_pieces(entry.opened, rates, machine, last_seen_ms=last_seen_ms, now_ms=now_ms)
+        return pieces
+
+    def _open_entries(self, connection: Connection, source: SourceState) -> list[Entry]:
+        opened = ledger.open_segments(connection, source.id)
+        entries = [self._stored_entry(row) for row in ledger.stored_by_id(connection, list(opened))]
+        self._name(connection, entries)
+        self._load(connection, entries)
+        return entries
+
+    def _entries(
+        self,
+        connection: Connection,
+        changed: Sequence[tuple[RunObservation, int]],
+        known: dict[str, StoredRun],
+    ) -> list[Entry]:
+        if not changed:
+            return []
+        tag_ids = self._interner.tag_sets.ids(connection, {run.tags for run, _ in changed})
+        usage_ids = self._interner.usage_sets.ids(connection, {run.usage for run, _ in changed})
+        next_id = ledger.next_run_id(connection)
+        entries = []
+        for run, digest in changed:
+            row = known.get(run.run_uuid)
+            run_id = row.id if row else next_id
+            next_id += row is None
+            entries.append(
+                Entry(run_id, row, run, digest, run.tags, run.usage, tag_ids[run.tags], usage_ids[run.usage])
+            )
+        return entries
+
+    def _gone(self, connection: Connection, rows: Iterable[StoredRun]) -> list[Entry]:
+        entries = [self._stored_entry(row) for row in rows]
+        self._name(connection, entries)
+        return entries
+
+    def _stored_entry(self, row: StoredRun) -> Entry:
+        return Entry(row.id, row, None, row.hash, (), (), row.tag_set_id, row.usage_set_id)
+
+    def _name(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        tags = self._interner.tag_sets.values(connection, (entry.tag_set_id for entry in entries))
+        usages = self._interner.usage_sets.values(connection, (entry.usage_set_id for entry in entries))
+        for entry in entries:
+            entry.tags = tags[entry.tag_set_id]
+            entry.usage = usages[entry.usage_set_id]
+
+    def _load(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        ids = [entry.run_id for entry in entries if entry.known is not None]
+        if not ids:
+            return
+        histories = ledger.histories(connection, ids)
+        opened = ledger.open_of(connection, ids)
+        for entry in entries:
+            entry.history = histories.get(entry.run_id, entry.history)
+            entry.opened = opened.get(entry.run_id)
+
+    def _meter(self, connection: Connection, entries: Sequence[Entry], now_ms: int, last_seen_ms: int) -> int:
+        clamped = 0
+        for entry in entries:
+            known = known_of(entry.known, entry.history, entry.opened)
+            if entry.run is None:
+                metered, entry.reason = vanished(known, last_seen_ms=last_seen_ms), "no longer in MLflow"
+            else:
+                metered = meter(entry.run, known, now_ms=now_ms, last_seen_ms=last_seen_ms)
+                entry.reason = reason_of(entry, entry.run)
+            clamped += bool(metered.clamps)
+            # Other params are another machine: all of the run's time is priced anew.
+            same_usage = entry.known is not None and entry.known.usage_set_id == entry.usage_set_id
+            pieces = self._pieces(connection, entry, now_ms, last_seen_ms) if same_usage else []
+            entry.wanted = want(metered, pieces, self._machine(entry), now_ms)
+            check_cost(entry.wanted, now_ms)
+        return clamped
+
+    def _write(self, connection: Connection, source_id: int, entries: Sequence[Entry], now_ms: int) -> int:
+        if not entries:
+            return 0
+        rate_ids = self._interner.rates.ids(connection, rates_in(entries))
+        ledger.put_runs(connection, [row_of(entry, source_id) for entry in entries if entry.run is not None])
+        charges, corrected = charges_of(connection, entries, rate_ids, now_ms)
+        ledger.add_charges(connection, charges)
+        put_open(connection, entries, rate_ids)
+        # Those of runs without a charge too: a reader finds every scope there and needn't write.
+        shares = self._attribution.shares(
+            connection, {entry.tag_set_id for entry in entries} | {charge.tag_set_id for charge in charges}
+        )
+        rates = self._interner.rates.values(connection, {charge.rate_id for charge in charges})
+        add_daily(connection, daily_parts(charges, shares, rates))
+        return corrected

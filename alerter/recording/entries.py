@@ -1,0 +1,125 @@
+"""One run on its way into the ledger: what it was, what it should be, and the rows that make the difference."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
+
+from alerter.core.charges import Rate, accrued
+from alerter.core.usage import Pairs, RunObservation
+from alerter.settlement import Wanted, difference, plan_of
+from alerter.store import ledger
+from alerter.store.interning import digest_of
+from alerter.store.ledger import Charge, History, OpenSegment, StoredRun
+
+log = logging.getLogger(__name__)
+
+MAX_RUN_NANOS = 2**59
+"""About 576 million units of the currency: what one run can't have cost, and sixteen of them still fit 64 bits."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One run on its way into the ledger."""
+
+    run_id: int
+    known: StoredRun | None
+    run: RunObservation | None
+    digest: int
+    tags: Pairs
+    usage: Pairs
+    tag_set_id: int
+    usage_set_id: int
+    history: History = field(default_factory=History)
+    opened: OpenSegment | None = None
+    wanted: Wanted | None = None
+    reason: str = ""
+
+
+def run_digest(run: RunObservation) -> int:
+    """Return a digest of everything of a run that the ledger keeps; a sign of life alone changes nothing."""
+    return digest_of(
+        run.status, run.start_ms, run.end_ms, run.deleted, run.name, run.user, run.experiment_id, run.tags, run.usage
+    )
+
+
+def check_cost(wanted: Wanted, now_ms: int) -> None:
+    """Refuse what no run can have cost: it would not fit the ledger's sums.
+
+    Raises:
+        OverflowError: it costs more than `MAX_RUN_NANOS`, settled and accrued.
+    """
+    cost = sum(line.cost_nanos for line in wanted.lines)
+    if wanted.open_since_ms is not None:
+        since = wanted.open_since_ms
+        cost += sum(accrued(rate.unit_price, quantity, since, now_ms) for rate, quantity in wanted.plan)
+    if cost > MAX_RUN_NANOS:
+        raise OverflowError(f"a cost of {cost} nanos is more than a run can have")
+
+
+def rates_in(entries: Iterable[Entry]) -> Iterable[Rate]:
+    """Yield every rate that the entries' charges and open segments should have."""
+    for entry in entries:
+        if entry.wanted is not None:
+            yield from (line.rate for line in entry.wanted.lines)
+            yield from (rate for rate, _ in entry.wanted.plan)
+
+
+def row_of(entry: Entry, source_id: int) -> ledger.RunValues:
+    """Return an observed run's row."""
+    if entry.run is None:
+        raise AssertionError("only an observed run has a row to write")
+    identity = (entry.run_id, source_id)
+    return ledger.run_values(entry.run, identity, (entry.tag_set_id, entry.usage_set_id, entry.digest))
+
+
+def reason_of(entry: Entry, run: RunObservation) -> str:
+    """Return why a run's charges are corrected, if they are."""
+    row = entry.known
+    if row is None:
+        return "first seen"
+    if row.tag_set_id != entry.tag_set_id:
+        return "tags changed"
+    if row.usage_set_id != entry.usage_set_id:
+        return "params changed"
+    return "deleted" if run.deleted else "times changed"
+
+
+def charges_of(
+    connection: Connection, entries: Sequence[Entry], rate_ids: dict[Rate, int], now_ms: int
+) -> tuple[list[Charge], int]:
+    """Return the charges to add, reversals among them, and how many runs they correct."""
+    charges: list[Charge] = []
+    corrected = 0
+    for entry in entries:
+        if entry.wanted is None:
+            continue
+        reversals, added = difference(entry.run_id, entry.tag_set_id, entry.wanted, entry.history, rate_ids)
+        if reversals:
+            corrected += 1
+            correction = ledger.add_correction(connection, entry.run_id, now_ms, entry.reason)
+            reversals = [replace(each, correction_id=correction) for each in reversals]
+            added = [replace(each, correction_id=correction) for each in added]
+            log.info("charges corrected run_id=%d reason=%r", entry.run_id, entry.reason)
+        charges += reversals
+        charges += added
+    return charges, corrected
+
+
+def put_open(connection: Connection, entries: Sequence[Entry], rate_ids: dict[Rate, int]) -> None:
+    """Write the open segments that changed, and remove those of runs that no longer accrue."""
+    put, drop = [], []
+    for entry in entries:
+        wanted = entry.wanted
+        if wanted is None or wanted.open_since_ms is None:
+            if entry.opened is not None:
+                drop.append(entry.run_id)
+            continue
+        segment = OpenSegment(entry.run_id, wanted.open_since_ms, entry.tag_set_id, plan_of(wanted, rate_ids))
+        if segment != entry.opened:
+            put.append(segment)
+    ledger.put_open(connection, put)
+    ledger.drop_open(connection, drop)
