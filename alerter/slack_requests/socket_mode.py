@@ -210,6 +210,8 @@ def _close(client: SocketModeClient) -> None:
             with suppress(OSError, ValueError):
                 session.sock.sock.shutdown(socket.SHUT_RDWR)
         runner.thread.join(2.0)
+        client.closed = True
+        client.message_queue.put(None)  # wakes the other reader, of the queue, which looks up once a second
         client.close()
 
     closing = threading.Thread(target=close, name="slack-socket-close", daemon=True)

@@ -74,7 +74,7 @@ def test_it_is_posted_at_most_twice_and_never_elsewhere(
 ) -> None:
     Scripted.script[:], Scripted.paths[:] = script, []
     server = HTTPServer(("127.0.0.1", 0), Scripted)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     base = f"http://127.0.0.1:{server.server_port}/"
     try:

@@ -20,6 +20,6 @@ def serve() -> Iterator[Serve]:
             server = WebServer(create_app(services), "127.0.0.1", 0)
             server.start()
             stack.callback(server.stop)
-            return stack.enter_context(httpx2.Client(base_url=server.url, timeout=10))
+            return stack.enter_context(httpx2.Client(base_url=server.url, timeout=10, verify=False))
 
         yield start

@@ -47,7 +47,7 @@ def inbox() -> Iterator[str]:
     Inbox.posts.clear()
     Inbox.came.clear()
     server = HTTPServer(("127.0.0.1", 0), Inbox)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
