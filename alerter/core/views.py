@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -118,6 +119,60 @@ class AlertView:
     def title(self) -> str:
         """The scope's tag values, or the budget's name where it has no ``group_by``."""
         return title_of(self.budget, self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """How fresh a source's data is; ``problem`` is why it can't be read, ``""`` while it can."""
+
+    name: str
+    last_complete_ms: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliveredView:
+    """A message that did not get out (yet).
+
+    Attributes:
+        receiver, kind, state, attempts: as in the outbox.
+        what: its subject.
+        since_ms: when it was decided.
+        problem: what the service said last; holds no secret.
+    """
+
+    receiver: str
+    kind: str
+    state: str
+    attempts: int
+    what: str
+    since_ms: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """Everything on the status page.
+
+    Attributes:
+        now_ms: when it was put together; ages are counted from it.
+        as_of_ms: the data's time, None before the first complete poll.
+        stale: a source could not be read since.
+        timezone: IANA name in which instants are shown.
+        alerts: those that are not resolved.
+        problems: of the configuration and of the daemon, one sentence each, with the remedy.
+    """
+
+    now_ms: int
+    as_of_ms: int | None
+    stale: bool
+    version: str
+    timezone: str = "UTC"
+    budgets: Sequence[BudgetStatus] = ()
+    alerts: Sequence[AlertView] = ()
+    undelivered: Sequence[UndeliveredView] = ()
+    sources: Sequence[SourceView] = ()
+    problems: Sequence[str] = ()
 
 
 def title_of(budget: str, scope: Scope) -> str:

@@ -15,9 +15,8 @@ from alerter.core.budgets import Basis
 from alerter.core.money import human
 from alerter.core.periods import iso
 from alerter.core.text import actor_name, one_line
-from alerter.core.views import AlertView, BudgetStatus
+from alerter.core.views import AlertView, BudgetStatus, PageData
 from alerter.core.wording import CENTS_BELOW, moment, percent
-from alerter.web.services import PageData
 
 ROWS = 500
 """Budgets that the page shows; the API has them all."""

@@ -5,65 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from alerter.core.views import AlertView, BudgetStatus
+from alerter.core.views import PageData
 from alerter.metrics import Metrics
 from alerter.slack_requests.answers import Answers
 
 Json = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceView:
-    """How fresh a source's data is; ``problem`` is why it can't be read, ``""`` while it can."""
-
-    name: str
-    last_complete_ms: int | None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UndeliveredView:
-    """A message that did not get out (yet).
-
-    Attributes:
-        receiver, kind, state, attempts: as in the outbox.
-        what: its subject.
-        since_ms: when it was decided.
-        problem: what the service said last; holds no secret.
-    """
-
-    receiver: str
-    kind: str
-    state: str
-    attempts: int
-    what: str
-    since_ms: int
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PageData:
-    """Everything on the status page.
-
-    Attributes:
-        now_ms: when it was put together; ages are counted from it.
-        as_of_ms: the data's time, None before the first complete poll.
-        stale: a source could not be read since.
-        timezone: IANA name in which instants are shown.
-        alerts: those that are not resolved.
-        problems: of the configuration and of the daemon, one sentence each, with the remedy.
-    """
-
-    now_ms: int
-    as_of_ms: int | None
-    stale: bool
-    version: str
-    timezone: str = "UTC"
-    budgets: Sequence[BudgetStatus] = ()
-    alerts: Sequence[AlertView] = ()
-    undelivered: Sequence[UndeliveredView] = ()
-    sources: Sequence[SourceView] = ()
-    problems: Sequence[str] = ()
 
 
 def _nothing() -> None:

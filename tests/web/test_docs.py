@@ -8,6 +8,7 @@ import pytest
 from alerter.metrics import Metrics
 from alerter.slack_requests.grammar import VERBS, Unclear, parse
 from alerter.web.app import create_app
+from alerter.web.slack import slack_routes
 from tests.fixtures.window_data import services
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,7 +23,8 @@ def test_every_metric_is_explained_and_no_other() -> None:
 
 
 def test_every_path_is_explained() -> None:
-    paths = {route.path for route in create_app(services()).routes if hasattr(route, "path")}
+    routes = [*create_app(services()).routes, *slack_routes(services()).routes]
+    paths = {route.path for route in routes if hasattr(route, "path")}
     unexplained = {path for path in paths if f"`{path}`" not in WEB} - {"/static", "/login"}
     assert not unexplained
 

@@ -10,10 +10,11 @@ import pytest
 from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis
 from alerter.core.money import NANOS
+from alerter.core.views import PageData, SourceView, UndeliveredView
 from alerter.web.app import create_app
 from alerter.web.page import ago, days, person, render_login, render_status, threshold, tone, width
 from alerter.web.server import WebServer
-from alerter.web.services import PageData, SourceView, UndeliveredView, WebServices
+from alerter.web.services import WebServices
 from tests.fixtures.window_data import ACKED, BUDGETS, FIRING, NOW_MS, PAGE, SPIKE, VISION, budget, services
 from tests.plugins.parts import chromium
 
