@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypedDict
 
 from alerter.core.alerts import Alert, RunEvidence
 from alerter.core.evaluation import next_threshold
 from alerter.core.periods import bounds_ms, day_of, midnight_ms
 from alerter.core.resources import machine_label
 from alerter.core.views import title_of
-from alerter.evaluate import Fired
+from alerter.evaluate import Fired, Standing
 from alerter.evidence import Evidence, RunFacts, RunShare, collect, run_facts
 from alerter.pricer import Pricer
 from alerter.spending import accruals
@@ -86,9 +87,8 @@ def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Mome
 
 
 def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, moment: Moment) -> Alert:
-    standing, budget, made = fired.standing, fired.standing.budget, fired.standing.forecast
+    standing, budget = fired.standing, fired.standing.budget
     shares = evidence.top(TOP_RUNS)
-    early, late = made.crossing_band_ms(standing.amount) if made else (None, None)
     leader, share = _leader(view, evidence, describer)
     return Alert(
         id=fired.told.public_id,
@@ -109,12 +109,7 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         as_of_ms=moment.as_of_ms,
         days_left=days_left(standing.period.end, budget.timezone, moment.now_ms),
         reason="opening" if moment.opening else fired.reason,
-        forecast_nanos=made.total if made else None,
-        forecast_low_nanos=made.low if made else None,
-        forecast_high_nanos=made.high if made else None,
-        crossing_ms=made.crossing_ms(standing.amount) if made else None,
-        crossing_low_ms=early,
-        crossing_high_ms=late,
+        **_outlook(standing),
         recent_nanos=evidence.recent,
         recent_run=leader,
         recent_share=share,
@@ -127,8 +122,32 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         owner=budget.owner_of(standing.scope),
         mention=fired.highest.mention,
         stale=moment.stale,
-        page_url=describer.links.page,
+        page_url=f"{describer.links.page}#{fired.told.public_id}" if describer.links.page else "",
     )
+
+
+class _Outlook(TypedDict):
+    """The fields of an `Alert` that say what is to come."""
+
+    forecast_nanos: int | None
+    forecast_low_nanos: int | None
+    forecast_high_nanos: int | None
+    crossing_ms: int | None
+    crossing_low_ms: int | None
+    crossing_high_ms: int | None
+
+
+def _outlook(standing: Standing) -> _Outlook:
+    made = standing.forecast
+    early, late = made.crossing_band_ms(standing.amount) if made else (None, None)
+    return {
+        "forecast_nanos": made.total if made else None,
+        "forecast_low_nanos": made.low if made else None,
+        "forecast_high_nanos": made.high if made else None,
+        "crossing_ms": made.crossing_ms(standing.amount) if made else None,
+        "crossing_low_ms": early,
+        "crossing_high_ms": late,
+    }
 
 
 def _leader(view: View, evidence: Evidence, describer: Describer) -> tuple[str, int]:

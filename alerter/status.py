@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from alerter.briefing import Describer
 from alerter.core.alerts import AlertState, AlertStatus
 from alerter.core.money import plain
-from alerter.core.periods import bounds_ms, iso
+from alerter.core.periods import Period, PeriodKind, bounds_ms, iso
 from alerter.core.views import AlertView, BudgetStatus, DeliveryView, RunCost, percent_of, title_of
 from alerter.evaluate import Standing, standings
 from alerter.evidence import collect, run_counts
@@ -73,7 +74,7 @@ def alert_views(view: View, *, everything: bool = False) -> list[AlertView]:
         for budget_id in {alert.budget_id for alert in alerts}
         for scope_id, scope in scopes(view.connection, budget_id).items()
     }
-    budgets = {row.id: stored_budget(row.name, row.spec) for row in query(view.connection, _BUDGETS)}
+    budgets = {row.id: _stored_budget(row) for row in query(view.connection, _BUDGETS)}
     return [
         _alert_view(alert, budgets[alert.budget_id], names, states[alert.public_id], told.get(alert.id, ()))
         for alert in alerts
@@ -202,9 +203,25 @@ def alerts_json(view: View, *, everything: bool = True) -> Json:
 _BUDGETS = "SELECT id, name, spec FROM budget"
 
 
-def stored_budget(name: str, spec: str) -> tuple[str, str]:
-    """Return (name, currency) of a budget's row, also of one that is no longer configured."""
-    return name, str(json.loads(spec)["currency"])
+@dataclass(frozen=True, slots=True)
+class StoredBudget:
+    """What an alert's budget says, also of one that is no longer configured."""
+
+    name: str
+    currency: str
+    kind: PeriodKind
+
+    def label(self, alert: StoredAlert) -> str:
+        """Return the name of an alert's period."""
+        if self.kind is PeriodKind.ROLLING:
+            return f"since {alert.period_start}"
+        first, end = date.fromisoformat(alert.period_start), date.fromisoformat(alert.period_end)
+        return Period(self.kind, first, end).label()
+
+
+def _stored_budget(row: Any) -> StoredBudget:  # noqa: ANN401 - a row of the database
+    spec = json.loads(row.spec)
+    return StoredBudget(row.name, str(spec["currency"]), PeriodKind(spec["period"]["kind"]))
 
 
 def run_json(run: RunCost) -> Json:
@@ -247,7 +264,7 @@ def _status(standing: Standing, runs: int, *, stale: bool) -> BudgetStatus:
 
 def _alert_view(
     alert: StoredAlert,
-    budget: tuple[str, str],
+    budget: StoredBudget,
     names: Mapping[tuple[int, int], tuple[tuple[str, str], ...]],
     state: AlertState,
     told: Sequence[DeliveryView],
@@ -255,13 +272,13 @@ def _alert_view(
     held = state.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED}
     return AlertView(
         id=alert.public_id,
-        budget=budget[0],
+        budget=budget.name,
         scope=names[alert.budget_id, alert.scope_id],
-        period=alert.period_start,
+        period=budget.label(alert),
         period_start=alert.period_start,
         basis=alert.basis,
         threshold=alert.percent,
-        currency=budget[1],
+        currency=budget.currency,
         amount_nanos=alert.amount_nanos,
         spent_nanos=alert.spent_nanos,
         status=state.status,
