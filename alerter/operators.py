@@ -10,9 +10,9 @@ from alerter.core.periods import iso
 from alerter.core.ports import Target
 from alerter.delivery.fallback import Fallback
 from alerter.services import Services
-from alerter.store.outbox import enqueue
 from alerter.store.sources import SourceState, mark_told
 from alerter.store.totals import View
+from alerter.telling import address
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +40,7 @@ def notify(view: View, services: Services, key: str, notice: Message) -> None:
     receiver = services.receivers.get(services.config.operators or "")
     if receiver is None:
         return
-    for kind, target in receiver.channels.items():
-        enqueue(
-            view.connection,
-            key=f"{kind}:{receiver.name}:{key}",
-            receiver=receiver.name,
-            kind=kind,
-            target=target,
-            message=notice,
-            alert_ids=(),
-            now_ms=notice.at_ms,
-        )
+    address(view.connection, receiver, key, notice)
 
 
 def fallback_of(services: Services) -> Fallback:

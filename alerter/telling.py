@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
+
+from sqlalchemy import Connection
 
 from alerter.briefing import Describer, Moment, brief
 from alerter.config.model import ReceiverConfig
@@ -12,6 +14,7 @@ from alerter.core.alerts import Alert, Message, MessageKind
 from alerter.core.budgets import Basis, receivers_for
 from alerter.core.wording import opening_title
 from alerter.evaluate import Fired
+from alerter.store.alerts import StoredAlert
 from alerter.store.outbox import enqueue
 from alerter.store.totals import View
 
@@ -41,7 +44,9 @@ def tell(
         for group in groups:
             title = opening_title(len(view.budgets)) if moment.opening else ""
             message = Message(kind, tuple(alert for _, alert in group), title=title, at_ms=moment.now_ms)
-            count += _enqueue(view, receiver, message, [each for each, _ in group], moment.now_ms)
+            alerts = [alert for each, _ in group for alert in each.alerts]
+            ids = [alert.id for alert in alerts]
+            count += address(view.connection, receiver, _episode_key(alerts), message, ids)
     return count
 
 
@@ -60,23 +65,29 @@ def _by_receiver(told: Sequence[Told], known: frozenset[str]) -> dict[str, list[
     return chosen
 
 
-def _enqueue(view: View, receiver: ReceiverConfig, message: Message, fired: Sequence[Fired], now_ms: int) -> int:
-    alerts = [alert for each in fired for alert in each.alerts]
-    episode = repr(sorted((alert.id, alert.fired_ms) for alert in alerts))
-    digest = sha256(episode.encode()).hexdigest()[:24]
+def address(
+    connection: Connection, receiver: ReceiverConfig, key: str, message: Message, alert_ids: Collection[int] = ()
+) -> int:
+    """Enqueue a message to a receiver, over each of its channels; return how many were new. ``key`` is told once."""
     return sum(
         enqueue(
-            view.connection,
-            key=f"{kind}:{receiver.name}:{digest}",
+            connection,
+            key=f"{kind}:{receiver.name}:{key}",
             receiver=receiver.name,
             kind=kind,
             target=target,
             message=message,
-            alert_ids=[alert.id for alert in alerts],
-            now_ms=now_ms,
+            alert_ids=alert_ids,
+            now_ms=message.at_ms,
         )
         for kind, target in receiver.channels.items()
     )
+
+
+def _episode_key(alerts: Sequence[StoredAlert]) -> str:
+    """Return what a message about these alerts is recognised by: each tells of one firing."""
+    episode = repr(sorted((alert.id, alert.fired_ms) for alert in alerts))
+    return sha256(episode.encode()).hexdigest()[:24]
 
 
 def _urgency(told: Told) -> tuple[bool, int, str]:
