@@ -1,0 +1,100 @@
+"""Which alerts there must be, worked out anew from totals at each evaluation; it shares no code with the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+Scope = tuple[tuple[str, str], ...]
+Totals = Mapping[tuple[str, Scope], Mapping[date, int]]
+"""(budget, scope) -> nanos by local day."""
+
+Key = tuple[str, Scope, str, int]
+"""(budget, scope, first day of the period, percent)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A budget as its author thinks of it; ``period`` gives first day and the day after the last one."""
+
+    zone: str
+    period: Callable[[date], tuple[date, date]]
+    amount: Callable[[Scope], int]
+    percents: tuple[int, ...] = (50, 100)
+    rolling: bool = False
+
+
+def a_day(day: date) -> tuple[date, date]:
+    return day, day + timedelta(days=1)
+
+
+def a_week(day: date) -> tuple[date, date]:
+    while day.strftime("%a") != "Mon":
+        day -= timedelta(days=1)
+    return day, day + timedelta(days=7)
+
+
+def a_month(day: date) -> tuple[date, date]:
+    first = day.replace(day=1)
+    return first, (first + timedelta(days=40)).replace(day=1)
+
+
+def last_days(days: int) -> Callable[[date], tuple[date, date]]:
+    return lambda day: (day - timedelta(days=days - 1), day + timedelta(days=1))
+
+
+@dataclass
+class Alarms:
+    """The alerts so far: firing or resolved."""
+
+    plans: Mapping[str, Plan]
+    firing: dict[Key, bool] = field(default_factory=dict)
+    before: int | None = None
+
+    def evaluate(self, totals: Totals, now: int) -> int:
+        """Bring the alerts in line; return how many (budget, scope, period) newly crossed something."""
+        told = 0
+        if self.before is not None:
+            for name, plan in self.plans.items():
+                then = _day(plan.zone, self.before)
+                if not plan.rolling and plan.period(then)[1] <= _day(plan.zone, now):  # a window that slides never ends
+                    told += self._look(name, plan, totals, then)
+        for name, plan in self.plans.items():
+            told += self._look(name, plan, totals, _day(plan.zone, now))
+        for key in [key for key, fires in self.firing.items() if fires]:
+            plan = self.plans[key[0]]
+            over = plan.period(date.fromisoformat(key[2]))[1] <= _day(plan.zone, now)
+            if over and not plan.rolling:
+                self.firing[key] = False
+        self.before = now
+        return told
+
+    def _look(self, name: str, plan: Plan, totals: Totals, day: date) -> int:
+        start, end = plan.period(day)
+        scopes = {scope for budget, scope in totals if budget == name} | {
+            key[1] for key in self.firing if key[0] == name
+        }
+        return sum(self._scope(name, plan, scope, (start, end), totals) for scope in scopes)
+
+    def _scope(self, name: str, plan: Plan, scope: Scope, days: tuple[date, date], totals: Totals) -> bool:
+        spent = sum(n for day, n in totals.get((name, scope), {}).items() if days[0] <= day < days[1])
+        amount = plan.amount(scope)
+        reached = [percent for percent in plan.percents if spent * 100 >= percent * amount]
+        further = range(plan.percents[-1] + 25, spent * 100 // amount + 1, 25)
+        due = [*reached, *list(further)[-40:]]
+        start = days[0].isoformat()
+        if plan.rolling:
+            firing = [key[2] for key, fires in self.firing.items() if fires and key[:2] == (name, scope)]
+            start = min(firing, default=(days[1] - timedelta(days=1)).isoformat())
+        fresh = [percent for percent in due if not self.firing.get((name, scope, start, percent), False)]
+        for key, fires in self.firing.items():
+            if fires and key[:3] == (name, scope, start) and spent * 100 < key[3] * amount:
+                self.firing[key] = False
+        self.firing.update({(name, scope, start, percent): True for percent in fresh})
+        return bool(fresh)
+
+
+def _day(zone: str, at_ms: int) -> date:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone)).date()

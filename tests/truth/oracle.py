@@ -1,0 +1,264 @@
+"""What every run costs, worked out anew from what polls saw; it shares no code with the program.
+
+A run is a list of painted lines `[start, end)`, each at one set of hourly prices, and at most one open line.
+Observations change the painting as design.md tells. Where the design leaves room, these are the rules:
+
+1.  Nothing is charged beyond the poll's time. A start in the future, or before September 2001 (seconds taken for
+    milliseconds, or none), is the time of the poll that saw it. An end before the start is the start.
+2.  What a client says again moves nothing. A start that is told anew moves a run's beginning only to an earlier time,
+    and never that of a resumption (`tests/core/test_metering.py` tries that; here starts only move on).
+3.  RUNNING accrues from its start up to the last complete poll. RUNNING with an old end is a resumption: it accrues
+    from the newest metric after the old end, or else from the poll that saw it.
+4.  An end closes the open line there. No end, or one not after the end that a resumed run already had, closes it at the
+    last complete poll before this one. So does deletion while RUNNING, going back to SCHEDULED, and vanishing.
+5.  A closed run that is told a later end was resumed and ended between two polls: it is charged from its newest metric
+    in between, else nothing more. If it had no end of its own so far (rule 4), it is charged up to the new one. An
+    earlier end cuts; but one that is not after the last gap doesn't count.
+6.  A painted line keeps its prices. Other params paint all of a run anew at the prices of today's configuration. An
+    open line is cut where a dated price changes (UTC midnights); where the price was edited instead, it is cut at the
+    last complete poll: the old price before it, the new configuration after it.
+7.  A line's cost is a sum over its parts; each is rounded once, half to even, over its whole length; what falls to a
+    day is the difference of such cumulative costs at the day's end and at its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from itertools import zip_longest
+from zoneinfo import ZoneInfo
+
+from alerter.core.usage import RunObservation
+
+Plan = tuple[tuple[str, Fraction, Fraction], ...]
+"""(what, price an hour in currency units, how many) of each part."""
+
+YEAR_2001 = 1_000_000_000_000
+
+
+class Tariff:
+    """Prices an hour of one configuration: ``machines[type]`` are (from day, price), ``parts`` prices of one unit."""
+
+    def __init__(self, machines: dict[str, list[tuple[str, str]]], parts: dict[str, str]) -> None:
+        self.machines = machines
+        self.parts = parts
+
+    def plan(self, usage: dict[str, str], at: int) -> Plan:
+        kind = usage.get("instance_type")
+        if kind is not None:
+            prices = [price for day, price in self.machines.get(kind, []) if not day or _utc_ms(day) <= at]
+            nodes = usage.get("num_workers", "1")
+            count = int(nodes) if nodes.isdigit() and 0 < int(nodes) <= 64 else 1
+            return (("machine", Fraction(prices[-1] if prices else "0"), Fraction(count)),)
+        held = {"gpu": "gpu_count", "vcpu": "cpu_cores", "gib": "memory_request"}
+        found = []
+        for part, key in held.items():
+            if key in usage:
+                found.append((part, Fraction(self.parts[part]), _quantity(usage[key])))
+        return tuple(found) or (("machine", Fraction(0), Fraction(1)),)
+
+    def changes(self, usage: dict[str, str], start: int, end: int) -> list[int]:
+        dates = [_utc_ms(day) for day, _ in self.machines.get(usage.get("instance_type", ""), []) if day]
+        return [each for each in dates if start < each < end and self.plan(usage, each - 1) != self.plan(usage, each)]
+
+
+def _quantity(text: str) -> Fraction:
+    for suffix, factor in (("Gi", Fraction(1)), ("Mi", Fraction(1, 1024)), ("m", Fraction(1, 1000))):
+        if text.endswith(suffix):
+            return Fraction(text.removesuffix(suffix)) * factor
+    return Fraction(text)
+
+
+def _utc_ms(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+@dataclass
+class Line:
+    start: int
+    end: int
+    plan: Plan
+
+    def until(self, at: int) -> int:
+        """Nanos from the start up to an instant, each part rounded once."""
+        hours = Fraction(max(min(at, self.end) - self.start, 0), 3_600_000)
+        # Python's round() of a Fraction is half to even.
+        return sum(round(price * count * hours * 10**9) for _, price, count in self.plan)
+
+
+@dataclass
+class Story:
+    """One run, as polls saw it."""
+
+    lines: list[Line] = field(default_factory=list)
+    since: int | None = None
+    plan: Plan = ()
+    seen: RunObservation | None = None
+    is_gone: bool = False
+
+    def observe(self, run: RunObservation, now: int, last: int, tariff: Tariff) -> None:
+        before = self.seen
+        if before is not None and not self.is_gone and _content(before) == _content(run):
+            return
+        usage = dict(run.usage)
+        other_params = before is not None and before.usage != run.usage
+        opened, ends_of_blocks = self.since, self._block_ends()
+        if self.since is not None and not other_params:
+            self.reprice(tariff, now, last)
+        self._meter(run, opened, (now, last), tariff)
+        if other_params:
+            self._repaint(tariff, usage, ends_of_blocks if opened is not None else None, opened, now)
+        self.lines = [line for line in sorted(self.lines, key=lambda each: each.start) if line.start < line.end]
+        self.seen, self.is_gone = run, False
+
+    def vanish(self, now: int, last: int, tariff: Tariff) -> None:
+        if self.since is not None:
+            opened = self.since
+            self.reprice(tariff, now, last)
+            self._close(max(last, opened))
+            self.lines = [line for line in self.lines if line.start < line.end]
+        self.is_gone = True
+
+    def reprice(self, tariff: Tariff, now: int, last: int) -> None:
+        """Rule 6 for the open line."""
+        if self.since is None or self.seen is None:
+            return
+        usage = dict(self.seen.usage)
+        until = max(now, self.since + 1)
+        dates = tariff.changes(usage, self.since, until)
+        if not dates and tariff.plan(usage, self.since) == self.plan:
+            return
+        if tariff.plan(usage, self.since) != self.plan:
+            seen = min(max(last, self.since), now)
+            self.lines.append(Line(self.since, seen, self.plan))
+            self.since = seen
+        self._paint_open(tariff, usage, now)
+
+    def _paint_open(self, tariff: Tariff, usage: dict[str, str], now: int) -> None:
+        assert self.since is not None
+        for edge in tariff.changes(usage, self.since, max(now, self.since + 1)):
+            self.lines.append(Line(self.since, edge, tariff.plan(usage, self.since)))
+            self.since = edge
+        self.plan = tariff.plan(usage, self.since)
+
+    def _paint(self, tariff: Tariff, usage: dict[str, str], start: int, end: int) -> None:
+        at = start
+        for edge in [*tariff.changes(usage, start, end), end]:
+            if at < edge:
+                self.lines.append(Line(at, edge, tariff.plan(usage, at)))
+            at = edge
+
+    def _meter(self, run: RunObservation, opened: int | None, times: tuple[int, int], tariff: Tariff) -> None:
+        now, last = times
+        status, usage = str(run.status), dict(run.usage)
+        stops = status == "SCHEDULED" or (run.deleted and status == "RUNNING")
+        if opened is not None and stops:
+            self._close(max(last, opened))
+            return
+        if status == "SCHEDULED":
+            return
+        start = run.start_ms if YEAR_2001 <= run.start_ms <= now else now
+        if opened is None and not self.lines:
+            self._first(run, start, now, tariff)
+            return
+        old_end = self.seen.end_ms if self.seen is not None else None
+        if status == "RUNNING" and not run.deleted:
+            if opened is None:
+                after = self.lines[-1].end
+                alive = run.last_metric_ms
+                self.since = alive if alive is not None and after < alive <= now else max(now, after)
+                self._paint_open(tariff, usage, now)
+        elif opened is not None:
+            unended = run.end_ms is None or (old_end is not None and run.end_ms <= old_end)
+            self._close(now)
+            self._cut(max(last, opened) if unended or run.end_ms is None else min(run.end_ms, now))
+        elif run.end_ms is not None and run.end_ms != old_end:
+            self._another_end(run, run.end_ms, old_end, now, tariff)
+
+    def _first(self, run: RunObservation, start: int, now: int, tariff: Tariff) -> None:
+        usage = dict(run.usage)
+        lives = str(run.status) == "RUNNING" and not run.deleted
+        if lives and run.end_ms is None:
+            self.since = start
+            self._paint_open(tariff, usage, now)
+            return
+        end = start if run.end_ms is None else min(max(run.end_ms, start), now)
+        self._paint(tariff, usage, start, end)
+        if lives and run.end_ms is not None:
+            alive = run.last_metric_ms
+            self.since = max(alive if alive is not None and run.end_ms < alive <= now else now, end)
+            self._paint_open(tariff, usage, now)
+
+    def _another_end(self, run: RunObservation, end: int, old_end: int | None, now: int, tariff: Tariff) -> None:
+        last_end, blocks = self.lines[-1].end, self._block_ends()
+        if len(blocks) > 1 and end <= blocks[-2]:
+            return
+        usage, alive = dict(run.usage), run.last_metric_ms
+        if end <= last_end:
+            self._cut(end)
+        elif old_end is None:
+            self._paint(tariff, usage, last_end, min(end, now))
+        elif alive is not None and last_end < alive <= min(end, now):
+            self._paint(tariff, usage, alive, min(end, now))
+
+    def _close(self, at: int) -> None:
+        assert self.since is not None
+        self.lines.append(Line(self.since, max(at, self.since), self.plan))
+        self.since = None
+        self._cut(at)
+
+    def _cut(self, at: int) -> None:
+        for line in self.lines:
+            line.end = min(line.end, at)
+        self.lines = [line for line in self.lines if line.start < line.end]
+
+    def _block_ends(self) -> list[int]:
+        """Ends of the stretches of closed lines without a gap between them."""
+        ordered = sorted(self.lines, key=lambda each: each.start)
+        return [
+            line.end for line, after in zip_longest(ordered, ordered[1:]) if after is None or after.start > line.end
+        ]
+
+    def _repaint(
+        self, tariff: Tariff, usage: dict[str, str], blocks: list[int] | None, opened: int | None, now: int
+    ) -> None:
+        """Paint everything anew; a line begins where the open one did, if there was one."""
+        old, self.lines = sorted(self.lines, key=lambda each: each.start), []
+        at: int | None = None
+        for line, after in zip_longest(old, old[1:]):
+            at = line.start if at is None else at
+            if after is None or after.start > line.end or after.start == opened:
+                self._paint(tariff, usage, at, line.end)
+                at = None
+        if self.since is not None:
+            self._paint_open(tariff, usage, now)
+
+
+def _content(run: RunObservation) -> tuple[object, ...]:
+    return (str(run.status), run.start_ms, run.end_ms, run.deleted, run.tags, run.usage)
+
+
+def midnights(zone: str, start: int, end: int) -> Iterable[tuple[date, int, int]]:
+    """Each local day that `[start, end)` touches, and the part of it in epoch ms: by asking the zone for every hour."""
+    tz = ZoneInfo(zone)
+    day = datetime.fromtimestamp(start / 1000, tz).date()
+    at = start
+    while at < end:
+        following = day + timedelta(days=1)
+        local = datetime(following.year, following.month, following.day, tzinfo=tz)
+        edge = int(local.astimezone(UTC).timestamp()) * 1000
+        if edge > at:
+            yield day, at, min(edge, end)
+            at = min(edge, end)
+        day = following
+
+
+def daily(lines: Sequence[Line], zone: str) -> dict[date, int]:
+    """Nanos by local day."""
+    found: dict[date, int] = {}
+    for line in lines:
+        for day, since, until in midnights(zone, line.start, line.end):
+            found[day] = found.get(day, 0) + line.until(until) - line.until(since)
+    return found

@@ -1,0 +1,251 @@
+"""Whatever happens to runs and whenever polls come: every total is the oracle's, to the nano, and so is every alert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from alerter.config import Config
+from alerter.core.usage import RunObservation
+from alerter.spending import accruals, by_budget
+from alerter.verify import verify_ledger
+from tests.truth.alarms import Alarms, Plan, Scope, a_day, a_month, a_week, last_days
+from tests.truth.ledgers import HOUR, House, config_of, house
+from tests.truth.oracle import Line, Story, Tariff, daily, midnights
+from tests.truth.worlds import Steps, World, as_int, steps
+
+NANO = 10**9
+FIRST_MS = int(datetime(2026, 10, 22, 9, 30, tzinfo=UTC).timestamp()) * 1000
+"""A month with two changes of clocks ahead: Berlin's on 25 October, New York's on 1 November."""
+
+BUDGETS = """
+defaults: {receivers: [console], thresholds: [50%, 100%]}
+budgets:
+  - {name: all, amount: "40", period: daily, timezone: Europe/Berlin}
+  - name: teams
+    group_by: [team, project]
+    amount: "90"
+    period: weekly
+    timezone: America/New_York
+    overrides: [{team: a, amount: "700"}]
+  - {name: fraud, match: {project: ["fraud*"]}, amount: "350", period: {rolling_days: 3}, timezone: Australia/Lord_Howe}
+  - {name: owned, match: {team: [a, b]}, amount: "1500", period: monthly, timezone: Asia/Kathmandu}
+"""
+PRICES = """
+catalogs: []
+prices:
+  - {{match: {{instance_type: m5.xlarge}}, per_instance_hour: "{m5}"}}
+  - {{match: {{instance_type: p4d.24xlarge}}, per_instance_hour: "32.7726", effective_to: 2026-10-24}}
+  - match: {{instance_type: p4d.24xlarge}}
+    per_instance_hour: "21.957642"
+    effective_from: 2026-10-24
+    effective_to: 2026-10-27
+  - {{match: {{instance_type: p4d.24xlarge}}, per_instance_hour: "21.9", effective_from: 2026-10-27}}
+  - {{match: {{instance_type: tiny}}, per_instance_hour: "0.0000001234567891"}}
+resources: {{per_vcpu_hour: "0.031611", per_gib_hour: "0.004237", per_gpu_hour: {{"*": "1.3333333333333"}}}}
+"""
+P4D = [("", "32.7726"), ("2026-10-24", "21.957642"), ("2026-10-27", "21.9")]
+PARTS = {"vcpu": "0.031611", "gib": "0.004237", "gpu": "1.3333333333333"}
+M5 = ("0.192", "0.2110000001")
+TARIFFS = [
+    Tariff({"m5.xlarge": [("", m5)], "p4d.24xlarge": P4D, "tiny": [("", "0.0000001234567891")]}, PARTS) for m5 in M5
+]
+
+
+def _team(tags: dict[str, str]) -> str:
+    return tags.get("team", "(untagged)").strip()
+
+
+def scopes(tags: dict[str, str]) -> dict[str, Scope]:
+    """Which scope of which budget counts a run of these tags."""
+    project = tags.get("project", "(untagged)")
+    found: dict[str, Scope] = {"all": (), "teams": (("team", _team(tags)), ("project", project))}
+    if project.startswith("fraud"):
+        found["fraud"] = ()
+    if _team(tags) in {"a", "b"}:
+        found["owned"] = ()
+    return found
+
+
+PLANS = {
+    "all": Plan("Europe/Berlin", a_day, lambda _: 40 * NANO),
+    "teams": Plan("America/New_York", a_week, lambda scope: (700 if ("team", "a") in scope else 90) * NANO),
+    "fraud": Plan("Australia/Lord_Howe", last_days(3), lambda _: 350 * NANO, rolling=True),
+    "owned": Plan("Asia/Kathmandu", a_month, lambda _: 1500 * NANO),
+}
+
+Daily = dict[tuple[str, Scope], dict[date, int]]
+
+
+@dataclass
+class Truth:
+    """The oracle's side: every run's story, and the alerts that follow."""
+
+    stories: dict[str, Story] = field(default_factory=dict)
+    complete: int = 0
+    alarms: Alarms = field(default_factory=lambda: Alarms(PLANS))
+
+    def poll(self, world: World, now: int, read: Sequence[RunObservation], *, complete: bool) -> None:
+        tariff = TARIFFS[world.tariff]
+        for each in read:
+            self.stories.setdefault(each.run_uuid, Story()).observe(each, now, self.complete, tariff)
+        if complete:
+            for name, story in self.stories.items():
+                if name not in world.runs and story.since is not None:
+                    story.vanish(now, self.complete, tariff)
+                story.reprice(tariff, now, self.complete)
+            self.complete = now
+
+    def totals(self) -> Daily:
+        found: Daily = {}
+        for story in self.stories.values():
+            assert story.seen is not None
+            lines = list(story.lines)
+            if story.since is not None:
+                lines.append(Line(story.since, max(self.complete, story.since), story.plan))
+            for budget, scope in scopes(dict(story.seen.tags)).items():
+                days = found.setdefault((budget, scope), {})
+                for day, nanos in daily(lines, PLANS[budget].zone).items():
+                    days[day] = days.get(day, 0) + nanos
+        return {key: {day: nanos for day, nanos in days.items() if nanos} for key, days in found.items()}
+
+
+def ledger_totals(home: House, now: int) -> Daily:
+    """The same from the program: the daily rows, and what accrues by local day."""
+    names = {row_id: str(name) for row_id, name in home.rows("SELECT id, name FROM budget")}
+    found: Daily = {}
+    for budget, key, day, nanos in home.rows(
+        "SELECT d.budget_id, s.key, d.local_day, d.nanos FROM daily d JOIN scope s ON s.id = d.scope_id"
+    ):
+        days = found.setdefault((names[budget], _scope(str(key))), {})
+        days[date.fromordinal(as_int(day))] = as_int(nanos)
+    keys = {row_id: _scope(str(key)) for row_id, key in home.rows("SELECT id, key FROM scope")}
+    with home.services.ledger.write() as view:
+        for budget_id, counted in by_budget(view, accruals(view, now)).items():
+            for accruing, share in counted:
+                days = found.setdefault((names[budget_id], keys[share.scope_id]), {})
+                for day, since, until in midnights(share.zone, accruing.start_ms, accruing.as_of_ms):
+                    days[day] = days.get(day, 0) + accruing.nanos(since, until, share)
+    return {key: {day: nanos for day, nanos in days.items() if nanos} for key, days in found.items()}
+
+
+def _scope(text: str) -> Scope:
+    return tuple((key, value) for key, value in json.loads(text))
+
+
+def alerts_of(home: House) -> dict[tuple[str, Scope, str, int], bool]:
+    rows = home.rows(
+        "SELECT b.name, s.key, a.period_start, a.percent, a.status FROM alert a "
+        "JOIN budget b ON b.id = a.budget_id JOIN scope s ON s.id = a.scope_id"
+    )
+    return {(str(a), _scope(str(b)), str(c), as_int(d)): status == "firing" for a, b, c, d, status in rows}
+
+
+def without_blanks(totals: Daily) -> Daily:
+    return {key: days for key, days in totals.items() if days}
+
+
+def check(home: House, truth: Truth, now: int) -> None:
+    assert without_blanks(ledger_totals(home, now)) == without_blanks(truth.totals())
+    assert alerts_of(home) == truth.alarms.firing
+    with home.services.ledger.write() as view:
+        verification = verify_ledger(view)
+    assert verification.ok, list(verification.lines())
+    assert all(as_int(nanos) >= 0 for (nanos,) in home.rows("SELECT nanos FROM daily"))
+
+
+class Configs(list[Config]):
+    """The configuration before and after a price was edited."""
+
+    def __repr__(self) -> str:
+        return "configs"  # hypothesis prints every argument
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory: pytest.TempPathFactory) -> Configs:
+    folder = tmp_path_factory.mktemp("configs")
+    return Configs(config_of(folder / m5, BUDGETS, PRICES.format(m5=m5)) for m5 in M5)
+
+
+def play(home: House, configs: Configs, happened: Steps, *, twice: bool = False) -> None:
+    """Let it happen, and compare everything after each poll."""
+    world, truth, now = World(), Truth(), FIRST_MS
+    for pause, what in [*happened, (HOUR, ("poll", 2, None))]:
+        now += pause
+        if what[0] != "poll":
+            world.happen(now, what)
+            if what[0] == "reprice":
+                home.restart(now, configs[world.tariff])
+            continue
+        size, fails = as_int(what[1]), what[2]
+        home.source.runs, home.source.size = dict(world.runs), size
+        home.source.fails_after = None if fails is None else as_int(fails)
+        read = list(world.runs.values())
+        if fails is not None:
+            read = read[: size * as_int(fails)]
+        report = home.cycle(now)
+        truth.poll(world, now, read, complete=fails is None)
+        assert report.evaluated == bool(truth.complete)
+        fired = truth.alarms.evaluate(truth.totals(), now) if report.evaluated else 0
+        assert (report.fired, report.enqueued) == (fired, min(fired, 1))
+        check(home, truth, now)
+        if twice:
+            before = home.everything()
+            again = home.cycle(now)
+            assert (again.fired, again.enqueued) == (0, 0)
+            assert home.everything() == before
+
+
+lightly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], print_blob=False)
+
+
+@settings(lightly, max_examples=150)
+@given(steps)
+def test_totals_and_alerts_are_what_the_oracle_says(configs: Configs, migrated_sqlite: Path, happened: Steps) -> None:
+    with house(configs[0], migrated_sqlite, FIRST_MS) as home:
+        play(home, configs, happened)
+
+
+@settings(lightly, max_examples=30)
+@given(steps)
+def test_the_same_poll_again_changes_nothing(configs: Configs, migrated_sqlite: Path, happened: Steps) -> None:
+    with house(configs[0], migrated_sqlite, FIRST_MS) as home:
+        play(home, configs, happened, twice=True)
+
+
+@settings(lightly, max_examples=30)
+@given(steps)
+def test_however_a_poll_is_cut_into_batches_the_ledger_is_the_same(
+    configs: Configs, migrated_sqlite: Path, happened: Steps
+) -> None:
+    world, now = World(), FIRST_MS
+    with (
+        house(configs[0], migrated_sqlite, FIRST_MS) as whole,
+        house(configs[0], migrated_sqlite, FIRST_MS) as cut,
+    ):
+        for pause, what in [*happened, (HOUR, ("poll", 1, None))]:
+            now += pause
+            if what[0] != "poll":
+                world.happen(now, what)
+                continue
+            whole.source.runs = dict(world.runs)
+            cut.source.runs, cut.source.size = dict(reversed(world.runs.items())), 1
+            assert whole.cycle(now).fired == cut.cycle(now).fired
+        assert ledger_totals(whole, now) == ledger_totals(cut, now)
+        assert charges_of(whole) == charges_of(cut)
+        assert alerts_of(whole) == alerts_of(cut)
+
+
+def charges_of(home: House) -> list[tuple[object, ...]]:
+    """Every charge with what its numbers stand for: two ledgers give them in another order."""
+    return home.rows(
+        "SELECT r.run_uuid, c.meter, c.start_ms, c.revision, c.end_ms, t.tags, p.unit_price, c.quantity, c.cost_nanos "
+        "FROM charge c JOIN run r ON r.id = c.run_id JOIN tag_set t ON t.id = c.tag_set_id "
+        "JOIN rate p ON p.id = c.rate_id ORDER BY 1, 2, 3, 4"
+    )

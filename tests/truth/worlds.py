@@ -1,0 +1,118 @@
+"""What may happen on a tracking server between polls, as hypothesis makes it up, and what the server then shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from hypothesis import strategies as st
+
+from alerter.core.usage import RunObservation
+from tests.truth.ledgers import DAY, HOUR, MINUTE, run
+
+Steps = list[tuple[int, tuple[object, ...]]]
+"""(pause in ms, what happens after it)."""
+
+USAGES = (
+    {"instance_type": "m5.xlarge", "num_workers": "4"},
+    {"instance_type": "p4d.24xlarge"},
+    {"cpu_cores": "500m", "memory_request": "3Gi", "gpu_count": "2"},
+    {"instance_type": "tiny", "num_workers": "7"},
+    {"instance_type": "m5.xlarge", "num_workers": "four"},
+    {"training_epochs": "50"},
+)
+TAGS: tuple[dict[str, str], ...] = (
+    {"team": "a", "project": "fraud-1"},
+    {"team": "b"},
+    {"project": "other", "team": " a "},
+    {},
+)
+
+names = st.sampled_from(["r1", "r2", "r3"])
+machines = st.integers(0, len(USAGES) - 1)
+skews = st.sampled_from([0, 0, 0, -7 * MINUTE, 11 * MINUTE, -3 * DAY])
+beats = st.sampled_from([None, None, 1 * MINUTE, 25 * MINUTE])
+starts = st.sampled_from([0, 0, 0, -13 * HOUR, 4 * MINUTE, -(2**60)])
+happenings = st.one_of(
+    st.tuples(st.just("begin"), names, machines, st.sampled_from(["RUNNING", "RUNNING", "SCHEDULED"]), starts),
+    st.tuples(st.just("end"), names, skews),
+    st.tuples(st.just("end"), names, st.none()),
+    st.tuples(st.just("resume"), names, beats),
+    st.tuples(st.just("wait"), names),
+    st.tuples(st.just("tag"), names, st.integers(0, len(TAGS) - 1)),
+    st.tuples(st.just("params"), names, machines),
+    st.tuples(st.just("no start"), names),
+    st.tuples(st.just("delete"), names),
+    st.tuples(st.just("restore"), names),
+    st.tuples(st.just("vanish"), names),
+    st.tuples(st.just("reappear"), names),
+    st.tuples(st.just("reprice")),
+)
+polls = st.tuples(st.just("poll"), st.integers(1, 3), st.sampled_from([None, None, None, 0, 1]))
+pauses = st.one_of(st.integers(1, 90 * MINUTE), st.integers(1, 40 * HOUR), st.just(7 * HOUR + 30 * MINUTE))
+steps = st.lists(st.tuples(pauses, st.one_of(happenings, happenings, polls)), min_size=4, max_size=22)
+
+
+@dataclass
+class World:
+    """What really happens on the tracking server."""
+
+    runs: dict[str, RunObservation] = field(default_factory=dict)
+    erased: dict[str, RunObservation] = field(default_factory=dict)
+    tariff: int = 0
+
+    def happen(self, now: int, what: tuple[object, ...]) -> None:
+        kind, *rest = what
+        if kind == "reprice":
+            self.tariff = 1 - self.tariff
+            return
+        name, *values = rest
+        assert isinstance(name, str)
+        if kind == "begin":
+            self._begin(now, name, values)
+        elif kind == "reappear" and name in self.erased and name not in self.runs:
+            self.runs[name] = self.erased.pop(name)
+        elif kind == "vanish" and name in self.runs:
+            self.erased[name] = self.runs.pop(name)
+        elif name in self.runs:
+            self.runs[name] = self._changed(now, self.runs[name], str(kind), values)
+
+    def _begin(self, now: int, name: str, values: list[object]) -> None:
+        machine, status, skew = values
+        assert isinstance(machine, int)
+        assert isinstance(skew, int)
+        if name not in self.runs and name not in self.erased:
+            start = max(now + skew, 0)
+            self.runs[name] = run(name, str(status), start, usage=USAGES[machine], tags=TAGS[machine % len(TAGS)])
+        elif name in self.runs and str(self.runs[name].status) == "SCHEDULED":
+            self.runs[name] = _with(self.runs[name], status="RUNNING", start_ms=now + skew if skew < DAY else now)
+
+    def _changed(self, now: int, old: RunObservation, kind: str, values: list[object]) -> RunObservation:
+        value = values[0] if values else None
+        match kind:
+            case "end" if str(old.status) != "SCHEDULED":
+                return _with(old, status="FINISHED", end_ms=old.end_ms if value is None else now + as_int(value))
+            case "resume":
+                beat = None if value is None else now + as_int(value)
+                return _with(old, status="RUNNING", last_metric_ms=beat)
+            case "wait":
+                return _with(old, status="SCHEDULED")
+            case "tag":
+                return _with(old, tags=tuple(sorted(TAGS[as_int(value)].items())))
+            case "params":
+                return _with(old, usage=tuple(sorted(USAGES[as_int(value)].items())))
+            case "no start":  # a source gives the poll's time to a run that has none
+                return _with(old, start_ms=max(now, old.start_ms))
+            case "delete" | "restore":
+                return _with(old, deleted=kind == "delete")
+        return old
+
+
+def as_int(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _with(old: RunObservation, **changes: object) -> RunObservation:
+    made = run(old.run_uuid, str(changes.pop("status", old.status)), old.start_ms)
+    kept = {name: getattr(old, name) for name in ("end_ms", "deleted", "tags", "usage", "last_metric_ms")}
+    return replace(made, **{"start_ms": old.start_ms, **kept, **changes})
