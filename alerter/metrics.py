@@ -45,6 +45,9 @@ class Metrics:
             "alerter_config_last_reload_success_timestamp_seconds", "When one last took every file.", registry=into
         )
         self._socket = Gauge("alerter_slack_socket_up", "1 while Socket Mode is connected, else 0.", registry=into)
+        self._job_failures = Counter(
+            "alerter_job_failures_total", "Times that a job of the daemon failed.", ("job",), registry=into
+        )
         build = Gauge("alerter_build_info", "1; the label tells the version.", ("version",), registry=into)
         build.labels(version).set(1)
 
@@ -59,6 +62,10 @@ class Metrics:
         """Count a poll that ended early, after ``runs`` runs."""
         self._count(source, seconds, runs)
         self._failed.labels(source).inc()
+
+    def job_failed(self, job: str) -> None:
+        """Count that a job (``poll``, ``reload``) failed; it is tried again at its next tick."""
+        self._job_failures.labels(job).inc()
 
     def set_alerts(self, counts: Mapping[str, int]) -> None:
         """Set how many alerts are ``firing``, ``acknowledged`` and ``snoozed``; a status left out is 0."""

@@ -87,6 +87,28 @@ def opened_store(config: Config, *, create: bool = False) -> Iterator[Store]:
 
 
 @contextmanager
+def held_store(config: Config) -> Iterator[Store]:
+    """Open the state database for a process that writes it, made and migrated if need be, and hold it.
+
+    The lock comes first: an older program that runs must not find a newer schema under it.
+
+    Raises:
+        StoreError: it can't be used, or another process holds it.
+    """
+    from alerter.store.engine import Store
+    from alerter.store.lock import hold_lock
+    from alerter.store.migrate import migrate
+
+    store = Store(config.database)
+    try:
+        with hold_lock(store):
+            migrate(store)
+            yield store
+    finally:
+        store.close()
+
+
+@contextmanager
 def reading_services(given: Path | None, now_ms: int) -> Iterator[Services]:
     """Wire the configuration to a database that exists, for commands that read or act."""
     from alerter.bootstrap import wire

@@ -2,32 +2,88 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alerter.cli.common import (
+    EXIT_FAILED,
     EXIT_SOURCE,
     AsJson,
     ConfigDir,
     Now,
     clock_ms,
+    held_store,
     instant_ms,
     load_config,
-    opened_store,
     print_json,
     say_error,
 )
 
 if TYPE_CHECKING:
+    from alerter.config import Config
     from alerter.cycle import CycleReport
+    from alerter.daemon import Daemon
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command()(run)
     app.command()(once)
+
+
+def run(
+    config: ConfigDir = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Watch: poll, alert, deliver, serve the page; SIGTERM ends it, SIGHUP reads the configuration again."""
+    from alerter.cli.logs import set_up_logging
+    from alerter.cli.signals import watched_signals
+
+    with watched_signals() as signals:
+        from alerter.config import export_mlflow_secrets
+        from alerter.daemon import Daemon
+        from alerter.web.server import WebServerError
+
+        export_mlflow_secrets()
+        set_up_logging(verbose=verbose)
+        loaded = load_config(config)
+        with held_store(loaded) as store:
+            daemon = Daemon(loaded, store)
+            signals.hangup = daemon.reload
+            try:
+                daemon.run(signals.stop, started=lambda each: _announce(each, loaded, store.name))
+            except WebServerError as error:
+                say_error(str(error))
+                raise typer.Exit(EXIT_FAILED) from None
+    _leave()
+
+
+def _announce(daemon: Daemon, config: Config, database: str) -> None:
+    """Print what is watched and where it can be seen."""
+    from alerter import __version__
+    from alerter.sources.mlflow_rest.errors import without_credentials
+
+    lines = [("configuration", str(config.directory))]
+    lines += [(f"source {each.name}", without_credentials(each.tracking_uri)) for each in config.sources]
+    lines += [("budgets", str(len(config.budgets))), ("database", database), ("page", daemon.url)]
+    typer.echo(f"alerter {__version__} watches")
+    for name, value in lines:
+        typer.echo(f"  {name:<16} {value}")
+
+
+def _leave() -> None:
+    """Exit at once where an attempt was left behind: the interpreter would wait for its thread without end."""
+    left = [each for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
+    if any(each.is_alive() for each in left):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def once(config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> None:
@@ -37,13 +93,12 @@ def once(config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> 
     from alerter.cycle import run_cycle
     from alerter.delivery import deliver_due
     from alerter.operators import fallback_of
-    from alerter.store.lock import hold_lock
     from alerter.store.outbox_read import pending_count
 
     export_mlflow_secrets()
     now_ms = instant_ms(now)
     loaded = load_config(config)
-    with opened_store(loaded, create=True) as store, hold_lock(store):
+    with held_store(loaded) as store:
         services = wire(loaded, store, now_ms=now_ms)
         report = run_cycle(services, now_ms)
         while deliver_due(

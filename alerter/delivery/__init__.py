@@ -13,19 +13,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from alerter.core.ports import Notifier
+from alerter.delivery.bell import Bell
 from alerter.delivery.courier import Courier
 from alerter.delivery.fallback import Fallback, nobody
 from alerter.store.engine import Store, StoreError
 from alerter.store.outbox import Claimed, claim, claim_updates, due_kinds
 
-__all__ = ["Fallback", "deliver_due", "deliver_until_stopped", "nobody"]
+__all__ = ["Bell", "Fallback", "deliver_due", "deliver_until_stopped", "nobody"]
 
 log = logging.getLogger(__name__)
 
 BATCH = 8
 WORKERS = 4
 EVERY_S = 1.0
-"""How long an idle lane sleeps."""
+"""How long an idle lane sleeps, unless it is woken: commands of other processes enqueue too."""
+
+AFTER_ERROR_S = 5.0
+"""How long a lane rests after the database could not be used."""
 
 _REST = ""
 _Item = TypeVar("_Item")
@@ -66,23 +70,27 @@ def deliver_until_stopped(
     owner: str,
     stop: threading.Event,
     fallback: Fallback = nobody,
+    bell: Bell | None = None,
     beat: Callable[[str], None] = lambda _kind: None,
     patience_s: float = 20.0,
 ) -> None:
     """Deliver in a thread a kind of notifier until ``stop`` is set; then let attempts that have begun end.
 
+    ``bell`` wakes lanes that rest, so that what was just committed goes out at once.
     ``beat`` is called with the lane's name (``""`` is the one for kinds without notifier) whenever one goes round: a
     lane that no longer beats hangs. An attempt that takes longer than ``patience_s`` after the stop is left behind;
     the next start looks it up.
     """
     courier = Courier(store, notifiers, clock, owner, stop, fallback)
+    bell = bell or Bell()
     lanes = [
-        threading.Thread(target=_lane, args=(courier, kind, beat), name=f"deliver-{kind or 'rest'}", daemon=True)
+        threading.Thread(target=_lane, args=(courier, kind, beat, bell), name=f"deliver-{kind or 'rest'}", daemon=True)
         for kind in (*notifiers, _REST)
     ]
     for lane in lanes:
         lane.start()
     stop.wait()
+    bell.ring()
     until = threading.Event()
     timer = threading.Timer(patience_s, until.set)
     timer.daemon = True
@@ -93,18 +101,22 @@ def deliver_until_stopped(
     timer.cancel()
 
 
-def _lane(courier: Courier, lane: str, beat: Callable[[str], None]) -> None:
+def _lane(courier: Courier, lane: str, beat: Callable[[str], None], bell: Bell) -> None:
     while not courier.stop.is_set():
         beat(lane)
+        heard, rest_s = bell.rung(), EVERY_S
         try:
             kinds = _due(courier)
             mine = kinds & {lane} if lane != _REST else kinds - set(courier.notifiers)
             done = [_work_off(courier, kind) for kind in sorted(mine)]
-        except StoreError:
-            log.exception("the outbox can't be read, trying again lane=%s", lane)
-            done = []
-        if not any(done):
-            courier.stop.wait(EVERY_S)
+        except StoreError as error:
+            log.error("the outbox can't be used, trying again lane=%s error=%s", lane, error)  # noqa: TRY400 - it says all
+            done, rest_s = [], AFTER_ERROR_S
+        except Exception:  # the job boundary: a lane that ended would deliver nothing more
+            log.exception("delivery failed, trying again lane=%s", lane)
+            done, rest_s = [], AFTER_ERROR_S
+        if not any(done) and not courier.stop.is_set():
+            bell.wait(heard, rest_s)
 
 
 def _due(courier: Courier) -> frozenset[str]:

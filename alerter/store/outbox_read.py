@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from alerter.core.alerts import Message
 from alerter.core.views import DeliveryView
 from alerter.store.bulk import query, select_in
+from alerter.store.messages import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,16 @@ def list_notifications(
         )
         for row in rows
     ]
+
+
+def messages(connection: Connection, notification_ids: Collection[int]) -> dict[int, Message]:
+    """Return what notifications say, by their row ids; one that can't be read is left out."""
+    found = {}
+    sql = "SELECT id, message FROM notification WHERE id IN {values}"
+    for row in select_in(connection, sql, sorted(set(notification_ids))):
+        with suppress(ValueError):
+            found[row.id] = decode(row.message)
+    return found
 
 
 def pending_count(connection: Connection) -> int:

@@ -37,6 +37,6 @@ def without_credentials(uri: str) -> str:
     except ValueError:
         return uri.split("://", maxsplit=1)[0] + "://(unreadable)"
     host = f"[{host}]" if ":" in host else host
-    text = urlunsplit((parts.scheme, host + port, parts.path, "", ""))
-    # urlunsplit writes "sqlite:/x" for "sqlite:///x": an empty host needs its slashes.
-    return text if host or "://" in text else text.replace(":", "://", 1)
+    if not host:  # urlunsplit writes "sqlite:/x" for "sqlite:///x", and "sqlite://x" for "sqlite:////x"
+        return f"{parts.scheme}://{parts.path}" if parts.scheme else parts.path
+    return urlunsplit((parts.scheme, host + port, parts.path, "", ""))

@@ -1,0 +1,5 @@
+"""Start, stop, reload: everything that runs beside each other; the only package that knows APScheduler."""
+
+from alerter.daemon.daemon import Daemon
+
+__all__ = ["Daemon"]

@@ -1,0 +1,249 @@
+"""The daemon: what runs beside each other, how it begins, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from alerter import __version__, sd_notify
+from alerter.bootstrap import wire as bootstrap_wire
+from alerter.config import Config
+from alerter.cycle import CycleReport, Progress
+from alerter.daemon.outbox import Outbox
+from alerter.daemon.poller import Poller
+from alerter.daemon.present import Generation, Present, Wire
+from alerter.daemon.pulse import Pulse
+from alerter.daemon.reloader import Reloader
+from alerter.daemon.scheduler import Scheduler
+from alerter.daemon.windows import Windows
+from alerter.metrics import Metrics
+from alerter.store.engine import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 2.0
+"""How often the configuration's files are looked at; a change takes effect when two looks agree."""
+
+LEAVE_S = 20.0
+"""How long everything together may take to end; systemd and Docker are told to wait longer."""
+
+POLL = "poll"
+RELOAD = "reload"
+
+_NOT_READY_S = 60.0
+"""A part that was silent for so long makes the daemon not ready, though it may only be waiting for a slow server."""
+
+_STATUS_S = 1.0
+
+
+def _real_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _no_progress(_source: str, _seen: int, _expected: int) -> None:
+    return None
+
+
+class Daemon:
+    """Polls, evaluates, delivers and serves the page until it is told to stop.
+
+    It installs no signal handlers and doesn't exit: it runs inside a test as it does in a process of its own.
+
+    Args:
+        config: what to begin with; its folder is watched.
+        store: a migrated database that this process holds.
+        clock: the time in epoch milliseconds.
+        wire: makes services of a configuration.
+        environ: for the secrets of a reload, and for systemd's addresses.
+        watch_s: how often the configuration's files are looked at.
+        progress: told how far a poll has come.
+
+    Attributes:
+        ready: set when the page can be opened and the first cycle is on its way.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        *,
+        clock: Callable[[], int] = _real_ms,
+        wire: Wire = bootstrap_wire,
+        environ: Mapping[str, str] = os.environ,
+        watch_s: float = WATCH_S,
+        progress: Progress = _no_progress,
+    ) -> None:
+        self.ready = threading.Event()
+        self._config = config
+        self._environ = environ
+        self._clock = clock
+        self._watch_s = watch_s
+        self._progress = progress
+        self._leave_by: float | None = None
+        self._status_at = 0.0
+        self._troubles: dict[str, str] = {}
+        self._metrics = Metrics(__version__)
+        self._pulse = Pulse()
+        self._scheduler = Scheduler()
+        self._present = Present(store, wire, clock)
+        owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._outbox = Outbox(clock=clock, owner=owner, pulse=self._pulse)
+        self._windows = Windows(self._present, config, self._metrics, clock)
+        self._poller = Poller(
+            self._present,
+            clock=clock,
+            metrics=self._metrics,
+            pulse=self._pulse,
+            done=self._after_cycle,
+            progress=self._on_progress,
+        )
+        self._reloader = Reloader(
+            self._present,
+            config,
+            environ=environ,
+            clock=clock,
+            metrics=self._metrics,
+            adopted=self._on_adopted,
+            told=self._outbox.ring,
+        )
+
+    @property
+    def url(self) -> str:
+        """The page's address, once `ready` is set."""
+        return self._windows.url
+
+    def run(self, stop: threading.Event, started: Callable[[Daemon], None] = lambda _daemon: None) -> None:
+        """Run until ``stop`` is set, then end what runs within `LEAVE_S`; ``started`` is called once it is ready.
+
+        Raises:
+            StoreError, PriceBookError, MoneyError: the first configuration can't be wired.
+            WebServerError: the page can't be served.
+        """
+        with ExitStack() as stack:
+            stack.callback(log.info, "stopped")
+            generation = self._present.adopt(self._config)
+            self._metrics.config_loaded(ok=True, at_ms=self._clock())
+            self._outbox.start(generation.services, generation.stop)
+            stack.callback(lambda: self._outbox.join(self._remaining()))
+            stack.callback(self._end_cycle)
+            self._windows.open(
+                stack,
+                self._remaining,
+                problems=self._problems,
+                late=lambda: self._pulse.late(_NOT_READY_S),
+                changed=self._outbox.ring,
+            )
+            for problem in self._windows.problems():
+                log.warning("problem text=%r", problem)
+            self._poller.expect()
+            self._scheduler.every(self._watch_s, RELOAD, self._guarded(RELOAD, self._look))
+            self._schedule_poll()
+            self._scheduler.start()
+            stack.callback(self._scheduler.stop)
+            stack.callback(self._tell_systemd, sd_notify.STOPPING)
+            self._tell_systemd(sd_notify.READY, sd_notify.status("first cycle"))
+            self.ready.set()
+            started(self)
+            self._watch(stop)
+            self._present.end()  # at once for all of them: they end beside each other
+
+    def reload(self) -> None:
+        """Read the configuration again, with its secrets, whether files changed or not; returns at once."""
+        self._reloader.ask()
+        self._scheduler.now(RELOAD)
+
+    def _watch(self, stop: threading.Event) -> None:
+        """Wait for the stop, and tell systemd's watchdog that all is well as long as it is."""
+        limit = sd_notify.watchdog_s(self._environ)
+        while not stop.wait(limit and limit / 3):
+            late = self._pulse.late()
+            if late:
+                log.error("no sign of life, so the watchdog gets none parts=%s", late)
+            else:
+                self._tell_systemd(sd_notify.WATCHDOG)
+
+    def _look(self) -> None:
+        self._windows.look()
+        if self._reloader.is_due():
+            self._reloader.reload(self._announced)
+
+    def _announced(self, work: Callable[[], None]) -> None:
+        self._tell_systemd(sd_notify.reloading())
+        try:
+            work()
+        finally:
+            self._tell_systemd(sd_notify.READY, sd_notify.status(self._poller.summary or "first cycle"))
+
+    def _on_adopted(self, generation: Generation) -> None:
+        """Deliver and poll with new services; the attempts of the old ones have been told to end."""
+        self._outbox.join(self._remaining())
+        self._outbox.start(generation.services, generation.stop)
+        self._poller.expect()
+        self._schedule_poll()
+
+    def _schedule_poll(self) -> None:
+        every_s = self._present.services().config.poll.every_s
+        self._scheduler.every(every_s, POLL, self._guarded(POLL, self._poller.run), at_once=True)
+
+    def _after_cycle(self, _report: CycleReport) -> None:
+        self._outbox.ring()
+        self._tell_systemd(sd_notify.status(self._poller.summary))
+
+    def _on_progress(self, source: str, seen: int, expected: int) -> None:
+        self._progress(source, seen, expected)
+        now = time.monotonic()
+        if now - self._status_at >= _STATUS_S:
+            self._status_at = now
+            of = f" of about {expected}" if expected else ""
+            self._tell_systemd(sd_notify.status(f"reading {source}: {seen}{of} runs"))
+
+    def _guarded(self, name: str, job: Callable[[], None]) -> Callable[[], None]:
+        """Return the job with the boundary that it must not cross: a failure is logged, counted and shown."""
+
+        def run() -> None:
+            try:
+                job()
+            except StoreError as error:
+                log.error("%s failed, trying again at its next tick error=%s", name, error)  # noqa: TRY400 - it says all
+                self._failed(name, str(error))
+            except Exception as error:
+                log.exception("%s failed, trying again at its next tick", name)
+                self._failed(name, f"{type(error).__name__} (the log tells more)")
+            else:
+                self._troubles.pop(name, None)
+
+        return run
+
+    def _failed(self, name: str, reason: str) -> None:
+        self._metrics.job_failed(name)
+        self._troubles[name] = f"the {name} failed and is tried again: {reason}"
+
+    def _problems(self) -> list[str]:
+        late = [f"{part} gives no sign of life" for part in self._pulse.late(_NOT_READY_S)]
+        troubles = list(self._troubles.copy().values())
+        return [*self._reloader.findings.sentences(), *troubles, *self._windows.problems(), *late]
+
+    def _end_cycle(self) -> None:
+        """Let a cycle that runs finish its batch, and a reload its work."""
+        self._present.end()
+        if self._present.turn.acquire(timeout=self._remaining()):
+            self._present.turn.release()
+        else:
+            log.warning("a poll is left behind: its server does not answer, and the next start reads it again")
+
+    def _remaining(self, most_s: float = LEAVE_S) -> float:
+        """Return how long something may take to end, in seconds; everything together gets `LEAVE_S`."""
+        if not self._present.ending.is_set():
+            return most_s
+        if self._leave_by is None:
+            self._leave_by = time.monotonic() + LEAVE_S
+        return min(most_s, max(self._leave_by - time.monotonic(), 0.1))
+
+    def _tell_systemd(self, *lines: str) -> None:
+        sd_notify.notify(*lines, environ=self._environ)

@@ -1,0 +1,102 @@
+"""The cycle as a job: what it did is counted, told to systemd, and delivered at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from alerter.cycle import CycleReport, Polled, Progress, run_cycle
+from alerter.daemon.present import Present
+from alerter.daemon.pulse import Pulse
+from alerter.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+PART = "the poll"
+HANGS_AFTER_S = 300.0
+"""A read gives up on a server after three attempts of 30 s each, and gives a sign of life after every batch."""
+
+SOURCE_S = 120.0
+
+
+class Poller:
+    """Runs one cycle at a time.
+
+    Attributes:
+        done: called with what a cycle did, after it has committed.
+        progress: called with how far a poll has come.
+        summary: what the last cycle did, in a line; ``""`` before the first.
+    """
+
+    def __init__(
+        self,
+        present: Present,
+        *,
+        clock: Callable[[], int],
+        metrics: Metrics,
+        pulse: Pulse,
+        done: Callable[[CycleReport], None],
+        progress: Progress,
+    ) -> None:
+        self._present = present
+        self._clock = clock
+        self._metrics = metrics
+        self._pulse = pulse
+        self.done = done
+        self.progress = progress
+        self.summary = ""
+
+    def expect(self) -> None:
+        """Expect a sign of life as often as the configuration of the moment makes one due."""
+        services = self._present.services()
+        limit = 3 * services.config.poll.every_s + HANGS_AFTER_S + SOURCE_S * len(services.sources)
+        self._pulse.expect(PART, limit)
+
+    def run(self) -> None:
+        """Do one cycle.
+
+        Raises:
+            StoreError: the database can't be used; the next tick tries again.
+        """
+        with self._present.turn:
+            self._pulse.beat(PART)
+            if self._present.ending.is_set():
+                return
+            generation = self._present.generation
+            report = run_cycle(generation.services, self._clock(), stop=generation.stop, progress=self._advance)
+        for polled in report.polls:
+            self._count(polled)
+        self.summary = _summary(report, self._clock())
+        log.info("cycle done %s", self.summary)
+        self._pulse.beat(PART)
+        self.done(report)
+
+    def _advance(self, source: str, seen: int, expected: int) -> None:
+        self._pulse.beat(PART)
+        self.progress(source, seen, expected)
+
+    def _count(self, polled: Polled) -> None:
+        if self._present.ending.is_set() and polled.error:
+            return  # it was stopped, which is no failure
+        if polled.error:
+            self._metrics.poll_failed(polled.source, seconds=polled.seconds, runs=polled.recorded.seen)
+            return
+        self._metrics.poll_done(
+            polled.source,
+            seconds=polled.seconds,
+            runs=polled.recorded.seen,
+            running=polled.running,
+            at_ms=self._clock(),
+        )
+
+
+def _summary(report: CycleReport, now_ms: int) -> str:
+    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    read = sum(each.recorded.seen for each in report.polls)
+    running = sum(each.running for each in report.polls)
+    failed = ",".join(each.source for each in report.failed) or "none"
+    return (
+        f"at={at:%H:%M:%SZ} runs_read={read} running={running} failed_sources={failed} "
+        f"alerts_fired={report.fired} messages={report.enqueued}"
+    )

@@ -1,0 +1,77 @@
+"""The services of the moment, whose turn it is to use the ledger, and that all of it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from alerter.config import Config
+from alerter.services import Services
+from alerter.store.engine import Store
+
+
+class Wire(Protocol):
+    """Makes services of a configuration; `alerter.bootstrap.wire` is one."""
+
+    def __call__(self, config: Config, store: Store, *, now_ms: int, stop: threading.Event | None = None) -> Services:
+        """Return services whose waiting ends when ``stop`` is set."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Services, and the event that ends everything which they wait for."""
+
+    services: Services
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Present:
+    """Holds one generation of services until the next takes its place, between cycles.
+
+    Attributes:
+        turn: held by a cycle, and by a reload: never both at once.
+        ending: set when the daemon stops.
+    """
+
+    def __init__(self, store: Store, wire: Wire, clock: Callable[[], int]) -> None:
+        self.turn = threading.Lock()
+        self.ending = threading.Event()
+        self._store = store
+        self._wire = wire
+        self._clock = clock
+        self._generation: Generation | None = None
+
+    @property
+    def generation(self) -> Generation:
+        """The services of the moment and their stop."""
+        if self._generation is None:
+            raise AssertionError("asked for before the first configuration was adopted")
+        return self._generation
+
+    def services(self) -> Services:
+        """Return the services of the moment."""
+        return self.generation.services
+
+    def adopt(self, config: Config) -> Generation:
+        """Wire a configuration and let it take the place of the one before, whose waiting ends.
+
+        Raises:
+            StoreError, PriceBookError, MoneyError: as `alerter.bootstrap.wire`; the one before stays.
+        """
+        stop = threading.Event()
+        made = Generation(self._wire(config, self._store, now_ms=self._clock(), stop=stop), stop)
+        before, self._generation = self._generation, made
+        if before is not None:
+            before.stop.set()
+        if self.ending.is_set():  # it may have been set after the generation before was told
+            stop.set()
+        return made
+
+    def end(self) -> None:
+        """Let nothing begin any more, and end what waits."""
+        self.ending.set()
+        if self._generation is not None:
+            self._generation.stop.set()

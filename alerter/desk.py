@@ -1,0 +1,73 @@
+"""What a person asks for from Slack, done: the ledger's verbs behind one counter, with the services of the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alerter import holds
+from alerter.core.views import BudgetStatus, RunCost
+from alerter.holds import Outcome
+from alerter.services import Services
+from alerter.status import budget_status, named, top_runs
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDesk:
+    """Does what Slack requests ask for; safe to use from several threads.
+
+    Attributes:
+        current: gives the services of the moment, so that a reload takes effect.
+        clock: the time in epoch milliseconds.
+        changed: called after something was changed that messages show, so that they are updated at once.
+    """
+
+    current: Callable[[], Services]
+    clock: Callable[[], int]
+    changed: Callable[[], None]
+
+    def acknowledge(self, reference: str, *, actor: str, via: str, note: str, until: str | None) -> Outcome:
+        """Acknowledge an alert by public id, or what fires of a budget by name.
+
+        Raises:
+            StoreError: the database can't be written; nothing was changed.
+        """
+        store = self.current().store
+        outcome = holds.acknowledge(store, reference, actor=actor, via=via, now_ms=self.clock(), note=note, until=until)
+        self.changed()
+        return outcome
+
+    def unacknowledge(self, reference: str, *, actor: str, via: str) -> Outcome:
+        """Take an acknowledgement back.
+
+        Raises:
+            StoreError: the database can't be written; nothing was changed.
+        """
+        outcome = holds.unacknowledge(self.current().store, reference, actor=actor, via=via, now_ms=self.clock())
+        self.changed()
+        return outcome
+
+    def status(self, name: str | None) -> Sequence[BudgetStatus]:
+        """Return where budgets stand now; of one budget or scope title if ``name`` is given; empty if unknown."""
+        with self.current().windows.read() as view:
+            rows = budget_status(view, self.clock())
+        return rows if name is None else named(rows, name)
+
+    def over(self, percent: Decimal) -> Sequence[BudgetStatus]:
+        """Return the budgets whose utilization is at or over ``percent``."""
+        return [row for row in self.status(None) if row.percent >= percent]
+
+    def top(self, limit: int, name: str | None) -> Sequence[RunCost]:
+        """Return the most expensive runs of the current periods, dearest first, at most ``limit``."""
+        services = self.current()
+        with services.windows.read() as view:
+            return top_runs(view, services.describer, self.clock(), limit=limit, name=name)
+
+    def refused(self, actor: str, via: str, what: str) -> None:
+        """Put in the audit that somebody was refused what they asked for.
+
+        Raises:
+            StoreError: the database can't be written.
+        """
+        holds.record_refusal(self.current().store, actor=actor, via=via, what=what, now_ms=self.clock())
