@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from alerter.briefing import Describer, Links
 from alerter.config import Config, SourceConfig
+from alerter.core.logged_cost import cost_keys
 from alerter.core.ports import Notifier, PriceBook, RunSource
 from alerter.core.pricing import check_currency
 from alerter.core.resources import usage_keys
@@ -85,6 +86,7 @@ def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
         include=source.experiments.include,
         exclude=source.experiments.exclude,
         usage_keys=usage_keys(config.usage_keys),
+        cost_keys=frozenset(cost_keys(config.prices.rules.logged_cost)),
         page_size=poll.page_size,
         timeout_s=poll.timeout_s,
         poll_every_s=poll.every_s,

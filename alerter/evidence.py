@@ -14,7 +14,7 @@ from alerter.core.periods import DAY_MS
 from alerter.core.usage import Meter
 from alerter.spending import Accruing
 from alerter.store.bulk import query, select_in
-from alerter.store.ledger import METERS, Charge, charges_within, cost_between
+from alerter.store.ledger import METERS, Charge, charges_within, part_of
 from alerter.store.totals import Share, View
 
 ScopeKey = tuple[int, int]
@@ -154,10 +154,10 @@ def _add_charge(found: Evidence, charge: Charge, rate: Rate, window: Window, now
     if start >= end:
         return
     run = found.run(charge.run_id)
-    run.cost += cost_between(rate.unit_price, charge.quantity, charge.start_ms, start, end)
+    run.cost += part_of(charge, rate, start, end)
     since = max(start, now_ms - DAY_MS)
     if since < end:
-        run.recent += cost_between(rate.unit_price, charge.quantity, charge.start_ms, since, end)
+        run.recent += part_of(charge, rate, since, end)
     _add_time(found, run, rate, (end - start) * (1 if charge.quantity > 0 else -1))
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from alerter.core.charges import MICRO, Confidence, Rate
+from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
 from alerter.settlement import known_of
@@ -17,7 +17,7 @@ from alerter.spending import Accruing, accruals
 from alerter.store import ledger
 from alerter.store.alerts import StoredAlert, load_alerts
 from alerter.store.bulk import query
-from alerter.store.ledger import METERS, Charge, cost_between
+from alerter.store.ledger import METERS, Charge, part_of
 from alerter.store.totals import Share, View
 
 Json = dict[str, Any]
@@ -42,10 +42,9 @@ class Line:
 
     def as_json(self, reasons: dict[int, str]) -> Json:
         """Return it for scripts: quantities in the rate's unit, money as decimal strings."""
-        hours = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * HOUR_MS)
         return {
             "meter": self.rate.meter.value,
-            "quantity": f"{hours.quantize(Decimal('0.000001')).normalize():f}",
+            "quantity": self._consumed(),
             "unit": self.rate.pricing_unit,
             "unit_price": self.rate.unit_price,
             "list_unit_price": self.rate.list_unit_price,
@@ -59,6 +58,12 @@ class Line:
             "settled": self.settled,
             "correction": reasons.get(self.correction_id) if self.correction_id is not None else None,
         }
+
+    def _consumed(self) -> str:
+        if self.rate.pricing_unit == TOTAL:
+            return plain(self.cost)
+        hours = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * HOUR_MS)
+        return f"{hours.quantize(Decimal('0.000001')).normalize():f}"
 
 
 def explain(view: View, reference: str, now_ms: int) -> Json:
@@ -78,7 +83,8 @@ def explain_run(view: View, run_id: int, now_ms: int) -> Json:
     running = {each.run_id: each for each in accruals(view, now_ms)}.get(run_id)
     charges = ledger.charges_of_run(view.connection, run_id)
     lines = _settled(view, charges, 0, 2**62) + (_accruing(running, 0, 2**62) if running else [])
-    known = known_of(ledger.history(charges), None)
+    (row,) = ledger.stored_by_id(view.connection, [run_id])
+    known = known_of(row, ledger.history(charges), None)
     segments: list[list[str | None]] = [[iso(start), iso(end)] for start, end in known.settled]
     if running is not None:
         segments.append([iso(running.start_ms), None])
@@ -146,7 +152,7 @@ def _settled(view: View, charges: Iterable[Charge], since_ms: int, until_ms: int
     for charge in charges:
         start, end = max(charge.start_ms, since_ms), min(charge.end_ms, until_ms)
         rate = rates[charge.rate_id]
-        cost = cost_between(rate.unit_price, charge.quantity, charge.start_ms, start, end)
+        cost = part_of(charge, rate, start, end)
         lines.append(Line(charge.run_id, rate, charge.quantity, start, end, cost, True, charge.correction_id))
     return lines
 
@@ -162,7 +168,7 @@ def _accruing(run: Accruing, since_ms: int, until_ms: int) -> list[Line]:
             quantity,
             start,
             end,
-            cost_between(rate.unit_price, quantity, run.start_ms, start, end),
+            cost_between(rate, quantity, (run.start_ms, run.as_of_ms), (start, end)),
             settled=False,
         )
         for rate, quantity in run.lines

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from alerter.core.budgets import TagCleaning
 from alerter.core.charges import ChargeLine, Rate
+from alerter.core.logged_cost import logged_total
 from alerter.core.ports import PriceBook
 from alerter.core.price_rules import PriceRules, next_change_ms
 from alerter.core.pricing import price_machine
@@ -46,6 +47,10 @@ class Pricer:
     def next_change_ms(self, after_ms: int) -> int | None:
         """Return the next instant at which a dated price begins or ends; None if none does."""
         return next_change_ms(self._rules, after_ms)
+
+    def logged(self, costs: Pairs) -> tuple[Rate, int] | None:
+        """Return the total to date (nanos) of its cost that a run logged, and its rate; None where it logged none."""
+        return logged_total(costs, self._rules.logged_cost, self._rules.currency)
 
     def resources(self, usage: Pairs) -> Resources:
         """Return the machine that a usage set describes."""

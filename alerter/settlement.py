@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from alerter.core.charges import ChargeLine, Rate
+from alerter.core.charges import TOTAL, ChargeLine, Rate
+from alerter.core.logged_cost import spread, total_line, total_lines
 from alerter.core.metering import Known, Metered
 from alerter.core.usage import Pairs
 from alerter.pricer import Pricer
@@ -47,11 +48,12 @@ def settled_pieces(history: History, rates: Mapping[int, Rate]) -> list[Piece]:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a run's time is priced by."""
+    """What a run's time is priced by; ``logged`` is its own total to date (nanos), which replaces the prices."""
 
     pricer: Pricer
     usage: Pairs
     tags: Pairs
+    logged: tuple[Rate, int] | None = None
 
     def lines(self, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
         """Return the charge lines of ``[start, end)`` at the prices of today's configuration."""
@@ -79,6 +81,8 @@ def open_pieces(
 
 def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: int) -> Wanted:
     """Return where a run's charges should stand; time that a piece covers keeps that piece's rates."""
+    if machine.logged is not None:
+        return _want_total(metered, pieces, machine.logged, now_ms)
     lines: list[ChargeLine] = []
     for start, end in metered.settled:
         lines += _priced(start, end, pieces, machine)
@@ -98,6 +102,33 @@ def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: in
         if line.start_ms < begins:
             lines.append(ChargeLine(line.rate, line.quantity, line.start_ms, min(line.end_ms, begins)))
     return Wanted(tuple(lines), begins, tuple((line.rate, line.quantity) for line in current))
+
+
+def _want_total(metered: Metered, pieces: Sequence[Piece], logged: tuple[Rate, int], now_ms: int) -> Wanted:
+    """Spread a logged total; a run of no length is charged within the millisecond in which it began."""
+    rate, total = logged
+    since = metered.open_since_ms
+    settled = [(start, end) for start, end in metered.settled if start < end]
+    if not settled and since is None:
+        settled = [(start, start + 1) for start, _ in metered.settled[:1]]
+    standing = {(start, end): _nanos(each, held) for start, end, each, held in pieces if each.pricing_unit == TOTAL}
+    shares, accrued = spread(total, settled, since, now_ms, standing)
+    lines = total_lines(rate, shares)
+    return Wanted(lines, since, () if since is None else (total_line(rate, accrued),))
+
+
+def _nanos(rate: Rate, quantity: int) -> int:
+    return quantity if rate.unit_price != "0" else 0
+
+
+def standing_total(history: History, opened: OpenSegment | None, rates: Mapping[int, Rate]) -> tuple[Rate, int] | None:
+    """Return the logged total that a run's charges and open segment stand at; None where they are priced otherwise."""
+    held = [(rates[charge.rate_id], charge.quantity) for charge in history.standing]
+    held += [(rates[rate_id], quantity) for rate_id, quantity in (opened.plan if opened else ())]
+    totals = [(rate, _nanos(rate, quantity)) for rate, quantity in held if rate.pricing_unit == TOTAL]
+    if not totals or len(totals) < len(held):
+        return None
+    return max(totals, key=lambda each: each[1])[0], sum(quantity for _, quantity in totals)
 
 
 def _priced(start: int, end: int, pieces: Sequence[Piece], machine: Machine) -> Iterable[ChargeLine]:

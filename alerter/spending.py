@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerter.core.charges import Rate, accrued
+from alerter.core.charges import Rate, burn, cost_between
 from alerter.core.forecast import Trend
 from alerter.core.periods import Period, bounds_ms, day_of, midnight_ms
 from alerter.store.bulk import query
@@ -32,8 +32,7 @@ class Accruing:
         until = min(until_ms, self.as_of_ms)
         since = min(since_ms, until)
         return sum(
-            accrued(rate.unit_price, quantity, self.start_ms, until)
-            - accrued(rate.unit_price, quantity, self.start_ms, since)
+            cost_between(rate, quantity, (self.start_ms, self.as_of_ms), (since, until))
             for rate, quantity in self.lines
             if share is None or share.counts(rate.meter)
         )
@@ -41,7 +40,7 @@ class Accruing:
     def per_hour(self, share: Share | None = None) -> int:
         """Return its burn in nanos an hour, as one scope counts it."""
         return sum(
-            accrued(rate.unit_price, quantity, 0, 3_600_000)
+            burn(rate, quantity, (self.start_ms, self.as_of_ms))
             for rate, quantity in self.lines
             if share is None or share.counts(rate.meter)
         )

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from alerter.core.charges import Rate
 from alerter.core.money import plain
 from alerter.store import ledger
 from alerter.store.bulk import query
-from alerter.store.ledger import Charge, cost_between
+from alerter.store.ledger import Charge, part_of
 from alerter.store.totals import DailyKey, View, daily_parts
 
 _SHOWN = 20
@@ -54,9 +55,9 @@ def verify_ledger(view: View) -> Verification:
     differing = [
         (key, stored.get(key, 0), right.get(key, 0)) for key in keys if stored.get(key, 0) != right.get(key, 0)
     ]
-    wrong = [charge for charge in charges if _cost(charge, rates[charge.rate_id].unit_price) != charge.cost_nanos]
+    wrong = [charge for charge in charges if _cost(charge, rates[charge.rate_id]) != charge.cost_nanos]
     return Verification(len(charges), len(stored), tuple(differing), tuple(wrong))
 
 
-def _cost(charge: Charge, unit_price: str) -> int:
-    return cost_between(unit_price, charge.quantity, charge.start_ms, charge.start_ms, charge.end_ms)
+def _cost(charge: Charge, rate: Rate) -> int:
+    return part_of(charge, rate, charge.start_ms, charge.end_ms)

@@ -161,8 +161,8 @@ class LoggedCostModel(Section):
     """Metrics and tags by which runs log their own cost."""
 
     label: ClassVar[str] = "logged_cost"
-    metrics: OneOrMany[Text] = ("cost_usd",)
-    tags: OneOrMany[Text] = ("cost_usd",)
+    metrics: OneOrMany[Text] = ()
+    tags: OneOrMany[Text] = ()
 
 
 class FallbackModel(Section):
@@ -225,7 +225,7 @@ class PricesModel(Section):
     resources: PartRates | None = Field(None, description="default: OpenCost's rates if the currency is USD")
     storage: StorageModel | None = Field(None, description="default: 0.023 if the currency is USD")
     multipliers: Many[MultiplierModel] = Field((), description="discounts and surcharges; all that match apply")
-    logged_cost: LoggedCostModel = LoggedCostModel()
+    logged_cost: LoggedCostModel | None = Field(None, description="default: cost_usd if the currency is USD")
     fallback: FallbackModel | None = Field(None, description="off unless it is written")
 
     @field_validator("catalogs")

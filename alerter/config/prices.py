@@ -13,6 +13,7 @@ from alerter.config.price_models import (
     Dated,
     DefaultsModel,
     DeriveModel,
+    LoggedCostModel,
     MultiplierModel,
     PartRates,
     PriceModel,
@@ -76,7 +77,7 @@ def _rules(model: PricesModel, cleaning: TagCleaning) -> PriceRules:
     """Make the domain's rules. What is left out in USD has our defaults; in another currency it has no price."""
     usual = PriceRules()
     if model.currency != USD:
-        usual = PriceRules(resources=ResourceRates(), storage_per_gib_month=None)
+        usual = PriceRules(resources=ResourceRates(), storage_per_gib_month=None, logged_cost=LoggedCost((), ()))
     return PriceRules(
         currency=model.currency,
         defaults=_defaults(model.defaults),
@@ -85,13 +86,17 @@ def _rules(model: PricesModel, cleaning: TagCleaning) -> PriceRules:
         resources=usual.resources if model.resources is None else _rates(model.resources),
         storage_per_gib_month=usual.storage_per_gib_month if model.storage is None else model.storage.per_gib_month,
         multipliers=tuple(_multiplier(each, cleaning) for each in model.multipliers),
-        logged_cost=LoggedCost(model.logged_cost.metrics, model.logged_cost.tags),
+        logged_cost=usual.logged_cost if model.logged_cost is None else _logged(model.logged_cost),
         fallback_per_run_hour=None if model.fallback is None else model.fallback.per_run_hour,
     )
 
 
 def _defaults(model: DefaultsModel) -> Defaults:
     return Defaults(model.provider.lower(), normal_region(model.region), normal_option(model.purchase_option))
+
+
+def _logged(model: LoggedCostModel) -> LoggedCost:
+    return LoggedCost(model.metrics, model.tags)
 
 
 def _price(number: int, model: PriceModel, cleaning: TagCleaning) -> PriceRule:

@@ -14,6 +14,9 @@ from alerter.core.usage import Meter
 MICRO = 1_000_000
 """Quantities are integers in millionths: 4 nodes are 4,000,000, ``500m`` of CPU is 500,000."""
 
+TOTAL = "total"
+"""The pricing unit of a cost that is known as a whole: the quantity is nanos, spread evenly over the line's time."""
+
 
 class Confidence(StrEnum):
     """How far a rate can be trusted: ``high``, ``low`` (something was assumed or unreadable), ``gap`` (no price)."""
@@ -31,7 +34,7 @@ class Rate:
         meter: what it charges.
         unit_price: decimal text, in ``currency`` per ``pricing_unit``, multipliers applied; ``"0"`` for a gap.
         list_unit_price: the same before multipliers.
-        pricing_unit: such as ``node-hour``, ``vcpu-hour``, ``gib-hour``, ``gpu-hour``.
+        pricing_unit: such as ``node-hour``, ``vcpu-hour``, ``gib-hour``, ``gpu-hour``; or `TOTAL`.
         currency: ISO-4217.
         rule: which rule gave it, readable: ``builtin aws us-east-1 p4d.24xlarge on_demand``.
         as_of: the price's own date (ISO) or ``""``.
@@ -52,7 +55,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class ChargeLine:
-    """``quantity`` micro-units held over ``[start_ms, end_ms)`` at ``rate``; cost follows from these alone."""
+    """``quantity`` (micro-units held; of a `TOTAL` nanos) over ``[start_ms, end_ms)`` at ``rate``.
+
+    Cost follows from these alone.
+    """
 
     rate: Rate
     quantity: int
@@ -74,7 +80,37 @@ class ChargeLine:
 
         Parts of a charge are differences of this function, so they sum to the whole.
         """
-        return accrued(self.rate.unit_price, self.quantity, self.start_ms, min(at_ms, self.end_ms))
+        return cost_until(self.rate, self.quantity, (self.start_ms, self.end_ms), at_ms)
+
+
+def cost_until(rate: Rate, quantity: int, line: tuple[int, int], at_ms: int) -> int:
+    """Return the nanos of a line over ``[start, end)`` from its start up to an instant, rounded half-even."""
+    start_ms, end_ms = line
+    until = min(at_ms, end_ms)
+    if rate.pricing_unit != TOTAL:
+        return accrued(rate.unit_price, quantity, start_ms, until)
+    if until <= start_ms:
+        return 0
+    numerator, denominator = Decimal(rate.unit_price).as_integer_ratio()
+    return div_half_even(numerator * quantity * (until - start_ms), denominator * (end_ms - start_ms))
+
+
+def cost_between(rate: Rate, quantity: int, line: tuple[int, int], part: tuple[int, int]) -> int:
+    """Return the nanos of a line over ``[start, end)`` that fall into ``part``, a difference of cumulative costs.
+
+    A reversal's quantity is negative, and so is its part.
+    """
+    sign, size = (-1, -quantity) if quantity < 0 else (1, quantity)
+    since_ms, until_ms = part
+    return sign * (cost_until(rate, size, line, until_ms) - cost_until(rate, size, line, since_ms))
+
+
+def burn(rate: Rate, quantity: int, line: tuple[int, int]) -> int:
+    """Return the nanos an hour of a line; of a `TOTAL` its mean so far."""
+    if rate.pricing_unit != TOTAL:
+        return accrued(rate.unit_price, quantity, 0, HOUR_MS)
+    start_ms, end_ms = line
+    return div_half_even(cost_until(rate, quantity, line, end_ms) * HOUR_MS, max(end_ms - start_ms, 1))
 
 
 def accrued(unit_price: str, quantity: int, start_ms: int, at_ms: int) -> int:

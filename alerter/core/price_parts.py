@@ -58,7 +58,7 @@ def parts_of(
     """
     if resources.nodes > 1:
         doubts = (*doubts, f"quantities taken as the total of {resources.nodes} nodes")
-    doubts += tuple(_told(resources, frozenset({"instance_type"})))
+    doubts += tuple(_told(resources, frozenset({"instance_type", "logged_cost"})))
     found = []
     for meter, held in (
         (Meter.GPU, _gpu(resources, rates)),

@@ -149,7 +149,7 @@ class _Pricer:
         return found
 
     def _instance(self, meter: Meter, quote: Quote, nodes: int) -> Part:
-        doubtful = ("instance_type", "nodes", "provider", "region", "purchase_option")
+        doubtful = ("instance_type", "nodes", "provider", "region", "purchase_option", "logged_cost")
         doubts = tuple(f"{each.key}: {each.why}" for each in self._resources.problems if each.field in doubtful)
         confidence = Confidence.LOW if doubts else quote.confidence
         notes = quote.notes + doubts

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from alerter.core.clusters import Cluster, ClusterError, read_cluster
+from alerter.core.logged_cost import UNREADABLE
 from alerter.core.quantities import GIB, QuantityError, is_absent, read_gib, read_quantity, shorten
 from alerter.core.usage import Pairs, Problem, Resources
 
@@ -59,6 +60,7 @@ def read_resources(
         max_nodes: up to how many ``num_workers`` are believed to be machines rather than a data loader's workers.
     """
     reader = _Reader(dict(usage), keys)
+    reader.unreadable_costs()
     cluster = reader.cluster()
     instance_type = reader.name("instance_type") or (cluster.instance_type if cluster else None)
     provider = reader.name("provider") or (DATABRICKS if cluster else None)
@@ -131,6 +133,12 @@ class _Reader:
 
     def problem(self, wanted: str, key: str, why: str) -> None:
         self.problems.append(Problem(shorten(key), shorten(self.values[key]), why, wanted))
+
+    def unreadable_costs(self) -> None:
+        for key, text in self.values.items():
+            if key.startswith(UNREADABLE) and not is_absent(text):
+                name = shorten(key.removeprefix(UNREADABLE))
+                self.problems.append(Problem(name, shorten(text), "not a cost: estimated", "logged_cost"))
 
     def number(self, wanted: str) -> Decimal | None:
         for key, text in self.logged(wanted):

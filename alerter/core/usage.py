@@ -38,6 +38,7 @@ class RunObservation:
         usage: the raw params and tags that prices need (``instance_type``, ``num_workers``, ...).
         last_metric_ms: the newest metric's timestamp, the sign of life; None where it never logged one.
         parent_uuid: the run that it is nested in.
+        costs: totals to date that the run logged of its own cost: ``metric.NAME`` or ``tag.NAME``, and decimal text.
     """
 
     run_uuid: str
@@ -52,6 +53,7 @@ class RunObservation:
     usage: Pairs
     last_metric_ms: int | None = None
     parent_uuid: str | None = None
+    costs: Pairs = ()
 
     @property
     def is_live(self) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
+from alerter.core.charges import TOTAL, Rate
 from alerter.core.metering import Metered, meter, vanished
 from alerter.core.money import MoneyError
 from alerter.core.ports import Batch
@@ -24,7 +25,17 @@ from alerter.recording.entries import (
     row_of,
     run_digest,
 )
-from alerter.settlement import FOREVER, Machine, Piece, known_of, open_pieces, settled_pieces, want
+from alerter.settlement import (
+    FOREVER,
+    Machine,
+    Piece,
+    Wanted,
+    known_of,
+    open_pieces,
+    settled_pieces,
+    standing_total,
+    want,
+)
 from alerter.store import ledger
 from alerter.store.interning import Interner
 from alerter.store.ledger import StoredRun
@@ -145,6 +156,9 @@ class Recorder:
             opened = entry.opened
             if opened is None or now_ms <= opened.start_ms:
                 continue
+            rates = self._rates(connection, entry)
+            if any(rates[rate_id].pricing_unit == TOTAL for rate_id, _ in opened.plan):
+                continue  # it says itself what it costs
             pieces = self._pieces(connection, entry, now_ms, source.complete_ms or 0)
             if any(end == FOREVER for _, end, _, _ in pieces):
                 continue
@@ -157,10 +171,28 @@ class Recorder:
     def _machine(self, entry: Entry) -> Machine:
         return Machine(self._pricer, entry.usage, entry.tags)
 
-    def _pieces(self, connection: Connection, entry: Entry, now_ms: int, last_seen_ms: int) -> list[Piece]:
+    def _rates(self, connection: Connection, entry: Entry) -> dict[int, Rate]:
         ids = {charge.rate_id for charge in entry.history.standing}
         ids.update(rate_id for rate_id, _ in (entry.opened.plan if entry.opened else ()))
-        rates = self._interner.rates.values(connection, ids)
+        return self._interner.rates.values(connection, ids)
+
+    def _want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:
+        """Return where a run's charges should stand: at the total that it logged, else at prices."""
+        rates = self._rates(connection, entry)
+        stood = standing_total(entry.history, entry.opened, rates)
+        logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood
+        if entry.known is not None and (stood and stood[1]) != (logged and logged[1]):
+            entry.reason = "logged cost changed" if logged else "logged cost removed"
+        pieces: list[Piece] = []
+        if logged is not None:
+            pieces = settled_pieces(entry.history, rates)
+        elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
+            pieces = self._pieces(connection, entry, now_ms, last_seen_ms)
+        # else other params are another machine: all of the run's time is priced anew.
+        return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
+
+    def _pieces(self, connection: Connection, entry: Entry, now_ms: int, last_seen_ms: int) -> list[Piece]:
+        rates = self._rates(connection, entry)
         pieces = settled_pieces(entry.history, rates)
         if entry.opened is not None:
             machine = self._machine(entry)
@@ -230,10 +262,7 @@ class Recorder:
                 metered = meter(entry.run, known, now_ms=now_ms, last_seen_ms=last_seen_ms)
                 entry.reason = reason_of(entry, entry.run)
             clamped += bool(metered.clamps)
-            # Other params are another machine: all of the run's time is priced anew.
-            same_usage = entry.known is not None and entry.known.usage_set_id == entry.usage_set_id
-            pieces = self._pieces(connection, entry, now_ms, last_seen_ms) if same_usage else []
-            entry.wanted = want(metered, pieces, self._machine(entry), now_ms)
+            entry.wanted = self._want(connection, entry, metered, now_ms, last_seen_ms)
             check_cost(entry.wanted, now_ms)
         return clamped
 

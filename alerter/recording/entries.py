@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from alerter.core.charges import Rate, accrued
+from alerter.core.charges import Rate, cost_until
 from alerter.core.usage import Pairs, RunObservation
 from alerter.settlement import Wanted, difference, plan_of
 from alerter.store import ledger
@@ -42,7 +42,16 @@ class Entry:
 def run_digest(run: RunObservation) -> int:
     """Return a digest of everything of a run that the ledger keeps; a sign of life alone changes nothing."""
     return digest_of(
-        run.status, run.start_ms, run.end_ms, run.deleted, run.name, run.user, run.experiment_id, run.tags, run.usage
+        run.status,
+        run.start_ms,
+        run.end_ms,
+        run.deleted,
+        run.name,
+        run.user,
+        run.experiment_id,
+        run.tags,
+        run.usage,
+        run.costs,
     )
 
 
@@ -55,7 +64,7 @@ def check_cost(wanted: Wanted, now_ms: int) -> None:
     cost = sum(line.cost_nanos for line in wanted.lines)
     if wanted.open_since_ms is not None:
         since = wanted.open_since_ms
-        cost += sum(accrued(rate.unit_price, quantity, since, now_ms) for rate, quantity in wanted.plan)
+        cost += sum(cost_until(rate, quantity, (since, now_ms), now_ms) for rate, quantity in wanted.plan)
     if cost > MAX_RUN_NANOS:
         raise OverflowError(f"a cost of {cost} nanos is more than a run can have")
 

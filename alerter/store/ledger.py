@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection
 
-from alerter.core.charges import accrued
+from alerter.core.charges import Rate, cost_between
 from alerter.core.usage import Meter, RunObservation
 from alerter.store.bulk import insert_rows, query, select_in
 
@@ -248,14 +248,9 @@ def correction_reasons(connection: Connection, ids: Sequence[int]) -> dict[int, 
     return dict(map(tuple, select_in(connection, "SELECT id, reason FROM correction WHERE id IN {values}", ids)))
 
 
-def cost_between(unit_price: str, quantity: int, start_ms: int, since_ms: int, until_ms: int) -> int:
-    """Return the nanos of a line that fall into ``[since, until)``; the line begins at ``start_ms``.
-
-    A reversal's quantity is negative, and so is its part.
-    """
-    sign, size = (-1, -quantity) if quantity < 0 else (1, quantity)
-    before = accrued(unit_price, size, start_ms, since_ms)
-    return sign * (accrued(unit_price, size, start_ms, until_ms) - before)
+def part_of(charge: Charge, rate: Rate, since_ms: int, until_ms: int) -> int:
+    """Return the nanos of a charge that fall into ``[since, until)``, which lies within it; negative for a reversal."""
+    return cost_between(rate, charge.quantity, (charge.start_ms, charge.end_ms), (since_ms, until_ms))
 
 
 _values = attrgetter(*CHARGE_COLUMNS.split(", "))

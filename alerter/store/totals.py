@@ -15,7 +15,7 @@ from alerter.core.usage import COMPONENTS, Meter, Pairs
 from alerter.store import ledger
 from alerter.store.bulk import insert_rows, query
 from alerter.store.interning import Interner
-from alerter.store.ledger import METERS, Charge, cost_between
+from alerter.store.ledger import METERS, Charge, part_of
 
 DailyKey = tuple[int, int, int]
 """(budget id, scope id, local day)."""
@@ -102,21 +102,21 @@ def daily_parts(
             if not share.counts(METERS[charge.meter]):
                 continue
             if share.zone not in by_zone:
-                by_zone[share.zone] = split(charge, rates[charge.rate_id].unit_price, share.zone)
+                by_zone[share.zone] = split(charge, rates[charge.rate_id], share.zone)
             for day, nanos in by_zone[share.zone]:
                 key = (share.budget_id, share.scope_id, day)
                 parts[key] = parts.get(key, 0) + nanos
     return parts
 
 
-def split(charge: Charge, unit_price: str, zone: str) -> list[tuple[int, int]]:
+def split(charge: Charge, rate: Rate, zone: str) -> list[tuple[int, int]]:
     """Return ``(local day, nanos)`` of a charge; the nanos sum to its cost."""
     first = day_of(zone, charge.start_ms)
     if day_of(zone, max(charge.end_ms - 1, charge.start_ms)) == first:
         return [(first, charge.cost_nanos)]
     since, found = charge.start_ms, []
     for day, until in day_edges(zone, charge.start_ms, charge.end_ms):
-        found.append((day, cost_between(unit_price, charge.quantity, charge.start_ms, since, until)))
+        found.append((day, part_of(charge, rate, since, until)))
         since = until
     return found
 

@@ -93,3 +93,20 @@ def test_a_cursor_is_read_as_it_was_written(cursor: Cursor) -> None:
 @pytest.mark.parametrize("text", ["junk", "[]", '{"v": 99}', '{"v": 1, "settings": "s"}', "null", '{"v":1,"new":2}'])
 def test_an_unknown_cursor_sweeps_anew(text: str) -> None:
     assert parse(text, "s") == Cursor("s", sweep=START)
+
+
+def test_a_runs_own_cost_is_read_at_full_precision_and_apart_from_its_usage() -> None:
+    keys = frozenset({"metric.cost_usd", "tag.cost_usd", "tag.bill"})
+    decoder = Decoder(source="main", workspace="default", usage_keys=frozenset({"cost_usd"}), cost_keys=keys)
+    row = run_row(1, start_ms=NOW)
+    row["data"] = {
+        "metrics": [{"key": "cost_usd", "value": 12.345678901234567, "timestamp": NOW}, {"key": "loss", "value": 1}],
+        "tags": [{"key": "cost_usd", "value": "-3"}, {"key": "bill", "value": "7.10"}],
+        "params": [{"key": "bill", "value": "99"}],
+    }
+    (run,) = decoder.decode([row], NOW + HOUR)
+    assert run.costs == (("metric.cost_usd", "12.345678901234567"), ("tag.bill", "7.10"))
+    assert run.usage == (("cost_usd", "-3"), ("logged_cost.tag.cost_usd", "-3"))
+    row["data"]["metrics"] = [{"key": "cost_usd", "value": "NaN"}, {"value": 3}, {"key": "cost_usd", "value": None}]
+    (run,) = decoder.decode([row], NOW + HOUR)
+    assert run.costs == (("tag.bill", "7.10"),)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 
+from alerter.core.logged_cost import METRIC, UNREADABLE, read_cost
+from alerter.core.price_rules import TAG
 from alerter.core.usage import Pairs, RunObservation, RunStatus
 from alerter.sources.mlflow_rest.tracking import Row
 
@@ -29,12 +31,17 @@ class Decoder:
         source: the source's name, for the built-in tag.
         workspace: the workspace where an experiment doesn't name its own.
         usage_keys: params and tags that are kept as usage; a param goes before a tag of the same key.
+        cost_keys: metrics (``metric.NAME``) and tags (``tag.NAME``) by which runs log their own cost.
     """
 
-    def __init__(self, *, source: str, workspace: str, usage_keys: frozenset[str]) -> None:
+    def __init__(
+        self, *, source: str, workspace: str, usage_keys: frozenset[str], cost_keys: frozenset[str] = frozenset()
+    ) -> None:
         self._source = source
         self._workspace = workspace
         self._usage_keys = usage_keys | ALWAYS_KEPT
+        self._cost_metrics = {key.removeprefix(METRIC): key for key in cost_keys if key.startswith(METRIC)}
+        self._cost_tags = {key.removeprefix(TAG): key for key in cost_keys if key.startswith(TAG)}
         self._experiments: Mapping[str, Row] = {}
         self._overlays: dict[str, dict[str, str]] = {}
         self._tags: dict[tuple[str, str, tuple[tuple[str, str], ...]], Pairs] = {}
@@ -73,6 +80,8 @@ class Decoder:
             if param["key"] in self._usage_keys:
                 usage[param["key"]] = param.get("value") or ""
         beats = [int(metric.get("timestamp") or 0) for metric in data.get("metrics") or ()]
+        costs, unreadable = self._costs(data)
+        usage |= unreadable
         uuid = str(info.get("run_id") or info["run_uuid"])
         user = _plain(info.get("user_id") or special.get("mlflow.user") or "", MAX_TAG_VALUE)
         parent = special.get("mlflow.parentRunId")
@@ -92,7 +101,21 @@ class Decoder:
             usage=tuple(sorted((key, _usage(key, value)) for key, value in usage.items())),
             last_metric_ms=max(beats, default=0) or None,
             parent_uuid=_plain(parent, MAX_KEY) if parent and parent != uuid else None,
+            costs=costs,
         )
+
+    def _costs(self, data: Row) -> tuple[Pairs, dict[str, str]]:
+        """Return the costs that a run logged, a metric's at full precision, and what of them is no cost."""
+        logged = [
+            (keys[each["key"]], str(each.get("value")))
+            for keys, kind in ((self._cost_metrics, "metrics"), (self._cost_tags, "tags"))
+            for each in data.get(kind) or ()
+            if keys and each.get("key") in keys
+        ]
+        if not logged:
+            return (), {}
+        readable = tuple(sorted((key, text) for key, text in logged if read_cost(text) is not None))
+        return readable, {UNREADABLE + key: text for key, text in logged if read_cost(text) is None}
 
     def _overlaid(self, experiment_id: str, user: str, own: list[tuple[str, str]]) -> Pairs:
         key = (experiment_id, user, tuple(own))

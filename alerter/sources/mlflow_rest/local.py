@@ -152,7 +152,10 @@ def _run(run: Run) -> Row:
             "tags": _pairs(run.data.tags),
             "params": _pairs(run.data.params),
             # Its public view, `metrics`, has no timestamps.
-            "metrics": [{"timestamp": metric.timestamp} for metric in run.data._metric_objs],  # noqa: SLF001
+            "metrics": [
+                {"key": metric.key, "value": metric.value, "timestamp": metric.timestamp}
+                for metric in run.data._metric_objs  # noqa: SLF001
+            ],
         },
     }
 

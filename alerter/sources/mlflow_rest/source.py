@@ -38,6 +38,7 @@ class MlflowRestSource:
         ui_url: where people open MLflow, for links; ``""`` uses an ``http(s)`` tracking URI.
         include, exclude: globs on experiment names; no include is all.
         usage_keys: params and tags to keep in `RunObservation.usage`; a param goes before a tag of the same key.
+        cost_keys: metrics (``metric.NAME``) and tags (``tag.NAME``) to keep in `RunObservation.costs`.
         page_size: runs of one window.
         timeout_s: seconds that one call may wait for the server.
         back_off_s: seconds before a second attempt, twice that before a third.
@@ -57,6 +58,7 @@ class MlflowRestSource:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         usage_keys: frozenset[str] = frozenset(),
+        cost_keys: frozenset[str] = frozenset(),
         page_size: int = 1000,
         timeout_s: float = 20.0,
         back_off_s: float = 0.5,
@@ -75,9 +77,9 @@ class MlflowRestSource:
         self._pace = Pace(poll_every_s, overlap_s, resweep_s)
         self._workspace = os.environ.get("MLFLOW_WORKSPACE") or "default"
         self._settings = _fingerprint(
-            tracking_uri, self._workspace, sorted(include), sorted(exclude), sorted(usage_keys)
+            tracking_uri, self._workspace, sorted(include), sorted(exclude), sorted(usage_keys), sorted(cost_keys)
         )
-        self._decoder = Decoder(source=name, workspace=self._workspace, usage_keys=usage_keys)
+        self._decoder = Decoder(source=name, workspace=self._workspace, usage_keys=usage_keys, cost_keys=cost_keys)
         self._tracking: Tracking | None = None
 
     def poll(self, request: PollRequest) -> Iterator[Batch]:
