@@ -16,7 +16,7 @@ from alerter.core.usage import RunObservation
 from alerter.spending import accruals, by_budget
 from alerter.verify import verify_ledger
 from tests.truth.alarms import Alarms, Plan, Scope, a_day, a_month, a_week, last_days
-from tests.truth.ledgers import HOUR, House, config_of, house
+from tests.truth.ledgers import DAY, HOUR, MINUTE, House, config_of, house
 from tests.truth.oracle import Line, Story, Tariff, daily, midnights
 from tests.truth.worlds import Steps, World, as_int, steps
 
@@ -205,7 +205,55 @@ def play(home: House, configs: Configs, happened: Steps, *, twice: bool = False)
 lightly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], print_blob=False)
 
 
-@settings(lightly, max_examples=150)
+POLL = (20 * MINUTE, ("poll", 3, None))
+DOWN = (20 * MINUTE, ("poll", 1, 0))
+RUNS = (5 * HOUR, ("begin", "r1", 1, "RUNNING", 0))
+ENDS = (HOUR, ("end", "r1", 0))
+RESUMES = (3 * HOUR, ("resume", "r1", None))
+TAGGED = (HOUR, ("tag", "r1", 1))
+NO_END = (HOUR, ("end", "r1", None))
+LONG = (40 * HOUR, ("poll", 3, None))
+"""Across at least one date at which the price of r1 changes."""
+STORIES = {
+    "a label without a new end": [RUNS, POLL, ENDS, POLL, RESUMES, POLL, POLL, NO_END, POLL, TAGGED],
+    "the same across a change of price": [RUNS, POLL, ENDS, POLL, RESUMES, POLL, LONG, LONG, NO_END, POLL],
+    "a label without any end, then an end": [RUNS, POLL, POLL, NO_END, POLL, TAGGED, POLL, ENDS, POLL],
+    "vanished, back, ended": [
+        *[RUNS, POLL, POLL, (HOUR, ("vanish", "r1")), POLL, POLL, (HOUR, ("reappear", "r1")), POLL, LONG, ENDS, POLL]
+    ],
+    "vanished after its end": [RUNS, ENDS, POLL, (1, ("vanish", "r1")), POLL, (1, ("reappear", "r1")), POLL, TAGGED],
+    "an end before the start, resumed, ended, tagged": [
+        *[RUNS, (HOUR, ("end", "r1", -3 * DAY)), POLL, RESUMES, POLL, POLL, (HOUR, ("end", "r1", 0)), POLL, TAGGED]
+    ],
+    "an end ahead of the clock, tagged after it": [
+        RUNS,
+        (HOUR, ("end", "r1", 11 * MINUTE)),
+        (1, POLL[1]),
+        LONG,
+        TAGGED,
+    ],
+    "seconds for milliseconds": [(HOUR, ("begin", "r1", 1, "RUNNING", -(2**60))), POLL, LONG, ENDS, POLL, TAGGED],
+    "no start": [RUNS, *[(1, ("no start", "r1")), POLL] * 3, ENDS, POLL],
+    "deleted, restored, ended": [
+        *[RUNS, POLL, POLL, (HOUR, ("delete", "r1")), POLL, LONG, (HOUR, ("restore", "r1")), POLL, POLL, ENDS, POLL]
+    ],
+    "scheduled again": [RUNS, POLL, POLL, (HOUR, ("wait", "r1")), POLL, (HOUR, ("begin", "r1", 1, "", 0)), POLL, POLL],
+    "a price edited while the source is down": [
+        *[(HOUR, ("begin", "r1", 0, "RUNNING", 0)), POLL, POLL, DOWN, (HOUR, ("reprice",)), DOWN, DOWN, LONG, ENDS]
+    ],
+    "a dated price while the source is down, ended before it": [RUNS, POLL, ENDS, (30 * HOUR, DOWN[1]), DOWN, POLL],
+    "other params across two prices": [RUNS, POLL, LONG, LONG, (HOUR, ("params", "r1", 2)), POLL, LONG, ENDS, POLL],
+    "resumed and ended between two polls": [RUNS, ENDS, POLL, (3 * HOUR, ("resume", "r1", MINUTE)), ENDS, POLL, TAGGED],
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_known_story(configs: Configs, migrated_sqlite: Path, story: str) -> None:
+    with house(configs[0], migrated_sqlite, FIRST_MS) as home:
+        play(home, configs, STORIES[story], twice=True)
+
+
+@settings(lightly, max_examples=120)
 @given(steps)
 def test_totals_and_alerts_are_what_the_oracle_says(configs: Configs, migrated_sqlite: Path, happened: Steps) -> None:
     with house(configs[0], migrated_sqlite, FIRST_MS) as home:

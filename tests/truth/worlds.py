@@ -32,24 +32,38 @@ machines = st.integers(0, len(USAGES) - 1)
 skews = st.sampled_from([0, 0, 0, -7 * MINUTE, 11 * MINUTE, -3 * DAY])
 beats = st.sampled_from([None, None, 1 * MINUTE, 25 * MINUTE])
 starts = st.sampled_from([0, 0, 0, -13 * HOUR, 4 * MINUTE, -(2**60)])
-happenings = st.one_of(
-    st.tuples(st.just("begin"), names, machines, st.sampled_from(["RUNNING", "RUNNING", "SCHEDULED"]), starts),
-    st.tuples(st.just("end"), names, skews),
+begins = st.tuples(st.just("begin"), names, machines, st.sampled_from(["RUNNING", "RUNNING", "SCHEDULED"]), starts)
+ends = st.tuples(st.just("end"), names, skews)
+resumes = st.tuples(st.just("resume"), names, beats)
+turns = st.one_of(begins, ends, resumes)
+"""What happens most: of these are the long stories of one run made."""
+
+edits = st.one_of(
     st.tuples(st.just("end"), names, st.none()),
-    st.tuples(st.just("resume"), names, beats),
     st.tuples(st.just("wait"), names),
     st.tuples(st.just("tag"), names, st.integers(0, len(TAGS) - 1)),
     st.tuples(st.just("params"), names, machines),
     st.tuples(st.just("no start"), names),
-    st.tuples(st.just("delete"), names),
-    st.tuples(st.just("restore"), names),
-    st.tuples(st.just("vanish"), names),
-    st.tuples(st.just("reappear"), names),
+    st.tuples(st.sampled_from(["delete", "restore", "vanish", "reappear"]), names),
     st.tuples(st.just("reprice")),
 )
-polls = st.tuples(st.just("poll"), st.integers(1, 3), st.sampled_from([None, None, None, 0, 1]))
 pauses = st.one_of(st.integers(1, 90 * MINUTE), st.integers(1, 40 * HOUR), st.just(7 * HOUR + 30 * MINUTE))
-steps = st.lists(st.tuples(pauses, st.one_of(happenings, happenings, polls)), min_size=4, max_size=22)
+polls = st.tuples(
+    pauses, st.tuples(st.just("poll"), st.integers(1, 3), st.sampled_from([None, None, None, None, 0, 1]))
+)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Steps:
+    """Runs begin; then things happen, mostly one or two between polls."""
+    found: Steps = [(draw(pauses), draw(begins)) for _ in range(draw(st.integers(1, 3)))]
+    for _ in range(draw(st.integers(3, 12))):
+        found += [(draw(pauses), draw(st.one_of(turns, edits))) for _ in range(draw(st.integers(1, 2)))]
+        found.append(draw(polls))
+    return found
+
+
+steps = stories()
 
 
 @dataclass
