@@ -93,7 +93,7 @@ def check_matches(services: Services) -> Iterator[Finding]:
     cleaned = [cleaning.clean_all(tags) for tags in tag_sets]
     for budget in services.config.budgets:
         if not any(scope_of(budget, tags) is not None for tags in cleaned):
-            yield _unmatched(budget, tag_sets, cleaning)
+            yield unmatched(budget, tag_sets, cleaning)
 
 
 def _sampled(services: Services) -> Iterator[Pairs]:
@@ -107,7 +107,8 @@ def _sampled(services: Services) -> Iterator[Pairs]:
             continue  # what is wrong with it is a finding of its own
 
 
-def _unmatched(budget: Budget, tag_sets: Sequence[Pairs], cleaning: TagCleaning) -> Finding:
+def unmatched(budget: Budget, tag_sets: Sequence[Pairs], cleaning: TagCleaning) -> Finding:
+    """Return the warning of a budget that matches none of some tag sets, with what is close."""
     values: dict[str, set[str]] = {}
     for tags in tag_sets:
         for key, value in cleaning.clean_all(tags).items():

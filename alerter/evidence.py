@@ -10,6 +10,7 @@ from heapq import nlargest
 from sqlalchemy import Connection
 
 from alerter.core.charges import Confidence, Rate
+from alerter.core.coverage import RUN_TIME, RunTime
 from alerter.core.periods import DAY_MS
 from alerter.core.usage import Meter
 from alerter.spending import Accruing
@@ -38,10 +39,10 @@ class RunShare:
 
 @dataclass(slots=True)
 class Evidence:
-    """A scope's runs, and its run time in ms by how far it could be priced."""
+    """A scope's runs, and its run time by how far it could be priced; an hour of a run counts once."""
 
     runs: dict[int, RunShare] = field(default_factory=dict)
-    time_ms: dict[Confidence, int] = field(default_factory=lambda: dict.fromkeys(Confidence, 0))
+    time: RunTime[int] = field(default_factory=RunTime)
     notes: set[str] = field(default_factory=set)
 
     def run(self, run_id: int) -> RunShare:
@@ -59,12 +60,13 @@ class Evidence:
 
     def priced_percent(self) -> int:
         """Return how much of the run time had a price, in whole percent rounded down; 100 where there was none."""
-        whole = sum(self.time_ms.values())
-        return (whole - self.time_ms[Confidence.GAP]) * 100 // whole if whole else 100
+        times = self.time.total()
+        whole = sum(times.values())
+        return (whole - times[Confidence.GAP]) * 100 // whole if whole else 100
 
     def is_low(self) -> bool:
         """Whether some of the run time was priced by an assumption."""
-        return self.time_ms[Confidence.LOW] > 0
+        return self.time.total()[Confidence.LOW] > 0
 
     def note(self) -> str:
         """Return what was assumed, at most two things."""
@@ -158,7 +160,7 @@ def _add_charge(found: Evidence, charge: Charge, rate: Rate, window: Window, now
     since = max(start, now_ms - DAY_MS)
     if since < end:
         run.recent += part_of(charge, rate, since, end)
-    _add_time(found, run, rate, (end - start) * (1 if charge.quantity > 0 else -1))
+    _add_time(found, run, rate, (start, end), 1 if charge.quantity > 0 else -1)
 
 
 def _add_running(found: Evidence, running: Accruing, window: Window, now_ms: int, share: Share) -> None:
@@ -169,12 +171,13 @@ def _add_running(found: Evidence, running: Accruing, window: Window, now_ms: int
     run.cost += running.nanos(window[0], window[1], share)
     run.recent += running.nanos(max(window[0], now_ms - DAY_MS), window[1], share)
     for rate, _ in running.lines:
-        _add_time(found, run, rate, max(end - start, 0))
+        _add_time(found, run, rate, (start, end))
 
 
-def _add_time(found: Evidence, run: RunShare, rate: Rate, span_ms: int) -> None:
-    found.time_ms[rate.confidence] += span_ms
+def _add_time(found: Evidence, run: RunShare, rate: Rate, held: Window, sign: int = 1) -> None:
+    if rate.meter in RUN_TIME:
+        found.time.add(run.run_id, *held, rate.confidence, sign)
     if rate.confidence is Confidence.GAP:
         run.priced = False
-    if rate.note and span_ms > 0 and rate.confidence is not Confidence.GAP:
+    if rate.note and sign > 0 and held[0] < held[1] and rate.confidence is not Confidence.GAP:
         found.notes.add(rate.note)

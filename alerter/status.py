@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from alerter.briefing import Describer
@@ -14,6 +13,7 @@ from alerter.core.alerts import AlertState, AlertStatus
 from alerter.core.money import plain
 from alerter.core.periods import Period, PeriodKind, bounds_ms, iso
 from alerter.core.views import AlertView, BudgetStatus, DeliveryView, RunCost, percent_of, title_of
+from alerter.coverage import coverage_json, measure
 from alerter.evaluate import Standing, standings
 from alerter.evidence import collect, run_counts
 from alerter.spending import accruals
@@ -123,7 +123,7 @@ def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
     return {
         "as_of": iso(fresh.as_of_ms) if fresh.as_of_ms is not None else None,
         "stale": fresh.stale,
-        "coverage": coverage_json(view, now_ms),
+        "coverage": coverage_json(measure(view, now_ms)),
         "budgets": [
             {
                 "budget": row.budget,
@@ -141,35 +141,6 @@ def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
             for row in (rows if name is None else named(rows, name))
         ],
     }
-
-
-def coverage_json(view: View, now_ms: int) -> Json:
-    """Return how much of all run time had a price, in hours: ``priced``, ``low_confidence``, ``unpriced``."""
-    hours = coverage_ms(view, now_ms)
-    whole = sum(hours.values())
-    percent = Decimal(100) if not whole else percent_of(whole - hours["gap"], whole)
-    return {
-        "priced_percent": float(percent),
-        "hours": {
-            name: round(hours[level] / 3_600_000, 2)
-            for name, level in (("priced", "high"), ("low_confidence", "low"), ("unpriced", "gap"))
-        },
-    }
-
-
-def coverage_ms(view: View, now_ms: int) -> dict[str, int]:
-    """Return the charged time of every meter in ms, by the confidence of its rate."""
-    found = dict.fromkeys(("high", "low", "gap"), 0)
-    sql = (
-        "SELECT r.confidence, SUM(CASE WHEN c.quantity > 0 THEN c.end_ms - c.start_ms ELSE c.start_ms - c.end_ms END) "
-        "FROM charge c JOIN rate r ON r.id = c.rate_id GROUP BY r.confidence"
-    )
-    for confidence, total in query(view.connection, sql):
-        found[confidence] += int(total or 0)
-    for run in accruals(view, now_ms):
-        for rate, _ in run.lines:
-            found[rate.confidence] += max(run.as_of_ms - run.start_ms, 0)
-    return found
 
 
 def alerts_json(view: View, *, everything: bool = True) -> Json:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from alerter.cli.auditing import export_ledger
 from alerter.cli.common import (
     EXIT_FAILED,
     AsJson,
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     ledger = typer.Typer(help="The ledger of charges.", no_args_is_help=True)
     ledger.command()(verify)
+    ledger.command("export")(export_ledger)
     app.add_typer(ledger, name="ledger")
     app.command()(migrate)
     app.command()(schema)

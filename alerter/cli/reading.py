@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alerter.core.views import AlertView, BudgetStatus, RunCost
+    from alerter.coverage import Coverage
     from alerter.status import Freshness
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A budget, or a tag value such as a team.")]
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def status(name: Name = None, config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> None:
     """Show what each budget has spent, and is on course to spend."""
+    from alerter.coverage import measure
     from alerter.status import budget_status, freshness, named, status_json
 
     now_ms = instant_ms(now)
@@ -47,7 +49,7 @@ def status(name: Name = None, config: ConfigDir = None, now: Now = None, as_json
         chosen = rows if name is None else named(rows, name)
         if name is not None and not chosen:
             _unknown(name, rows)
-        _print_status(chosen, freshness(view))
+        _print_status(chosen, freshness(view), measure(view, now_ms))
 
 
 def alerts(
@@ -69,15 +71,24 @@ def alerts(
 def top(
     name: Name = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many runs.")] = 10,
+    unpriced: Annotated[
+        bool, typer.Option("--unpriced", help="Experiments with run time without a price, and what gives it one.")
+    ] = False,
     config: ConfigDir = None,
     now: Now = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the most expensive runs of the current periods."""
+    from alerter.cli.auditing import show_unpriced
     from alerter.status import budget_status, named, run_json, top_runs
 
     now_ms = instant_ms(now)
+    if unpriced and name is not None:
+        raise typer.BadParameter("--unpriced looks at every experiment: leave NAME out")
     with reading_services(config, now_ms) as services, services.windows.read() as view:
+        if unpriced:
+            show_unpriced(services, view, now_ms, limit=limit, as_json=as_json)
+            return
         if name is not None:
             rows = budget_status(view, now_ms)
             if not named(rows, name):
@@ -122,9 +133,11 @@ def _unknown(name: str, rows: Sequence[BudgetStatus]) -> None:
     raise typer.Exit(EXIT_FAILED)
 
 
-def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness) -> None:
+def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Coverage) -> None:
     from alerter.core.money import human
     from alerter.core.periods import iso
+    from alerter.core.text import one_line
+    from alerter.coverage import coverage_lines
 
     lines = [
         (
@@ -139,6 +152,8 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness) -> None:
         for row in rows
     ]
     _table(("budget", "period", ">used", ">spent (estimate)", ">of", ">forecast", ">runs"), lines)
+    for line in coverage_lines(coverage):
+        typer.echo(one_line(line, 400))
     as_of = iso(fresh.as_of_ms) if fresh.as_of_ms is not None else "never"
     typer.echo(f"data of {as_of}" + (" (stale: a source could not be read since)" if fresh.stale else ""))
     for error in fresh.errors:

@@ -39,18 +39,39 @@ class BudgetBody(_Body):
 
 
 class HoursBody(_Body):
-    """Run time in hours, by how far its price can be trusted."""
+    """Run time in hours, by how far its price can be trusted; an hour of a run counts once."""
 
     priced: float
     low_confidence: float
     unpriced: float
+    suspected_stale: float
+
+
+class UntaggedBody(_Body):
+    """The run time that a budget with ``group_by`` counts to ``(untagged)``."""
+
+    budget: str
+    percent: float
+    hours: float
+
+
+class GapBody(_Body):
+    """A part of runs' machines that has no price."""
+
+    meter: str = Field(examples=["gpu"])
+    missing: str
+    hours: float
+    runs: int
 
 
 class CoverageBody(_Body):
-    """How much of all run time had a price."""
+    """How much of the current month's run time had a price; ``period`` is ``[start, end)``."""
 
+    period: list[str] = Field(examples=[["2026-11-01T00:00:00Z", "2026-11-23T13:31:20Z"]])
     priced_percent: float
     hours: HoursBody
+    untagged: list[UntaggedBody]
+    gaps: list[GapBody]
 
 
 class StatusBody(_Body):

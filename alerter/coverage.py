@@ -1,0 +1,219 @@
+"""How far the ledger can be trusted: the share of run time with a price, without tags, and what has none."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alerter.core.budgets import UNTAGGED
+from alerter.core.charges import Confidence, Rate
+from alerter.core.coverage import RUN_TIME, RunTime, add_up
+from alerter.core.periods import HOUR_MS, PeriodKind, PeriodSpec, bounds_ms, iso, period_at
+from alerter.core.usage import Meter
+from alerter.core.views import percent_of
+from alerter.spending import accruals
+from alerter.store.budgets import scopes
+from alerter.store.ledger import METERS, charges_within
+from alerter.store.totals import View
+
+_SHOWN = 50
+"""Gaps that are listed; a ledger of free text may have thousands."""
+
+Window = tuple[int, int]
+"""``[start, end)`` in epoch ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One part of a run's machine held over ``[start, end)``; ``sign`` is -1 of a reversal."""
+
+    run_id: int
+    tag_set_id: int
+    rate: Rate
+    start_ms: int
+    end_ms: int
+    sign: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that was used and has no price: by which runs, for how long (ms, of each part)."""
+
+    meter: Meter
+    missing: str
+    time_ms: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Untagged:
+    """The run time that a budget with ``group_by`` counts to a scope ``(untagged)``, of all that it counts; in ms."""
+
+    budget: str
+    time_ms: int
+    whole_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The run time of a window by how far it could be priced, in ms; an hour of a run counts once.
+
+    Attributes:
+        window: the current calendar month, see `month_of`.
+        time_ms: ``high`` where every part has a price, ``low`` where one is assumed, ``gap`` where one has none.
+        gaps: the longest first, at most fifty.
+        untagged: of each budget with ``group_by`` that counts any run time, in the configuration's order.
+        stale_ms: run time that is suspected stale, and not counted.
+    """
+
+    window: Window
+    time_ms: Mapping[Confidence, int]
+    gaps: tuple[Gap, ...] = ()
+    untagged: tuple[Untagged, ...] = ()
+    stale_ms: int = 0
+
+    @property
+    def whole_ms(self) -> int:
+        """All of the run time."""
+        return sum(self.time_ms.values())
+
+    @property
+    def priced_ms(self) -> int:
+        """The run time that has a price, assumed or not."""
+        return self.whole_ms - self.time_ms[Confidence.GAP]
+
+
+def month_of(view: View, now_ms: int) -> Window:
+    """Return the calendar month that ``now`` falls in, up to ``now``, in the time zone that most budgets use."""
+    zones = Counter(budget.timezone for budget in view.budgets.values())
+    zone = max(zones, key=lambda each: zones[each], default="UTC")
+    period = period_at(PeriodSpec(PeriodKind.MONTHLY), zone, now_ms)
+    if period is None:
+        raise AssertionError("every instant falls in a month")
+    return bounds_ms(period, zone)[0], now_ms
+
+
+def run_lines(view: View, window: Window, now_ms: int) -> Iterator[Line]:
+    """Yield every line of run time in a window, settled and accruing, clipped to it."""
+    first, last = window
+    rates = view.all_rates()
+    for charge in charges_within(view.connection, first, last):
+        if METERS[charge.meter] in RUN_TIME:
+            start, end = max(charge.start_ms, first), min(charge.end_ms, last)
+            sign = 1 if charge.quantity > 0 else -1
+            yield Line(charge.run_id, charge.tag_set_id, rates[charge.rate_id], start, end, sign)
+    for run in accruals(view, now_ms):
+        start, end = max(run.start_ms, first), min(run.as_of_ms, last)
+        for rate, _ in run.lines if start < end else ():
+            if rate.meter in RUN_TIME:
+                yield Line(run.run_id, run.tag_set_id, rate, start, end)
+
+
+def measure(view: View, now_ms: int) -> Coverage:
+    """Return the coverage of the current month."""
+    window = month_of(view, now_ms)
+    time: RunTime[tuple[int, int]] = RunTime()
+    gaps: dict[tuple[Meter, str], Counter[int]] = defaultdict(Counter)
+    for line in run_lines(view, window, now_ms):
+        # A tag set is part of the key: a run whose tags changed counts under those that stand.
+        time.add((line.run_id, line.tag_set_id), line.start_ms, line.end_ms, line.rate.confidence, line.sign)
+        if line.rate.confidence is Confidence.GAP:
+            gaps[line.rate.meter, line.rate.note][line.run_id] += line.sign * (line.end_ms - line.start_ms)
+    by_run = list(time.by_run())
+    by_tags: Counter[int] = Counter()
+    for (_, tag_set_id), levels in by_run:
+        by_tags[tag_set_id] += sum(levels.values())
+    return Coverage(window, add_up(levels for _, levels in by_run), _gaps(gaps), _untagged(view, by_tags))
+
+
+def coverage_json(found: Coverage) -> dict[str, Any]:
+    """Return coverage for scripts: percent with two places, run time in hours."""
+    return {
+        "period": [iso(found.window[0]), iso(found.window[1])],
+        "priced_percent": _percent(found.priced_ms, found.whole_ms, empty=100.0),
+        "hours": {
+            "priced": hours(found.time_ms[Confidence.HIGH]),
+            "low_confidence": hours(found.time_ms[Confidence.LOW]),
+            "unpriced": hours(found.time_ms[Confidence.GAP]),
+            "suspected_stale": hours(found.stale_ms),
+        },
+        "untagged": [
+            {
+                "budget": each.budget,
+                "percent": _percent(each.time_ms, each.whole_ms, empty=0.0),
+                "hours": hours(each.time_ms),
+            }
+            for each in found.untagged
+        ],
+        "gaps": [
+            {"meter": each.meter.value, "missing": each.missing, "hours": hours(each.time_ms), "runs": each.runs}
+            for each in found.gaps
+        ],
+    }
+
+
+def coverage_lines(found: Coverage) -> Iterator[str]:
+    """Yield coverage for people: one line, and one more where something has no price."""
+    if not found.whole_ms:
+        yield "no run time this month"
+        return
+    parts = [f"{_floor(found.priced_ms, found.whole_ms)} % of {hours(found.whole_ms):,.1f} run-hours this month priced"]
+    if found.time_ms[Confidence.LOW]:
+        parts.append(f"{_ceil(found.time_ms[Confidence.LOW], found.whole_ms)} % with low confidence")
+    parts += [
+        f"{_ceil(each.time_ms, each.whole_ms)} % untagged in {each.budget}" for each in found.untagged if each.time_ms
+    ]
+    if found.stale_ms:
+        parts.append(f"{hours(found.stale_ms):,.1f} h suspected stale, not counted")
+    yield " · ".join(parts)
+    if found.gaps:
+        first = found.gaps[0]
+        more = f", and {len(found.gaps) - 1} more" if len(found.gaps) > 1 else ""
+        runs = f"{first.runs} run{'' if first.runs == 1 else 's'}"
+        yield f"no price: {first.meter.value} of {runs} ({first.missing}){more}; see `alerter top --unpriced`"
+
+
+def hours(span_ms: int) -> float:
+    """Return a time span in hours with two places."""
+    return round(span_ms / HOUR_MS, 2)
+
+
+def _gaps(found: Mapping[tuple[Meter, str], Mapping[int, int]]) -> tuple[Gap, ...]:
+    gaps = []
+    for (meter, missing), by_run in found.items():
+        times = [span for span in by_run.values() if span > 0]
+        if times:
+            gaps.append(Gap(meter, missing, sum(times), len(times)))
+    return tuple(sorted(gaps, key=lambda each: (-each.time_ms, each.meter, each.missing))[:_SHOWN])
+
+
+def _untagged(view: View, by_tags: Mapping[int, int]) -> tuple[Untagged, ...]:
+    shares = view.shares(by_tags)
+    found = []
+    for budget_id, budget in view.budgets.items():
+        if not budget.group_by:
+            continue
+        names = scopes(view.connection, budget_id)
+        whole = untagged = 0
+        for tag_set_id, span_ms in by_tags.items():
+            for share in shares[tag_set_id]:
+                if share.budget_id == budget_id:
+                    whole += span_ms
+                    untagged += span_ms if any(value == UNTAGGED for _, value in names[share.scope_id]) else 0
+        if whole:
+            found.append(Untagged(budget.name, untagged, whole))
+    return tuple(found)
+
+
+def _percent(part: int, whole: int, *, empty: float) -> float:
+    return float(percent_of(part, whole)) if whole else empty
+
+
+def _floor(part: int, whole: int) -> int:
+    return part * 100 // whole
+
+
+def _ceil(part: int, whole: int) -> int:
+    return -(-part * 100 // whole)
