@@ -60,16 +60,26 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
     )
 
 
-def make_pricer(config: Config) -> Pricer:
-    """Return the price configuration as one function."""
+def make_books(config: Config) -> list[PriceBook]:
+    """Return the configured catalogs, in the order in which they are asked.
+
+    Raises:
+        PriceBookError: one can't be read.
+        CurrencyMismatchError: one is in another currency than the configured one.
+    """
     books: list[PriceBook] = []
     for spec in config.prices.catalogs:
         kind = load(PRICE_BOOKS, spec.kind)
         books.append(kind(spec.path) if spec.path is not None else kind())
     check_currency(config.prices.rules, books)
+    return books
+
+
+def make_pricer(config: Config) -> Pricer:
+    """Return the price configuration as one function."""
     return Pricer(
         config.prices.rules,
-        books,
+        make_books(config),
         config.usage_keys,
         max_nodes=config.metering.max_nodes,
         cleaning=config.tags,

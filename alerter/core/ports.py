@@ -126,6 +126,11 @@ class PriceBook(Protocol):
         """``file:line: why`` of each row that was skipped."""
         ...
 
+    @property
+    def instance_types(self) -> Collection[str]:
+        """Every instance type that it knows, as it is spelled in it."""
+        ...
+
     def find(self, instance_type: str) -> Sequence[CatalogPrice]:
         """Return every price of an instance type, in any region and purchase option; empty if unknown."""
         ...

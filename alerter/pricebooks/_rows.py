@@ -75,19 +75,28 @@ class Table:
         wide = max(self._places.values())
         if len(cells) <= wide:
             raise RowError(f"{len(cells)} cells, {wide + 1} are needed")
-        text = {column: cells[place].strip() for column, place in self._places.items()}
-        for column in ("provider", "region", "instance_type"):
-            if not text[column] or len(text[column]) > _LONGEST or not text[column].isprintable():
-                raise RowError(f"{column} is empty, longer than {_LONGEST} characters or not printable")
-        return CatalogPrice(
-            provider=text["provider"].lower(),
-            region=normal_region(text["region"]),
-            instance_type=text["instance_type"],
-            purchase_option=normal_option(text["purchase_option"]) or "on_demand",
-            per_hour=_per_hour(text["price"]),
-            as_of=_as_of(text["as_of"]),
-            catalog=self._catalog,
-        )
+        return read_price({column: cells[place] for column, place in self._places.items()}, self._catalog)
+
+
+def read_price(cells: Mapping[str, str], catalog: str) -> CatalogPrice:
+    """Return a row's price; ``cells`` are those of `COLUMNS` and ``price``, as they stand in a file.
+
+    Raises:
+        RowError: a cell can't be used.
+    """
+    text = {column: cell.strip() for column, cell in cells.items()}
+    for column in ("provider", "region", "instance_type"):
+        if not text[column] or len(text[column]) > _LONGEST or not text[column].isprintable():
+            raise RowError(f"{column} is empty, longer than {_LONGEST} characters or not printable")
+    return CatalogPrice(
+        provider=text["provider"].lower(),
+        region=normal_region(text["region"]),
+        instance_type=text["instance_type"],
+        purchase_option=normal_option(text["purchase_option"]) or "on_demand",
+        per_hour=_per_hour(text["price"]),
+        as_of=_as_of(text["as_of"]),
+        catalog=catalog,
+    )
 
 
 def _next(reader: Iterator[list[str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from importlib.resources import files
 
@@ -23,6 +23,11 @@ class BuiltinBook:
     def _table(self) -> Table:
         text = files("alerter.pricebooks").joinpath("catalog.csv").read_text(encoding="utf-8")
         return Table(text.splitlines(), self.name)
+
+    @property
+    def instance_types(self) -> Collection[str]:
+        """Every instance type in the file."""
+        return [prices[0].instance_type for prices in self._table.index.values()]
 
     def find(self, instance_type: str) -> Sequence[CatalogPrice]:
         """Return every price of an instance type, whatever its case; empty if unknown."""

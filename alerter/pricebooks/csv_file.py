@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from alerter.core.ports import CatalogPrice, PriceBookError
@@ -42,6 +42,11 @@ class CsvBook:
         self.problems = tuple(f"{path}:{line}: {why}" for line, why in table.problems)
         if self.problems:
             log.warning("catalog=%s skipped_rows=%d first=%s", path.name, len(self.problems), self.problems[0])
+
+    @property
+    def instance_types(self) -> Collection[str]:
+        """Every instance type in the file."""
+        return [prices[0].instance_type for prices in self._index.values()]
 
     def find(self, instance_type: str) -> Sequence[CatalogPrice]:
         """Return every price of an instance type, whatever its case; empty if unknown."""

@@ -27,6 +27,10 @@ class FixedBook:
     currency: str = "USD"
     problems: Sequence[str] = field(default=())
 
+    @property
+    def instance_types(self) -> Sequence[str]:
+        return [row.instance_type for row in self.rows]
+
     def find(self, instance_type: str) -> Sequence[CatalogPrice]:
         return [row for row in self.rows if row.instance_type == instance_type]
 

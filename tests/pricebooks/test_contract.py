@@ -76,3 +76,8 @@ def test_the_catalog_names_every_column_that_a_users_own_needs() -> None:
     header = CATALOG.splitlines()[0].split(",")
 
     assert set(header) == {*COLUMNS, "usd_per_hour"}
+
+
+def test_it_lists_its_types_once_each(book: PriceBook) -> None:
+    known = {row["instance_type"] for row in csv.DictReader(CATALOG.splitlines())}
+    assert sorted(book.instance_types) == sorted(known)
