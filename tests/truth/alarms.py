@@ -24,6 +24,7 @@ class Plan:
     amount: Callable[[Scope], int]
     percents: tuple[int, ...] = (50, 100)
     rolling: bool = False
+    beyond: int = 25
 
 
 def a_day(day: date) -> tuple[date, date]:
@@ -82,7 +83,8 @@ class Alarms:
         spent = sum(n for day, n in totals.get((name, scope), {}).items() if days[0] <= day < days[1])
         amount = plan.amount(scope)
         reached = [percent for percent in plan.percents if spent * 100 >= percent * amount]
-        further = range(plan.percents[-1] + 25, spent * 100 // amount + 1, 25)
+        used = spent * 100 // amount
+        further = range(plan.percents[-1] + plan.beyond, used + 1, plan.beyond) if plan.beyond else ()
         due = [*reached, *list(further)[-40:]]
         start = days[0].isoformat()
         if plan.rolling:
