@@ -80,7 +80,8 @@ class Demo:
             warm = threading.Thread(target=_import_what_is_slow, name="warm-up", daemon=True)
             warm.start()
             with mlflow_server(self.folder / "mlflow", self.environ, stop) as mlflow:
-                warm.join()
+                while warm.is_alive() and not stop.is_set():
+                    warm.join(0.1)
                 if not stop.is_set():
                     self._with_mlflow(mlflow, stop, shown)
 

@@ -11,9 +11,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from alerter.demo.problems import DemoError
 
@@ -74,20 +75,27 @@ def mlflow_server(folder: Path, environ: Mapping[str, str], stop: threading.Even
     address = f"http://{LOOPBACK}:{port}"
     log_path = folder / "server.log"
     with log_path.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - this very interpreter
-            ["/bin/sh", "-c", _WATCHED, "sh", *_command(folder, port)],
-            cwd=folder,
-            env=dict(environ),
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the demo, which ends it when the daemon has stopped
-        )
+        process = start_watched(_command(folder, port), folder, environ, output)
         try:
             _wait_for(address, process, log_path, stop)
             yield address
         finally:
             _end(process)
+
+
+def start_watched(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str], output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own, which ends when this process does, however it ends."""
+    return subprocess.Popen(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", _WATCHED, "sh", *command],
+        cwd=folder,
+        env=dict(environ),
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for the demo, which ends it when the daemon has stopped
+    )
 
 
 def _command(folder: Path, port: int) -> list[str]:

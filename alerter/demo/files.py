@@ -17,6 +17,7 @@ poll: {{every: 2s}}                             # 60s is the default: here someb
 receivers:
   - name: ml-costs
     console: {{}}                               # or slack: {{channel: "#ml-costs"}}, email: {{to: [ml@example.com]}}
+operators: ml-costs                           # is told what is wrong, such as with a file that you edit here
 web: {{listen: "127.0.0.1:{port}"}}
 """
 

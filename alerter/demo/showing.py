@@ -122,6 +122,7 @@ def _next_steps(program: str, config: Config, *, keeps: bool) -> str:
     return (
         "\nTry in another terminal, or change an amount in budgets.yaml and save:\n\n"
         f"  {program} status --config {folder}\n"
+        f"  {program} explain ALERT --config {folder}\n"
         f"  {program} ack ALERT --config {folder}\n\n"
         f"Ctrl-C stops everything and {leaving}.\n"
     )
