@@ -214,7 +214,7 @@ TAGGED = (HOUR, ("tag", "r1", 1))
 NO_END = (HOUR, ("end", "r1", None))
 LONG = (40 * HOUR, ("poll", 3, None))
 """Across at least one date at which the price of r1 changes."""
-STORIES = {
+STORIES: dict[str, Steps] = {
     "a label without a new end": [RUNS, POLL, ENDS, POLL, RESUMES, POLL, POLL, NO_END, POLL, TAGGED],
     "the same across a change of price": [RUNS, POLL, ENDS, POLL, RESUMES, POLL, LONG, LONG, NO_END, POLL],
     "a label without any end, then an end": [RUNS, POLL, POLL, NO_END, POLL, TAGGED, POLL, ENDS, POLL],
