@@ -8,17 +8,14 @@ from itertools import islice
 
 from alerter.config import Config
 from alerter.core.budgets import Budget, TagCleaning, receivers_for, scope_of
-from alerter.core.ports import Finding, PollRequest, PriceBook, PriceBookError, SourceError, Target
+from alerter.core.ports import Finding, PollRequest, SourceError, Target
 from alerter.core.usage import Pairs
-from alerter.registry import PRICE_BOOKS, load
 from alerter.services import Services
 from alerter.store.engine import Store, StoreError
 from alerter.store.migrate import schema_state
 
 _SAMPLED_BATCHES = 5
 """How far a server is read to see which tags are in use, where the ledger doesn't know yet."""
-
-_SHOWN_ROWS = 5
 
 _SECRETS = {
     "slack": (("slack_bot_token", "messages can't be sent"),),
@@ -50,24 +47,6 @@ def check_database(store: Store) -> Finding:
         return Finding("error", subject, f"its schema is {state}", remedy)
     texts = {"empty": "will be created by the first start", "behind": "will be migrated by the next start"}
     return Finding("ok", subject, texts.get(state, "its schema is current"))
-
-
-def check_catalogs(config: Config) -> Iterator[Finding]:
-    """Yield what is wrong with the price catalogs: those that can't be read, and rows that were skipped."""
-    for spec in config.prices.catalogs:
-        kind = load(PRICE_BOOKS, spec.kind)
-        try:
-            book: PriceBook = kind(spec.path) if spec.path is not None else kind()
-        except PriceBookError as error:
-            yield Finding("error", f"catalog {spec.path}", str(error))
-            continue
-        skipped = list(book.problems)
-        for problem in skipped[:_SHOWN_ROWS]:
-            yield Finding("warning", f"catalog {book.name}", f"row skipped: {problem}", "correct the row")
-        if len(skipped) > _SHOWN_ROWS:
-            yield Finding("warning", f"catalog {book.name}", f"{len(skipped) - _SHOWN_ROWS} more rows skipped")
-        if not skipped:
-            yield Finding("ok", f"catalog {book.name}", "every row can be used")
 
 
 def check_network(services: Services) -> Iterator[Finding]:

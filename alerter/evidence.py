@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from heapq import nlargest
 
 from sqlalchemy import Connection
 
 from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RUN_TIME, RunTime
-from alerter.core.periods import DAY_MS
+from alerter.core.periods import DAY_MS, day_of
+from alerter.core.price_age import is_old
 from alerter.core.usage import Meter
 from alerter.spending import Accruing
 from alerter.store.bulk import query, select_in
@@ -44,6 +46,7 @@ class Evidence:
     runs: dict[int, RunShare] = field(default_factory=dict)
     time: RunTime[int] = field(default_factory=RunTime)
     notes: set[str] = field(default_factory=set)
+    oldest: str = ""
 
     def run(self, run_id: int) -> RunShare:
         """Return a run's share, made if it is new."""
@@ -69,8 +72,9 @@ class Evidence:
         return self.time.total()[Confidence.LOW] > 0
 
     def note(self) -> str:
-        """Return what was assumed, at most two things."""
-        return "; ".join(sorted(self.notes)[:2])
+        """Return what was assumed, at most two things; that prices are out of date comes first."""
+        old = [f"prices of {self.oldest}"] if self.oldest else []
+        return "; ".join([*old, *sorted(self.notes)][:2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ def _add_charge(found: Evidence, charge: Charge, rate: Rate, window: Window, now
     if since < end:
         run.recent += part_of(charge, rate, since, end)
     _add_time(found, run, rate, (start, end), 1 if charge.quantity > 0 else -1)
+    _add_age(found, rate, now_ms)
 
 
 def _add_running(found: Evidence, running: Accruing, window: Window, now_ms: int, share: Share) -> None:
@@ -172,6 +177,12 @@ def _add_running(found: Evidence, running: Accruing, window: Window, now_ms: int
     run.recent += running.nanos(max(window[0], now_ms - DAY_MS), window[1], share)
     for rate, _ in running.lines:
         _add_time(found, run, rate, (start, end))
+        _add_age(found, rate, now_ms)
+
+
+def _add_age(found: Evidence, rate: Rate, now_ms: int) -> None:
+    if rate.as_of and is_old(rate, date.fromordinal(day_of("UTC", now_ms))):
+        found.oldest = min(found.oldest or rate.as_of, rate.as_of)
 
 
 def _add_time(found: Evidence, run: RunShare, rate: Rate, held: Window, sign: int = 1) -> None:

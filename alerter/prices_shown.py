@@ -108,8 +108,8 @@ def _similar(instance_type: str, rules: PriceRules, books: Sequence[PriceBook]) 
 def _known(rules: PriceRules, books: Sequence[PriceBook]) -> Iterable[str]:
     for book in books:
         yield from book.instance_types
-    for rule in (*rules.prices, *rules.derive):
-        for key, globs in rule.match.wanted:
+    for match in (*(rule.match for rule in rules.prices), *(rule.match for rule in rules.derive)):
+        for key, globs in match.wanted:
             if key == "instance_type":
                 yield from (glob for glob in globs if not _WILD & set(glob))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,19 +41,26 @@ def check(
 
 
 def _findings(directory: Path | None, *, offline: bool) -> Iterator[Finding]:
-    from alerter.check import check_catalogs, check_database, check_offline
+    from alerter.check import check_database, check_offline
+    from alerter.price_checks import check_catalogs, check_used_prices
     from alerter.store.engine import Store
+    from alerter.store.migrate import schema_state
 
     config = load_config(directory)
     yield from check_offline(config)
+    today = datetime.fromtimestamp(clock_ms() / 1000, UTC).date()
+    prices = list(check_catalogs(config, today))
     store = Store(config.database)
     try:
         state = check_database(store)
+        if state.level != "error" and schema_state(store) == "current":
+            prices += check_used_prices(store, today)
     finally:
         store.close()
     yield state
-    yield from check_catalogs(config)
-    if not offline and state.level != "error":
+    yield from prices
+    # What can't be priced or stored can't be wired either: the rest waits until that is mended.
+    if not offline and "error" not in {each.level for each in (state, *prices)}:
         yield from _online(config)
 
 

@@ -63,7 +63,7 @@ class Alert:
         top: the most expensive runs, at most ten; ``more_runs`` how many there are besides.
         priced_percent: run-hours that had a price; ``low_confidence`` whether some rates were assumed.
         stale_nanos: suspected stale and not counted.
-        price_note: such as ``list prices us-east-1``.
+        price_note: what was assumed, such as ``prices of 2025-01-02; region assumed: us-east-1``.
         next_percent: the threshold of the next message, or None.
         as_of_ms: the data's time; ``stale`` where a source could not be read since.
         reason: why it was told: ``first``, ``higher threshold``, ``reopened``, ``opening``.
