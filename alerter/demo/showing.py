@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import textwrap
 import threading
 import time
 from collections.abc import Mapping
@@ -91,18 +90,20 @@ class Showing:
             return
         say(next_steps.replace("ALERT", self._curtain.first_alert))
         self._teams.start_watched(now_ms())
-        say(self._meanwhile())
+        say(self._meanwhile(page))
         until = None if seconds is None else time.monotonic() + seconds
         while until is None or time.monotonic() < until:
             if stop.wait(_HEARTBEAT_S if until is None else max(min(_HEARTBEAT_S, until - time.monotonic()), 0)):
                 return
             self._teams.heartbeat(now_ms())
 
-    def _meanwhile(self) -> str:
+    def _meanwhile(self, page: str) -> str:
         burn = human(int(self._per_hour(WATCHED.params) * NANOS), "USD")
         machines = f"{WATCHED.params['num_nodes']} x {WATCHED.params['instance_type']}"
-        line = f"Right now team vision starts {machines} ({burn} an hour). In {WATCHED_S} s that takes it over 80 %:"
-        return textwrap.fill(line, 79) + "\n"
+        return (
+            f"Right now team vision starts {machines}: {burn} an hour.\n"
+            f"In {WATCHED_S} s that takes it over 80 %. Watch it here, or on {page}\n"
+        )
 
 
 def prices(config: Config, at_ms: int) -> PerHour:
