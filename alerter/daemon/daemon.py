@@ -62,6 +62,7 @@ class Daemon:
         wire: makes services of a configuration.
         environ: for the secrets of a reload, and for systemd's addresses.
         watch_s: how often the configuration's files are looked at.
+        leave_s: how long everything together may take to end.
         progress: told how far a poll has come.
 
     Attributes:
@@ -77,6 +78,7 @@ class Daemon:
         wire: Wire = bootstrap_wire,
         environ: Mapping[str, str] = os.environ,
         watch_s: float = WATCH_S,
+        leave_s: float = LEAVE_S,
         progress: Progress = _no_progress,
     ) -> None:
         self.ready = threading.Event()
@@ -84,6 +86,7 @@ class Daemon:
         self._environ = environ
         self._clock = clock
         self._watch_s = watch_s
+        self._leave_s = leave_s
         self._progress = progress
         self._leave_by: float | None = None
         self._status_at = 0.0
@@ -119,7 +122,7 @@ class Daemon:
         return self._windows.url
 
     def run(self, stop: threading.Event, started: Callable[[Daemon], None] = lambda _daemon: None) -> None:
-        """Run until ``stop`` is set, then end what runs within `LEAVE_S`; ``started`` is called once it is ready.
+        """Run until ``stop`` is set, then end what runs within ``leave_s``; ``started`` is called once it is ready.
 
         Raises:
             StoreError, PriceBookError, MoneyError: the first configuration can't be wired.
@@ -238,11 +241,11 @@ class Daemon:
             log.warning("a poll is left behind: its server does not answer, and the next start reads it again")
 
     def _remaining(self, most_s: float = LEAVE_S) -> float:
-        """Return how long something may take to end, in seconds; everything together gets `LEAVE_S`."""
+        """Return how long something may take to end, in seconds; everything together gets ``leave_s``."""
         if not self._present.ending.is_set():
             return most_s
         if self._leave_by is None:
-            self._leave_by = time.monotonic() + LEAVE_S
+            self._leave_by = time.monotonic() + self._leave_s
         return min(most_s, max(self._leave_by - time.monotonic(), 0.1))
 
     def _tell_systemd(self, *lines: str) -> None:

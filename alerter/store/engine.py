@@ -52,7 +52,7 @@ class Store:
         try:
             yield
         except DBAPIError as error:
-            raise StoreError(explain(self.name, error)) from error
+            raise StoreError(explain(self.name, _cause(error))) from error
 
     @property
     def name(self) -> str:
@@ -115,6 +115,17 @@ _CAUSES = (
     ("authentication failed", "its server refused the login", "correct user and password in `database:`"),
     ("connection refused", "its server can't be reached", "start it, or correct host and port in `database:`"),
 )
+
+
+def _cause(error: DBAPIError) -> DBAPIError:
+    """Return what went wrong first: a full disk ends the transaction, and then its savepoint is missing too."""
+    if "no such savepoint" in str(error.orig):
+        before = error.__cause__ or error.__context__
+        while before is not None:
+            if isinstance(before, DBAPIError) and "no such savepoint" not in str(before.orig):
+                return before
+            before = before.__cause__ or before.__context__
+    return error
 
 
 def explain(name: str, error: DBAPIError) -> str:
