@@ -32,15 +32,16 @@ def demo(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the files, also without --dir.")] = False,
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Of the page. [default: 8321, or the next free one]")
+        int | None,
+        typer.Option("--port", metavar="N", min=1, max=65535, help="The page's. [default: 8321, or the next free one]"),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", min=0, help="End so many seconds after the first alert.")
+        float | None, typer.Option("--seconds", metavar="N", min=0, help="End so many seconds after the first alert.")
     ] = None,
 ) -> None:
     """Try it on this machine: an MLflow server with sample runs, the daemon, alerts on this screen, the page."""
     from alerter.cli.signals import watched_signals
-    from alerter.demo import DemoError, has_mlflow_server
+    from alerter.demo import DemoError, free_page_port, has_mlflow_server
 
     if not has_mlflow_server():
         say_error(_INSTALL)
@@ -48,16 +49,17 @@ def demo(
     with watched_signals() as signals:
         signals.hangup = signals.stop.set  # its terminal was closed
         try:
+            page_port = free_page_port(port)
             with _folder(folder, keep=keep) as place:
-                _show(place, port, seconds, keeps=keep or folder is not None, stop=signals.stop)
+                _show(place, page_port, seconds, keeps=keep or folder is not None, stop=signals.stop)
         except DemoError as error:
             say_error(str(error))
             raise typer.Exit(EXIT_FAILED) from None
 
 
-def _show(place: Path, port: int | None, seconds: float | None, *, keeps: bool, stop: threading.Event) -> None:
+def _show(place: Path, port: int, seconds: float | None, *, keeps: bool, stop: threading.Event) -> None:
     from alerter.cli.logs import set_up_logging
-    from alerter.demo import Demo, DemoError, free_page_port, own_environment
+    from alerter.demo import Demo, DemoError, own_environment
     from alerter.demo.screen import is_pretty
     from alerter.web.server import WebServerError
 
@@ -68,7 +70,7 @@ def _show(place: Path, port: int | None, seconds: float | None, *, keeps: bool, 
         set_up_logging(environ=environ, stream=stream)
         show = Demo(
             folder=place,
-            port=free_page_port(port),
+            port=port,
             seconds=seconds,
             pretty=is_pretty(),
             program=_program(),
