@@ -83,6 +83,7 @@ def make_pricer(config: Config) -> Pricer:
         config.usage_keys,
         max_nodes=config.metering.max_nodes,
         cleaning=config.tags,
+        machines=config.machines,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from alerter.core.budgets import TagCleaning
 from alerter.core.charges import ChargeLine, Rate
 from alerter.core.logged_cost import logged_total
+from alerter.core.machines import Machines, complete
 from alerter.core.ports import PriceBook
 from alerter.core.price_rules import PriceRules, next_change_ms
 from alerter.core.pricing import price_machine
@@ -25,6 +26,7 @@ class Pricer:
         keys: which params and tags give which quantity.
         max_nodes: above it ``num_workers`` isn't believed to be nodes.
         cleaning: how tag values are cleaned before rules match them.
+        machines: what is known of machines by their ids, for runs that don't say it.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class Pricer:
         *,
         max_nodes: int = 64,
         cleaning: TagCleaning | None = None,
+        machines: Machines | None = None,
     ) -> None:
         self._rules = rules
         self._books = tuple(books)
         self._keys = keys
         self._max_nodes = max_nodes
         self._cleaning = cleaning or TagCleaning()
+        self._machines = machines or {}
         self._resources: dict[Pairs, Resources] = {}
         self._templates: dict[tuple[Pairs, Pairs, int | None], tuple[tuple[Rate, int], ...]] = {}
 
@@ -58,6 +62,8 @@ class Pricer:
         if found is None:
             _bound(self._resources)
             found = read_resources(usage, keys=self._keys, max_nodes=self._max_nodes)
+            if self._machines:
+                found = complete(found, usage, self._machines)
             self._resources[usage] = found
         return found
 

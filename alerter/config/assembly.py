@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from alerter.config.budgets import Surroundings, read_budgets
+from alerter.config.machines import machines_of, machines_path
 from alerter.config.model import CONSOLE, Config, ReceiverConfig
 from alerter.config.prices import Prices, read_prices
 from alerter.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
@@ -18,6 +19,7 @@ from alerter.config.settings import AlerterFile, EmailConfig, SourceConfig, Tags
 from alerter.config.urls import tracking_uri
 from alerter.config.yaml_files import Document
 from alerter.core.budgets import TagCleaning
+from alerter.core.machines import Machine
 
 ALERTER = "alerter.yaml"
 PRICES = "prices.yaml"
@@ -87,6 +89,7 @@ class _Assembly:
         )
         budgets = read_budgets(self._budget_files(), around)
         secrets = self._secrets()
+        machines = self._machines()
         if file is None:
             return None
         sources = self._sources(file)
@@ -100,6 +103,7 @@ class _Assembly:
             database=file.database,
             poll=file.poll,
             metering=file.metering,
+            machines=machines,
             tags=tags,
             receivers=receivers,
             slack=file.slack,
@@ -118,8 +122,13 @@ class _Assembly:
         path = self.directory / PRICES
         return read_prices(self.documents.get(path) or Document(path), tags)
 
+    def _machines(self) -> dict[str, Machine]:
+        document = self.documents.get(machines_path(self.directory, self.main) or self.directory)
+        return machines_of(document) if document is not None else {}
+
     def _budget_files(self) -> list[Document]:
-        others = {self.directory / ALERTER, self.directory / PRICES}
+        machines = machines_path(self.directory, self.main) or self.directory
+        others = {self.directory / ALERTER, self.directory / PRICES, machines}
         found = [each for path, each in self.documents.items() if path not in others]
         if not found:
             self.problems.append(Problem(self.directory / BUDGETS, 0, 0, _no_budgets(self.directory)))

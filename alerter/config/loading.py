@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from alerter.config.assembly import ALERTER, BUDGETS, PRICES, assemble
+from alerter.config.machines import machines_path, read_machines_file
 from alerter.config.model import Config
 from alerter.config.problems import ConfigError, Problem
 from alerter.config.yaml_files import Document, read_yaml
@@ -96,6 +97,9 @@ def _read(directory: Path) -> dict[Path, Document]:
         message = "no such folder: name it by --config DIR or $ALERTER_CONFIG"
         raise ConfigError([Problem(directory, 0, 0, message)])
     documents = {path: read_yaml(path) for path in _files(directory)}
+    machines = machines_path(directory, documents.get(directory / ALERTER))
+    if machines is not None:
+        documents[machines] = read_machines_file(machines)
     for name in (ALERTER, BUDGETS, PRICES):
         path = directory / name
         other = path.with_suffix(".yml")

@@ -11,6 +11,7 @@ from alerter.config.secrets import Secrets
 from alerter.config.settings import EmailConfig, MeteringConfig, PollConfig, SlackConfig, SourceConfig, WebConfig
 from alerter.config.yaml_files import Document
 from alerter.core.budgets import Budget, TagCleaning
+from alerter.core.machines import Machines
 from alerter.core.resources import DEFAULT_KEYS
 
 
@@ -42,6 +43,7 @@ class Config:
         directory: the folder that it was read from.
         sources: at least one in a loaded configuration.
         database: SQLAlchemy URL; a relative SQLite path is relative to the process's folder.
+        machines: of the file that ``metering.resources`` names.
         operators: the receiver that is told about failing sources and deliveries; None only logs.
         files: what was read: the YAML files, then the catalogs that they name.
         digest: SHA-256 of what the files say, in hex; comments in YAML and the order of its keys don't count.
@@ -53,6 +55,7 @@ class Config:
     database: str = "sqlite:///alerter.db"
     poll: PollConfig = field(default_factory=PollConfig)
     metering: MeteringConfig = field(default_factory=MeteringConfig)
+    machines: Machines = field(default_factory=dict)
     tags: TagCleaning = field(default_factory=TagCleaning)
     receivers: tuple[ReceiverConfig, ...] = (CONSOLE,)
     slack: SlackConfig = field(default_factory=SlackConfig)

@@ -172,11 +172,12 @@ class FallbackModel(Section):
     per_run_hour: Rate
 
 
-def _existing(value: object, info: ValidationInfo) -> Path:
+def existing_file(value: object, info: ValidationInfo) -> Path:
+    """Return the path of a file that is there; a relative one counts from the configuration's folder."""
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise InvalidValueError(f"expected the path of a CSV file, got {kind_of(value)}")
+        raise InvalidValueError(f"expected the path of a file, got {kind_of(value)}")
     folder = info.context.directory if isinstance(info.context, Reading) else Path()
     path = folder / Path(value.strip()).expanduser()
     if not path.is_file():
@@ -190,7 +191,9 @@ class FileCatalog(Section):
     """A catalog of the user's own."""
 
     label: ClassVar[str] = "a catalog"
-    file: Annotated[Path, PlainValidator(_existing), WithJsonSchema({"type": "string", "examples": ["contract.csv"]})]
+    file: Annotated[
+        Path, PlainValidator(existing_file), WithJsonSchema({"type": "string", "examples": ["contract.csv"]})
+    ]
 
 
 class BuiltinCatalog(FileCatalog):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from alerter.config.fields import (
     Duration,
@@ -18,6 +19,7 @@ from alerter.config.fields import (
     Text,
     word_of,
 )
+from alerter.config.price_models import existing_file
 from alerter.config.problems import shown
 from alerter.config.sections import Section
 from alerter.config.urls import DatabaseUrl, TrackingUri, WebUrl
@@ -92,6 +94,9 @@ class MeteringConfig(Section):
     no_heartbeat_after_s: PositiveDuration = Field(86400.0, alias="no_heartbeat_after")
     max_nodes: int = Field(64, ge=1, le=10000)
     keys: dict[UsageField, OneOrMany[Text]] = Field(default_factory=dict)
+    resources: Annotated[
+        Path | None, PlainValidator(existing_file), WithJsonSchema({"type": "string", "examples": ["clusters.csv"]})
+    ] = Field(None, description="CSV or YAML: what the machine of a resource_id or Databricks cluster id is")
 
 
 class TagsSection(Section):
