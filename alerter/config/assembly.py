@@ -96,7 +96,6 @@ class _Assembly:
         operators = self._operators(file, receivers)
         if prices is None:
             return None
-        catalogs = tuple(each.path for each in prices.catalogs if each.path is not None)
         return Config(
             directory=self.directory,
             sources=sources,
@@ -113,8 +112,8 @@ class _Assembly:
             budgets=budgets,
             prices=prices,
             secrets=secrets,
-            files=(*self.documents, *catalogs),
-            digest=digest(self.documents, catalogs),
+            files=(*self.documents, *prices.files),
+            digest=digest(self.documents, prices.files),
             documents=self.documents,
         )
 

@@ -52,6 +52,11 @@ class Prices:
     rules: PriceRules = field(default_factory=PriceRules)
     catalogs: tuple[CatalogSpec, ...] = (CatalogSpec("builtin"),)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The catalogs that are files."""
+        return tuple(each.path for each in self.catalogs if each.path is not None)
+
 
 def read_prices(document: Document, cleaning: TagCleaning | None = None) -> Prices | None:
     """Return the prices of a file; where something is wrong, add it to the document's problems and return None.
