@@ -182,12 +182,19 @@ class _Replay:
             self._fire(Crossing(period, threshold, at_ms, base, amount))
         held = self._days.get(day)
         if held is not None:
-            for threshold in self._due(Level(amount, base + held.total, None)):
+            self._spend(held, period, base, amount)
+        if self._forecasts and period.kind is not PeriodKind.ROLLING:
+            self._look_ahead(day, period, base, amount)
+
+    def _spend(self, held: _Day, period: Period, base: int, amount: int) -> None:
+        """Tell what a day's spending reached; by the hour, since of a tiny budget only the last steps are recorded."""
+        for place in range(1, len(held.edges())):
+            if held.until(place) == held.until(place - 1):
+                continue
+            for threshold in self._due(Level(amount, base + held.until(place), None)):
                 if key_of(threshold) not in self._firing:
                     level = -(-threshold.percent * amount // 100)
                     self._fire(Crossing(period, threshold, held.reached_ms(level - base), level, amount))
-        if self._forecasts and period.kind is not PeriodKind.ROLLING:
-            self._look_ahead(day, period, base, amount)
 
     def _due(self, level: Level) -> Sequence[Threshold]:
         return due_thresholds(self._budget.thresholds, self._budget.beyond, level)
