@@ -40,7 +40,7 @@ class Ledger:
         Raises:
             StoreError: the database can't be read.
         """
-        with self._lock, self.store.read() as connection:
+        with self._forgetting(), self.store.read() as connection:
             yield self._view(connection)
 
     @contextmanager
@@ -50,10 +50,15 @@ class Ledger:
         Raises:
             StoreError: the database can't be written; nothing was changed.
         """
+        with self._forgetting(), self.store.write() as connection:
+            yield self._view(connection)
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Let one thread in; what it remembered of a transaction that failed never came to be, not even reading."""
         with self._lock:
             try:
-                with self.store.write() as connection:
-                    yield self._view(connection)
+                yield
             except BaseException:
                 self.interner.forget()
                 self.attribution.forget()

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 WATCH_S = 2.0
 """How often the configuration's files are looked at; a change takes effect when two looks agree."""
 
-LEAVE_S = 20.0
+LEAVE_S = 18.0
 """How long everything together may take to end; systemd and Docker are told to wait longer."""
 
 POLL = "poll"

@@ -65,6 +65,8 @@ class Poller:
                 return
             generation = self._present.generation
             report = run_cycle(generation.services, self._clock(), stop=generation.stop, progress=self._advance)
+        if self._present.ending.is_set():
+            return  # it was stopped half-way, which is no failure
         for polled in report.polls:
             self._count(polled)
         self.summary = _summary(report, self._clock())
@@ -77,8 +79,6 @@ class Poller:
         self.progress(source, seen, expected)
 
     def _count(self, polled: Polled) -> None:
-        if self._present.ending.is_set() and polled.error:
-            return  # it was stopped, which is no failure
         if polled.error:
             self._metrics.poll_failed(polled.source, seconds=polled.seconds, runs=polled.recorded.seen)
             return

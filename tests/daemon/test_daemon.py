@@ -178,3 +178,14 @@ def test_it_ends_at_once_when_nothing_is_in_flight(house: House) -> None:
         until(running.alerts)
         began = time.monotonic()
     assert time.monotonic() - began < 3
+
+
+def test_a_slack_that_cannot_be_reached_is_shown_and_holds_nothing_up(house: House) -> None:
+    house.environ["SLACK_APP_TOKEN"] = "xapp-made-up"
+    house.write("alerter.yaml", ALERTER.replace("mode: http", 'base_url: "http://127.0.0.1:9/api"'))
+    with house.running() as running:
+        until(lambda: "Slack&#39;s commands and buttons don&#39;t arrive" in running.client.get("/").text)
+        assert running.metric("alerter_slack_socket_up") == 0
+        until(lambda: "90 % used" in house.text())
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
