@@ -106,15 +106,7 @@ class Daemon:
             done=self._after_cycle,
             progress=self._on_progress,
         )
-        self._reloader = Reloader(
-            self._present,
-            config,
-            environ=environ,
-            clock=clock,
-            metrics=self._metrics,
-            adopted=self._on_adopted,
-            told=self._outbox.ring,
-        )
+        self._reloader = self._make_reloader()
 
     @property
     def url(self) -> str:
@@ -160,6 +152,17 @@ class Daemon:
         """Read the configuration again, with its secrets, whether files changed or not; returns at once."""
         self._reloader.ask()
         self._scheduler.now(RELOAD)
+
+    def _make_reloader(self) -> Reloader:
+        return Reloader(
+            self._present,
+            self._config,
+            environ=self._environ,
+            clock=self._clock,
+            metrics=self._metrics,
+            adopted=self._on_adopted,
+            told=self._outbox.ring,
+        )
 
     def _watch(self, stop: threading.Event) -> None:
         """Wait for the stop, and tell systemd's watchdog that all is well as long as it is."""
