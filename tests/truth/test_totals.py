@@ -253,7 +253,7 @@ def test_a_known_story(configs: Configs, migrated_sqlite: Path, story: str) -> N
         play(home, configs, STORIES[story], twice=True)
 
 
-@settings(lightly, max_examples=120)
+@settings(lightly, max_examples=90)
 @given(steps)
 def test_totals_and_alerts_are_what_the_oracle_says(configs: Configs, migrated_sqlite: Path, happened: Steps) -> None:
     with house(configs[0], migrated_sqlite, FIRST_MS) as home:
