@@ -54,7 +54,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         sources=sources,
         pricer=pricer,
         recorder=Recorder(ledger.interner, ledger.attribution, pricer),
-        describer=Describer(links, pricer),
+        describer=Describer(links, pricer, config.alerts.coverage_floor_percent),
         notifiers=make_notifiers(config, stop),
         receivers={each.name: each for each in config.receivers},
     )

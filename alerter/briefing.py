@@ -49,10 +49,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Describer:
-    """Names runs for people."""
+    """Names runs for people. A message says how much of its run time had a price where that is below a floor (%)."""
 
     links: Links
     pricer: Pricer
+    coverage_floor: int = 100
 
     def runs(self, view: View, shares: Sequence[RunShare]) -> list[RunEvidence]:
         """Return runs with name, page and machine, in the order given."""
@@ -90,6 +91,7 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
     standing, budget = fired.standing, fired.standing.budget
     shares = evidence.top(TOP_RUNS)
     leader, share = _leader(view, evidence, describer)
+    priced = evidence.priced_percent()
     return Alert(
         id=fired.told.public_id,
         budget=budget.name,
@@ -115,7 +117,8 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         recent_share=share,
         top=tuple(describer.runs(view, shares)),
         more_runs=len(evidence.runs) - len(shares),
-        priced_percent=evidence.priced_percent(),
+        priced_percent=priced,
+        coverage_shown=priced < describer.coverage_floor,
         low_confidence=evidence.is_low(),
         price_note=evidence.note(),
         next_percent=next_threshold(budget.thresholds, budget.beyond, standing.level),

@@ -108,6 +108,7 @@ class _Assembly:
             slack=file.slack,
             email=self._email(file),
             web=file.web,
+            alerts=file.alerts,
             operators=operators,
             budgets=budgets,
             prices=prices,

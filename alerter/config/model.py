@@ -8,7 +8,15 @@ from pathlib import Path
 
 from alerter.config.prices import Prices
 from alerter.config.secrets import Secrets
-from alerter.config.settings import EmailConfig, MeteringConfig, PollConfig, SlackConfig, SourceConfig, WebConfig
+from alerter.config.settings import (
+    AlertsConfig,
+    EmailConfig,
+    MeteringConfig,
+    PollConfig,
+    SlackConfig,
+    SourceConfig,
+    WebConfig,
+)
 from alerter.config.yaml_files import Document
 from alerter.core.budgets import Budget, TagCleaning
 from alerter.core.machines import Machines
@@ -61,6 +69,7 @@ class Config:
     slack: SlackConfig = field(default_factory=SlackConfig)
     email: EmailConfig | None = None
     web: WebConfig = field(default_factory=WebConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
     operators: str | None = None
     budgets: tuple[Budget, ...] = ()
     prices: Prices = field(default_factory=Prices)

@@ -175,6 +175,20 @@ class EmailConfig(Section):
     ca_file: Text | None = Field(None, description="PEM of a private certificate authority; relative to this file")
 
 
+class AlertsConfig(Section):
+    """What messages say."""
+
+    label: ClassVar[str] = "alerts"
+    coverage_floor: Annotated[Text, Shape(r"^(100|[1-9]?[0-9])\s*%$", "a whole percentage up to 100%")] = Field(
+        "100%", description="below it a message says how much of its run time had a price"
+    )
+
+    @property
+    def coverage_floor_percent(self) -> int:
+        """The floor in whole percent."""
+        return int(self.coverage_floor.rstrip("% "))
+
+
 class WebConfig(Section):
     """Where the page listens; ``public_url`` is what links show, None where only this machine can open it."""
 
@@ -207,4 +221,5 @@ class AlerterFile(Section):
     slack: SlackConfig = SlackConfig()
     email: EmailConfig | None = None
     web: WebConfig = WebConfig()
+    alerts: AlertsConfig = AlertsConfig()
     operators: Name | None = Field(None, description="the receiver that is told about sources and deliveries that fail")

@@ -61,7 +61,8 @@ class Alert:
         crossing_ms: when 100 % is expected; ``crossing_low_ms`` and ``crossing_high_ms`` the band.
         recent_nanos: spent in the last 24 h; ``recent_share`` whole percent of it by ``recent_run``.
         top: the most expensive runs, at most ten; ``more_runs`` how many there are besides.
-        priced_percent: run-hours that had a price; ``low_confidence`` whether some rates were assumed.
+        priced_percent: run-hours that had a price; ``coverage_shown`` whether that is below the configured floor.
+        low_confidence: some rates were assumed.
         stale_nanos: suspected stale and not counted.
         price_note: what was assumed, such as ``prices of 2025-01-02; region assumed: us-east-1``.
         next_percent: the threshold of the next message, or None.
@@ -99,6 +100,7 @@ class Alert:
     top: tuple[RunEvidence, ...] = ()
     more_runs: int = 0
     priced_percent: int = 100
+    coverage_shown: bool = True
     low_confidence: bool = False
     stale_nanos: int = 0
     price_note: str = ""

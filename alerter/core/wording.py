@@ -133,7 +133,7 @@ def coverage_line(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``94 % priced · $120 suspected stale, not counted · list prices us-east-1``."""
     stale = human(alert.stale_nanos, alert.currency) if alert.stale_nanos else ""
     return _join(
-        f"{alert.priced_percent} % of run time priced",
+        f"{alert.priced_percent} % of run time priced" if alert.coverage_shown else "",
         "some rates assumed" if alert.low_confidence else "",
         f"{stale} suspected stale, not counted" if stale else "",
         style.text(alert.price_note) if alert.price_note else "",

@@ -37,6 +37,7 @@ receivers:
 slack: {mode: http, command: /spend, base_url: "http://127.0.0.1:9/api/", allowed_users: [U1]}
 email: {host: smtp.example.com, from: budgets@example.com, ca_file: ca.pem}
 web: {listen: "[::1]:0", public_url: https://budgets.example.com/}
+alerts: {coverage_floor: 90 %}
 operators: ops
 """
 
@@ -52,7 +53,19 @@ def test_the_shipped_files_load_without_any_secret() -> None:
 def test_the_shipped_values_are_the_defaults(folder: Folder) -> None:
     shipped = load(SHIPPED, {})
     usual = folder.load()
-    for part in ("sources", "database", "poll", "metering", "tags", "slack", "email", "web", "operators", "prices"):
+    for part in (
+        "sources",
+        "database",
+        "poll",
+        "metering",
+        "tags",
+        "slack",
+        "email",
+        "web",
+        "alerts",
+        "operators",
+        "prices",
+    ):
         assert getattr(shipped, part) == getattr(usual, part), part
 
 
@@ -83,6 +96,7 @@ def test_settings_of_every_section(folder: Folder) -> None:
     assert config.database == "postgresql+psycopg://alerter@db/alerter"
     poll = config.poll
     assert (poll.every_s, poll.overlap_s, poll.resweep_s, poll.timeout_s, poll.page_size) == (90, 0, 86400, 2.5, 10)
+    assert config.alerts.coverage_floor_percent == 90
     assert (config.metering.stale_after_s, config.metering.max_nodes) == (3600, 8)
     assert config.usage_keys["instance_type"] == ("flavor",)
     assert config.usage_keys["nodes"] == ("hosts",)

@@ -33,6 +33,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     settings.SlackConfig: (CONFIGURATION, "slack"),
     settings.EmailConfig: (CONFIGURATION, "email"),
     settings.WebConfig: (CONFIGURATION, "web"),
+    settings.AlertsConfig: (CONFIGURATION, "alerts"),
     budget_models.BudgetModel: (BUDGETS, "Keys of a budget"),
     budget_models.DefaultsModel: (BUDGETS, "Keys of defaults"),
     budget_models.PeriodModel: (BUDGETS, "Keys of a period"),

@@ -94,7 +94,7 @@ def card(alert: Alert, state: AlertState) -> Card:
         runs=_runs(alert),
         more=wording.more_line(alert, len(alert.top)),
         state=f"{wording.icon(alert, state)} {said}" if said else "",
-        small=(wording.coverage_line(alert), wording.footer_line(alert), wording.id_line(alert)),
+        small=tuple(filter(None, (wording.coverage_line(alert), wording.footer_line(alert), wording.id_line(alert)))),
         url=_web(alert.page_url),
     )
 
