@@ -18,17 +18,18 @@ from alerter.pricer import Pricer
 from alerter.recording import Recorder
 from alerter.registry import NOTIFIERS, PRICE_BOOKS, SOURCES, load
 from alerter.services import Ledger, Services
-from alerter.store.budgets import sync_budgets, synced_ids
+from alerter.store.budgets import sync_budgets, synced_ids, taken_ids
 from alerter.store.engine import Store
 from alerter.store.interning import Interner
 
 log = logging.getLogger(__name__)
 
 
-def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None) -> Services:
+def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None, reading: bool = False) -> Services:
     """Return services for a configuration, after bringing the stored budgets in line with it.
 
-    Nothing is contacted but the database.
+    Nothing is contacted but the database. With ``reading`` nothing is written either: another process may be adding to
+    the totals by its own configuration. Budgets that no cycle has taken as they are now are left out then.
 
     Raises:
         StoreError: the database can't be written.
@@ -36,13 +37,9 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         CurrencyMismatchError: a catalog's currency isn't the configured one.
     """
     stop = stop or Event()
-    with store.read() as connection:
-        ids = synced_ids(connection, config.budgets, config.tags)
-    if ids is None:
-        with store.write() as connection:
-            ids = sync_budgets(connection, config.budgets, config.tags, Interner(), now_ms)
-    budgets = {ids[budget.id]: budget for budget in config.budgets}
-    ledger, windows = (Ledger(store, budgets, config) for _ in range(2))
+    ids = _taken(config, store) if reading else _synced(config, store, now_ms)
+    budgets = {ids[budget.id]: budget for budget in config.budgets if budget.id in ids}
+    ledger = Ledger(store, budgets, config, adds=not reading)
     pricer = make_pricer(config)
     sources = [make_source(config, each, stop) for each in config.sources]
     links = Links({source.name: source.run_url for source in sources}, config.web.public_url or "")
@@ -50,7 +47,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         config=config,
         store=store,
         ledger=ledger,
-        windows=windows,
+        windows=Ledger(store, budgets, config, adds=False),
         sources=sources,
         pricer=pricer,
         recorder=Recorder(ledger.interner, ledger.attribution, pricer),
@@ -58,6 +55,20 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         notifiers=make_notifiers(config, stop),
         receivers={each.name: each for each in config.receivers},
     )
+
+
+def _synced(config: Config, store: Store, now_ms: int) -> dict[str, int]:
+    with store.read() as connection:
+        ids = synced_ids(connection, config.budgets, config.tags)
+    if ids is not None:
+        return ids
+    with store.write() as connection:
+        return sync_budgets(connection, config.budgets, config.tags, Interner(), now_ms)
+
+
+def _taken(config: Config, store: Store) -> dict[str, int]:
+    with store.read() as connection:
+        return taken_ids(connection, config.budgets, config.tags)
 
 
 def make_books(config: Config) -> list[PriceBook]:

@@ -26,11 +26,11 @@ class Ledger:
     It remembers interned values and budget matches; a failed transaction makes it forget them.
     """
 
-    def __init__(self, store: Store, budgets: Mapping[int, Budget], config: Config) -> None:
+    def __init__(self, store: Store, budgets: Mapping[int, Budget], config: Config, *, adds: bool = True) -> None:
         self.store = store
         self.budgets = budgets
         self.interner = Interner()
-        self.attribution = Attribution(budgets.items(), config.tags, self.interner)
+        self.attribution = Attribution(budgets.items(), config.tags, self.interner, adds=adds)
         self._lock = Lock()
 
     @contextmanager

@@ -77,7 +77,7 @@ def _online(config: Config) -> Iterator[Finding]:
     store = there if schema_state(there) == "current" else Store("sqlite://")
     try:
         migrate(store)
-        services = wire(config, store, now_ms=clock_ms())
+        services = wire(config, store, now_ms=clock_ms(), reading=True)
         yield from check_network(services)
         yield from check_matches(services)
     finally:

@@ -110,12 +110,21 @@ def held_store(config: Config) -> Iterator[Store]:
 
 @contextmanager
 def reading_services(given: Path | None, now_ms: int) -> Iterator[Services]:
-    """Wire the configuration to a database that exists, for commands that read or act."""
+    """Wire the configuration to a database that exists, for commands that read or act.
+
+    They leave the totals to whoever polls: a budget that it has not taken as it is now is named and left out.
+    """
     from alerter.bootstrap import wire
 
     config = load_config(given)
     with opened_store(config) as store:
-        yield wire(config, store, now_ms=now_ms)
+        services = wire(config, store, now_ms=now_ms, reading=True)
+        taken = {budget.id for budget in services.ledger.budgets.values()}
+        left_out = [budget.name for budget in config.budgets if budget.id not in taken]
+        if left_out:
+            names = ", ".join(left_out)
+            typer.echo(f"note: new or changed since the last cycle, left out until the next one: {names}", err=True)
+        yield services
 
 
 def print_json(value: object) -> None:

@@ -127,6 +127,7 @@ def _print_report(report: CycleReport, pending: int, *, as_json: bool) -> None:
                         "runs": each.recorded.seen,
                         "changed": each.recorded.written,
                         "corrected": each.recorded.corrected,
+                        "set_aside": each.recorded.set_aside,
                         "running": each.running,
                         "error": each.error or None,
                     }
@@ -145,4 +146,6 @@ def _print_report(report: CycleReport, pending: int, *, as_json: bool) -> None:
             continue
         counts = f"{each.recorded.seen} runs read, {each.recorded.written} new or changed, {each.running} running"
         typer.echo(f"{each.source}: {counts} ({each.seconds:.1f} s)")
+        if each.recorded.set_aside:
+            say_error(f"{each.source}: {each.recorded.set_aside} runs could not be recorded; the log names each")
     typer.echo(f"{report.fired} alerts fired, {report.enqueued} messages enqueued, {pending} still pending")

@@ -55,6 +55,18 @@ def synced_ids(connection: Connection, budgets: Sequence[Budget], cleaning: TagC
     return {uid: stored[uid].id for uid in wanted} if active == wanted else None
 
 
+def taken_ids(connection: Connection, budgets: Sequence[Budget], cleaning: TagCleaning) -> dict[str, int]:
+    """Return the row id of each budget whose totals hold as it is configured: those that a cycle has taken."""
+    rows = query(connection, "SELECT id, uid, totals_digest FROM budget WHERE active = ?", True)
+    stored = {row.uid: (row.id, row.totals_digest) for row in rows}
+    found = {}
+    for budget in budgets:
+        row_id, totals_digest = stored.get(budget.id, (0, ""))
+        if totals_digest == _totals_digest(budget, cleaning):
+            found[budget.id] = row_id
+    return found
+
+
 def digest(budget: Budget) -> str:
     """Return what a budget says, as a stable digest; where it was written doesn't count."""
     return sha256(spec(budget).encode()).hexdigest()

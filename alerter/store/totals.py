@@ -36,9 +36,15 @@ class Share:
 
 
 class Attribution:
-    """Which scopes each tag set counts for, under the budgets of one configuration."""
+    """Which scopes each tag set counts for, under the budgets of one configuration.
 
-    def __init__(self, budgets: Iterable[tuple[int, Budget]], cleaning: TagCleaning, interner: Interner) -> None:
+    With ``adds`` a scope that is seen for the first time gets its row; without, as readers have it, it is left out.
+    """
+
+    def __init__(
+        self, budgets: Iterable[tuple[int, Budget]], cleaning: TagCleaning, interner: Interner, *, adds: bool = True
+    ) -> None:
+        self._adds = adds
         self._budgets = [(row_id, budget, _meters(budget)) for row_id, budget in budgets]
         self._cleaning = cleaning
         self._interner = interner
@@ -46,44 +52,63 @@ class Attribution:
         self._scope_ids: dict[tuple[int, Scope], int] = {}
 
     def shares(self, connection: Connection, tag_set_ids: Iterable[int]) -> dict[int, tuple[Share, ...]]:
-        """Return the scopes of each tag set; a scope that is seen for the first time gets its row."""
+        """Return the scopes of each tag set."""
         wanted = set(tag_set_ids)
-        missing = [each for each in wanted if each not in self._shares]
+        found = {each: self._shares[each] for each in wanted if each in self._shares}
+        missing = [each for each in wanted if each not in found]
         for tag_set_id, tags in self._interner.tag_sets.values(connection, missing).items():
-            self._shares[tag_set_id] = self._match(connection, tags)
-        return {each: self._shares[each] for each in wanted}
+            shares = self._match(connection, tags)
+            known = tuple(share for share in shares if share is not None)
+            if len(known) == len(shares):
+                self._shares[tag_set_id] = known
+            found[tag_set_id] = known
+        return found
 
     def forget(self) -> None:
         """Drop what is remembered, after a rollback."""
         self._shares.clear()
         self._scope_ids.clear()
 
-    def _match(self, connection: Connection, tags: Pairs) -> tuple[Share, ...]:
+    def _match(self, connection: Connection, tags: Pairs) -> list[Share | None]:
+        """Return a share of each budget that matches; None for one whose scope has no row yet."""
         cleaned = self._cleaning.clean_all(tags)
-        found = []
+        found: list[Share | None] = []
         for row_id, budget, meters in self._budgets:
             scope = scope_of(budget, cleaned)
             if scope is not None:
                 scope_id = self._scope_id(connection, row_id, scope)
-                found.append(Share(row_id, scope_id, budget.timezone, meters))
-        return tuple(found)
+                found.append(None if scope_id is None else Share(row_id, scope_id, budget.timezone, meters))
+        return found
 
-    def _scope_id(self, connection: Connection, budget_id: int, scope: Scope) -> int:
+    def _scope_id(self, connection: Connection, budget_id: int, scope: Scope) -> int | None:
         known = self._scope_ids.get((budget_id, scope))
         if known is None:
-            known = scope_row(connection, budget_id, scope)
+            known = scope_row(connection, budget_id, scope) if self._adds else find_scope(connection, budget_id, scope)
+        if known is not None:
             self._scope_ids[budget_id, scope] = known
         return known
 
 
+def find_scope(connection: Connection, budget_id: int, scope: Scope) -> int | None:
+    """Return the id of a scope's row; None if it has none yet."""
+    sql = "SELECT id FROM scope WHERE budget_id = ? AND key = ?"
+    found: int | None = query(connection, sql, budget_id, _scope_key(scope)).scalar()
+    return found
+
+
 def scope_row(connection: Connection, budget_id: int, scope: Scope) -> int:
     """Return the id of a scope's row, made if it is new."""
-    key = json.dumps(scope, ensure_ascii=False, separators=(",", ":"))
-    found = query(connection, "SELECT id FROM scope WHERE budget_id = ? AND key = ?", budget_id, key).scalar()
+    found = find_scope(connection, budget_id, scope)
     if found is None:
-        query(connection, "INSERT INTO scope (budget_id, key) VALUES (?, ?)", budget_id, key)
-        found = query(connection, "SELECT id FROM scope WHERE budget_id = ? AND key = ?", budget_id, key).scalar_one()
-    return int(found)
+        query(connection, "INSERT INTO scope (budget_id, key) VALUES (?, ?)", budget_id, _scope_key(scope))
+        found = find_scope(connection, budget_id, scope)
+    if found is None:
+        raise AssertionError("a row that was just inserted is there")
+    return found
+
+
+def _scope_key(scope: Scope) -> str:
+    return json.dumps(scope, ensure_ascii=False, separators=(",", ":"))
 
 
 def daily_parts(
