@@ -149,8 +149,8 @@ def is_glob(pattern: str) -> bool:
 def receivers_for(templates: Iterable[str], scope: Scope, known: frozenset[str]) -> tuple[str, ...]:
     """Return the receivers that are told about a scope.
 
-    Plain names are all told. Of templated names (``{team}-costs``) the scope's own is told where it exists; then the plain
-    names after it are its fallback and are left out.
+    Plain names are all told. Of templated names (``{team}-costs``) the scope's own is told where it exists; then the
+    plain names after it are its fallback and are left out.
     """
     values = dict(scope)
     chosen: list[str] = []
