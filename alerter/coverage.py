@@ -14,8 +14,9 @@ from alerter.core.periods import HOUR_MS, PeriodKind, PeriodSpec, bounds_ms, iso
 from alerter.core.usage import Meter
 from alerter.core.views import percent_of
 from alerter.spending import accruals
+from alerter.store.audit import gap_charges, run_lines_within
 from alerter.store.budgets import scopes
-from alerter.store.ledger import METERS, charges_within
+from alerter.store.ledger import METER_CODES, METERS
 from alerter.store.totals import View
 
 _SHOWN = 50
@@ -30,7 +31,6 @@ class Line:
     """One part of a run's machine held over ``[start, end)``; ``sign`` is -1 of a reversal."""
 
     run_id: int
-    tag_set_id: int
     rate: Rate
     start_ms: int
     end_ms: int
@@ -95,37 +95,53 @@ def month_of(view: View, now_ms: int) -> Window:
     return bounds_ms(period, zone)[0], now_ms
 
 
-def run_lines(view: View, window: Window, now_ms: int) -> Iterator[Line]:
-    """Yield every line of run time in a window, settled and accruing, clipped to it."""
+def gap_lines(view: View, window: Window, now_ms: int) -> Iterator[Line]:
+    """Yield every line of run time without a price in a window, settled and accruing, clipped to it."""
     first, last = window
     rates = view.all_rates()
-    for charge in charges_within(view.connection, first, last):
+    for charge in gap_charges(view.connection, first, last):
         if METERS[charge.meter] in RUN_TIME:
             start, end = max(charge.start_ms, first), min(charge.end_ms, last)
-            sign = 1 if charge.quantity > 0 else -1
-            yield Line(charge.run_id, charge.tag_set_id, rates[charge.rate_id], start, end, sign)
-    for run in accruals(view, now_ms):
-        start, end = max(run.start_ms, first), min(run.as_of_ms, last)
-        for rate, _ in run.lines if start < end else ():
-            if rate.meter in RUN_TIME:
-                yield Line(run.run_id, run.tag_set_id, rate, start, end)
+            yield Line(charge.run_id, rates[charge.rate_id], start, end, 1 if charge.quantity > 0 else -1)
+    for line in _accruing(view, window, now_ms):
+        if line.rate.confidence is Confidence.GAP:
+            yield line
 
 
 def measure(view: View, now_ms: int) -> Coverage:
     """Return the coverage of the current month."""
     window = month_of(view, now_ms)
-    time: RunTime[tuple[int, int]] = RunTime()
-    gaps: dict[tuple[Meter, str], Counter[int]] = defaultdict(Counter)
-    for line in run_lines(view, window, now_ms):
-        # A tag set is part of the key: a run whose tags changed counts under those that stand.
-        time.add((line.run_id, line.tag_set_id), line.start_ms, line.end_ms, line.rate.confidence, line.sign)
-        if line.rate.confidence is Confidence.GAP:
-            gaps[line.rate.meter, line.rate.note][line.run_id] += line.sign * (line.end_ms - line.start_ms)
-    by_run = list(time.by_run())
+    by_run = list(_run_time(view, window, now_ms).by_run())
     by_tags: Counter[int] = Counter()
     for (_, tag_set_id), levels in by_run:
         by_tags[tag_set_id] += sum(levels.values())
+    gaps: dict[tuple[Meter, str], Counter[int]] = defaultdict(Counter)
+    for line in gap_lines(view, window, now_ms):
+        gaps[line.rate.meter, line.rate.note][line.run_id] += line.sign * (line.end_ms - line.start_ms)
     return Coverage(window, add_up(levels for _, levels in by_run), _gaps(gaps), _untagged(view, by_tags))
+
+
+def _run_time(view: View, window: Window, now_ms: int) -> RunTime[tuple[int, int]]:
+    """Return the time of runs by (run id, tag set id): a run whose tags changed counts under those that stand."""
+    first, last = window
+    time: RunTime[tuple[int, int]] = RunTime()
+    meters = [METER_CODES[each] for each in RUN_TIME]
+    for run_id, tag_set_id, start_ms, end_ms, *standing in run_lines_within(view.connection, first, last, meters):
+        time.add_counted((run_id, tag_set_id), max(start_ms, first), min(end_ms, last), standing)
+    for run in accruals(view, now_ms):
+        for rate, _ in run.lines:
+            if rate.meter in RUN_TIME:
+                key = (run.run_id, run.tag_set_id)
+                time.add(key, max(run.start_ms, first), min(run.as_of_ms, last), rate.confidence)
+    return time
+
+
+def _accruing(view: View, window: Window, now_ms: int) -> Iterator[Line]:
+    for run in accruals(view, now_ms):
+        start, end = max(run.start_ms, window[0]), min(run.as_of_ms, window[1])
+        for rate, _ in run.lines if start < end else ():
+            if rate.meter in RUN_TIME:
+                yield Line(run.run_id, rate, start, end)
 
 
 def coverage_json(found: Coverage) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RunTime
 from alerter.core.usage import Meter, Resources
-from alerter.coverage import hours, month_of, run_lines
+from alerter.coverage import gap_lines, hours, month_of
 from alerter.evidence import run_facts
 from alerter.pricer import Pricer
 from alerter.store.totals import View
@@ -143,10 +143,9 @@ def unpriced_json(found: Iterable[Unpriced]) -> list[dict[str, Any]]:
 def _gaps(view: View, now_ms: int) -> tuple[RunTime[int], dict[int, Counter[Rate]]]:
     time: RunTime[int] = RunTime()
     gaps: dict[int, Counter[Rate]] = defaultdict(Counter)
-    for line in run_lines(view, month_of(view, now_ms), now_ms):
-        if line.rate.confidence is Confidence.GAP:
-            time.add(line.run_id, line.start_ms, line.end_ms, Confidence.GAP, line.sign)
-            gaps[line.run_id][line.rate] += line.sign * (line.end_ms - line.start_ms)
+    for line in gap_lines(view, month_of(view, now_ms), now_ms):
+        time.add(line.run_id, line.start_ms, line.end_ms, Confidence.GAP, line.sign)
+        gaps[line.run_id][line.rate] += line.sign * (line.end_ms - line.start_ms)
     return time, gaps
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -34,10 +34,18 @@ class RunTime(Generic[Key]):
 
     def add(self, key: Key, start_ms: int, end_ms: int, level: Confidence, sign: int = 1) -> None:
         """Add a line over ``[start, end)``; ``sign`` -1 is the reversal of one."""
-        if end_ms <= start_ms:
-            return
-        counts = self._spans[key].setdefault((start_ms, end_ms), [0, 0, 0])
-        counts[_PLACE[level]] += sign
+        if start_ms < end_ms:
+            self._counts(key, start_ms, end_ms)[_PLACE[level]] += sign
+
+    def add_counted(self, key: Key, start_ms: int, end_ms: int, standing: Sequence[int]) -> None:
+        """Add so many standing lines over ``[start, end)``: priced, of low confidence, and gaps."""
+        if start_ms < end_ms:
+            counts = self._counts(key, start_ms, end_ms)
+            for place, count in enumerate(standing):
+                counts[place] += count
+
+    def _counts(self, key: Key, start_ms: int, end_ms: int) -> list[int]:
+        return self._spans[key].setdefault((start_ms, end_ms), [0, 0, 0])
 
     def by_run(self) -> Iterator[tuple[Key, Mapping[Confidence, int]]]:
         """Yield each run's time in ms by level."""

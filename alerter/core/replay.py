@@ -65,12 +65,8 @@ class _Day:
         place = bisect_left(self._until, nanos)
         first, last = self._edges[place - 1], self._edges[place]
         near = [line for line in self.lines if line.start_ms < last and line.end_ms > first]
-        missing = nanos - self._until[place - 1]
         before = sum(line.cost_until(first) for line in near)
-        found = bisect_left(
-            range(first, last), missing, key=lambda at_ms: sum(line.cost_until(at_ms) for line in near) - before
-        )
-        return first + found
+        return _first_reaching(near, before + nanos - self._until[place - 1], (first, last))
 
     def burn_at(self, at_ms: int) -> int:
         """Return what the machines that were running at an instant cost an hour, in nanos."""
@@ -123,6 +119,24 @@ def needed_since_ms(budget: Budget, start_ms: int) -> int:
         period = period_on(budget.period, date.fromordinal(each))
         first = min(first, period.start.toordinal()) if period else first
     return midnight_ms(zone, first)
+
+
+def _first_reaching(lines: Sequence[ChargeLine], nanos: int, between: tuple[int, int]) -> int:
+    """Return the first instant at which lines together cost ``nanos``: after the first one given, by the last one."""
+    low, high = between
+    below, above = (sum(line.cost_until(at_ms) for line in lines) for at_ms in between)
+    halve = False
+    while high - low > 1:
+        # Cost grows evenly between the ends of lines: where it should be is close, if it is not there.
+        guess = low + (high - low) // 2 if halve else low + (nanos - below) * (high - low) // max(above - below, 1)
+        at_ms = min(max(guess, low + 1), high - 1)
+        cost, span = sum(line.cost_until(at_ms) for line in lines), high - low
+        if cost >= nanos:
+            high, above = at_ms, cost
+        else:
+            low, below = at_ms, cost
+        halve = high - low > span // 2
+    return high
 
 
 def _order(crossing: Crossing) -> tuple[int, AlertKey]:
@@ -208,6 +222,8 @@ class _Replay:
     def _look_ahead(self, day: int, period: Period, base: int, amount: int) -> None:
         """Evaluate the forecast on every full hour of a day, as long as some threshold of it has not fired."""
         zone = self._budget.timezone
+        if not base and not any(day - ago in self._days for ago in range(RECENT_DAYS)):
+            return  # nothing was spent that a forecast could go by
         held = self._days.get(day) or _Day(midnight_ms(zone, day), midnight_ms(zone, day + 1))
         edges = held.edges()
         for place, at_ms in enumerate(edges[:-1]):

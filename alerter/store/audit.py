@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -24,6 +24,35 @@ def charges_by_time(connection: Connection, start_ms: int, end_ms: int) -> Itera
     sql = (
         f"SELECT {CHARGE_COLUMNS} FROM charge WHERE end_ms > ? AND start_ms < ? "
         "ORDER BY start_ms, run_id, meter, revision"
+    )
+    yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms))
+
+
+RunLines = tuple[int, int, int, int, int, int, int]
+"""Run id, tag set id, start and end in epoch ms, and how many lines stand over it: priced, of low confidence, gaps."""
+
+
+def run_lines_within(connection: Connection, start_ms: int, end_ms: int, meters: Iterable[int]) -> Iterator[RunLines]:
+    """Yield what stands of runs' time that touches ``[start, end)``, counted by the database: a reversal takes away."""
+    sign = "CASE WHEN c.quantity > 0 THEN 1 ELSE -1 END"
+    sums = ", ".join(
+        f"SUM(CASE WHEN r.confidence = '{level}' THEN {sign} ELSE 0 END)" for level in ("high", "low", "gap")
+    )
+    wanted = ", ".join(map(str, sorted(meters)))
+    sql = (
+        f"SELECT c.run_id, c.tag_set_id, c.start_ms, c.end_ms, {sums} FROM charge c JOIN rate r ON r.id = c.rate_id "
+        f"WHERE c.end_ms > ? AND c.start_ms < ? AND c.meter IN ({wanted}) "
+        "GROUP BY c.run_id, c.tag_set_id, c.start_ms, c.end_ms"
+    )
+    yield from map(tuple, query(connection, sql, start_ms, end_ms))
+
+
+def gap_charges(connection: Connection, start_ms: int, end_ms: int) -> Iterator[Charge]:
+    """Yield the charge rows that touch ``[start, end)`` and have no price, reversals included."""
+    columns = ", ".join(f"c.{each}" for each in CHARGE_COLUMNS.split(", "))
+    sql = (
+        f"SELECT {columns} FROM charge c JOIN rate r ON r.id = c.rate_id "
+        "WHERE r.confidence = 'gap' AND c.end_ms > ? AND c.start_ms < ?"
     )
     yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms))
 
