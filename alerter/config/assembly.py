@@ -82,11 +82,8 @@ class _Assembly:
         tags = self._tags(file.tags) if file else TagCleaning()
         prices = self._prices(tags)
         receivers = self._receivers(file) if file else ()
-        around = Surroundings(
-            receivers=frozenset(each.name for each in receivers) if file else self._receiver_names(),
-            currency=prices.rules.currency if prices else None,
-            tags=tags,
-        )
+        names = frozenset(each.name for each in receivers) if file else self._receiver_names()
+        around = Surroundings(receivers=names, currency=prices.rules.currency if prices else None, tags=tags)
         budgets = read_budgets(self._budget_files(), around)
         secrets = self._secrets()
         machines = self._machines()
@@ -102,6 +99,7 @@ class _Assembly:
             database=file.database,
             poll=file.poll,
             metering=file.metering,
+            tokens=file.tokens,
             machines=machines,
             tags=tags,
             receivers=receivers,
