@@ -50,7 +50,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         windows=Ledger(store, budgets, config, adds=False),
         sources=sources,
         pricer=pricer,
-        recorder=Recorder(ledger.interner, ledger.attribution, pricer),
+        recorder=Recorder(ledger.interner, ledger.attribution, pricer, config.metering.patience),
         describer=Describer(links, pricer, config.alerts.coverage_floor_percent),
         notifiers=make_notifiers(config, stop),
         receivers={each.name: each for each in config.receivers},

@@ -10,6 +10,7 @@ from typing import Any
 from alerter.core.budgets import UNTAGGED
 from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RUN_TIME, RunTime, add_up
+from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, PeriodKind, PeriodSpec, bounds_ms, iso, period_at
 from alerter.core.usage import Meter
 from alerter.core.views import percent_of
@@ -65,7 +66,7 @@ class Coverage:
         time_ms: ``high`` where every part has a price, ``low`` where one is assumed, ``gap`` where one has none.
         gaps: the longest first, at most fifty.
         untagged: of each budget with ``group_by`` that counts any run time, in the configuration's order.
-        stale_ms: run time that is suspected stale, and not counted.
+        stale_ms: run time that is suspected stale, and not counted; ``stale_nanos`` what it would cost.
     """
 
     window: Window
@@ -73,6 +74,7 @@ class Coverage:
     gaps: tuple[Gap, ...] = ()
     untagged: tuple[Untagged, ...] = ()
     stale_ms: int = 0
+    stale_nanos: int = 0
 
     @property
     def whole_ms(self) -> int:
@@ -118,7 +120,12 @@ def measure(view: View, now_ms: int) -> Coverage:
     gaps: dict[tuple[Meter, str], Counter[int]] = defaultdict(Counter)
     for line in gap_lines(view, window, now_ms):
         gaps[line.rate.meter, line.rate.note][line.run_id] += line.sign * (line.end_ms - line.start_ms)
-    return Coverage(window, add_up(levels for _, levels in by_run), _gaps(gaps), _untagged(view, by_tags))
+    runs = [run for run in accruals(view, now_ms) if run.stale_ms]
+    stale = (
+        sum(run.known_ms - max(run.as_of_ms, window[0]) for run in runs if run.known_ms > window[0]),
+        sum(run.stale_nanos(*window) for run in runs),
+    )
+    return Coverage(window, add_up(levels for _, levels in by_run), _gaps(gaps), _untagged(view, by_tags), *stale)
 
 
 def _run_time(view: View, window: Window, now_ms: int) -> RunTime[tuple[int, int]]:
@@ -155,6 +162,7 @@ def coverage_json(found: Coverage) -> dict[str, Any]:
             "unpriced": hours(found.time_ms[Confidence.GAP]),
             "suspected_stale": hours(found.stale_ms),
         },
+        "suspected_stale_cost": plain(found.stale_nanos),
         "untagged": [
             {
                 "budget": each.budget,

@@ -29,7 +29,7 @@ Window = tuple[int, int]
 
 @dataclass(slots=True)
 class RunShare:
-    """What one run cost in a scope's period, in nanos; ``per_hour`` is its burn now."""
+    """What one run cost in a scope's period, in nanos; ``per_hour`` is its burn now, ``stale`` is not counted."""
 
     run_id: int
     cost: int = 0
@@ -37,6 +37,7 @@ class RunShare:
     per_hour: int = 0
     running: bool = False
     priced: bool = True
+    stale: int = 0
 
 
 @dataclass(slots=True)
@@ -60,6 +61,11 @@ class Evidence:
     def recent(self) -> int:
         """What was spent in the last 24 hours, in nanos."""
         return sum(each.recent for each in self.runs.values())
+
+    @property
+    def stale(self) -> int:
+        """What runs that are suspected stale would have cost since their last signs of life, in nanos."""
+        return sum(each.stale for each in self.runs.values())
 
     def priced_percent(self) -> int:
         """Return how much of the run time had a price, in whole percent rounded down; 100 where there was none."""
@@ -174,6 +180,7 @@ def _add_running(found: Evidence, running: Accruing, window: Window, now_ms: int
     run.running = True
     run.per_hour += running.per_hour(share)
     run.cost += running.nanos(window[0], window[1], share)
+    run.stale += running.stale_nanos(window[0], window[1], share)
     run.recent += running.nanos(max(window[0], now_ms - DAY_MS), window[1], share)
     for rate, _ in running.lines:
         _add_time(found, run, rate, (start, end))

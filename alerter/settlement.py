@@ -38,7 +38,8 @@ def known_of(row: StoredRun | None, history: History, opened: OpenSegment | None
         else:
             segments.append([charge.start_ms, charge.end_ms])
     settled = tuple((start, end) for start, end in segments)
-    return Known(settled, opened.start_ms if opened else None, row.start_ms, row.end_ms)
+    until_ms = opened.until_ms if opened else None
+    return Known(settled, opened.start_ms if opened else None, row.start_ms, row.end_ms, until_ms)
 
 
 def settled_pieces(history: History, rates: Mapping[int, Rate]) -> list[Piece]:

@@ -19,13 +19,34 @@ RECENT_DAYS = 8
 
 @dataclass(frozen=True, slots=True)
 class Accruing:
-    """A run that accrues: its rates and quantities since ``start_ms``, known up to ``as_of_ms``."""
+    """A run that accrues: its rates and quantities since ``start_ms``, counted up to ``as_of_ms``.
+
+    ``known_ms`` is the source's last complete poll: later than ``as_of_ms`` where the run is suspected stale.
+    """
 
     run_id: int
     start_ms: int
     as_of_ms: int
     tag_set_id: int
     lines: tuple[tuple[Rate, int], ...]
+    known_ms: int = 0
+
+    @property
+    def stale_ms(self) -> int:
+        """The time that is suspected stale, and not counted."""
+        return max(self.known_ms - self.as_of_ms, 0)
+
+    def stale_nanos(self, since_ms: int, until_ms: int, share: Share | None = None) -> int:
+        """Return what the time would cost within ``[since, until)`` that is suspected stale."""
+        since, until = max(since_ms, self.as_of_ms), min(until_ms, self.known_ms)
+        if since >= until:
+            return 0
+        whole = (self.start_ms, self.known_ms)
+        return sum(
+            cost_between(rate, quantity, whole, (since, until))
+            for rate, quantity in self.lines
+            if share is None or share.counts(rate.meter)
+        )
 
     def nanos(self, since_ms: int, until_ms: int, share: Share | None = None) -> int:
         """Return what it cost within ``[since, until)``, as one scope counts it."""
@@ -38,7 +59,9 @@ class Accruing:
         )
 
     def per_hour(self, share: Share | None = None) -> int:
-        """Return its burn in nanos an hour, as one scope counts it."""
+        """Return its burn in nanos an hour, as one scope counts it; none while it is suspected stale."""
+        if self.stale_ms:
+            return 0
         return sum(
             burn(rate, quantity, (self.start_ms, self.as_of_ms))
             for rate, quantity in self.lines
@@ -48,11 +71,12 @@ class Accruing:
 
 @dataclass(slots=True)
 class Spend:
-    """One scope's spending in one period, in nanos; ``recent`` is by local day."""
+    """One scope's spending in one period, in nanos; ``recent`` is by local day, ``suspected`` stale isn't spent."""
 
     settled: int = 0
     accruing: int = 0
     per_hour: int = 0
+    suspected: int = 0
     recent: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -76,9 +100,10 @@ def accruals(view: View, now_ms: int) -> list[Accruing]:
         Accruing(
             each.run_id,
             each.start_ms,
-            min(now_ms, complete_ms),
+            min(now_ms, complete_ms, complete_ms if each.until_ms is None else each.until_ms),
             each.tag_set_id,
             tuple((rates[rate_id], quantity) for rate_id, quantity in each.plan),
+            min(now_ms, complete_ms) if each.until_ms is not None else 0,
         )
         for each, complete_ms in opened
     ]
@@ -107,6 +132,7 @@ def spending(
         spend = spends[share.scope_id]
         spend.accruing += run.nanos(start_ms, end_ms, share)
         spend.per_hour += run.per_hour(share)
+        spend.suspected += run.stale_nanos(start_ms, end_ms, share)
         for day in range(max(recent_from, day_of(zone, run.start_ms)), today + 1):
             nanos = run.nanos(midnight_ms(zone, day), midnight_ms(zone, day + 1), share)
             spend.recent[day] = spend.recent.get(day, 0) + nanos

@@ -110,6 +110,7 @@ def top_runs(view: View, describer: Describer, now_ms: int, *, limit: int, name:
                 run.cost_nanos,
                 run.per_hour_nanos,
                 run.url,
+                run.stale_nanos,
             )
             if share.run_id not in best or best[share.run_id].cost_nanos < cost.cost_nanos:
                 best[share.run_id] = cost
@@ -207,6 +208,7 @@ def run_json(run: RunCost) -> Json:
         "currency": run.currency,
         "cost": plain(run.cost_nanos),
         "per_hour": plain(run.per_hour_nanos),
+        "suspected_stale": plain(run.stale_nanos),
         "url": run.url or None,
     }
 
@@ -230,6 +232,7 @@ def _status(standing: Standing, runs: int, *, stale: bool) -> BudgetStatus:
         forecast_nanos=standing.forecast.total if standing.forecast else None,
         runs=runs,
         stale=stale,
+        suspected_nanos=spend.suspected,
     )
 
 

@@ -182,6 +182,14 @@ def _print_alerts(rows: Sequence[AlertView]) -> None:
     _table(("id", "status", "budget", "threshold", "when fired", "fired at", "told"), lines)
 
 
+def _now(run: RunCost) -> str:
+    from alerter.core.money import human
+
+    if run.stale_nanos:
+        return f"suspected stale: {human(run.stale_nanos, run.currency)} not counted"
+    return f"{human(run.per_hour_nanos, run.currency)}/h" if run.running else "ended"
+
+
 def _print_runs(rows: Sequence[RunCost]) -> None:
     from alerter.core.money import human
 
@@ -193,7 +201,7 @@ def _print_runs(rows: Sequence[RunCost]) -> None:
             row.name,
             row.machine,
             human(row.cost_nanos, row.currency),
-            f"{human(row.per_hour_nanos, row.currency)}/h" if row.running else "ended",
+            _now(row),
             row.budget if not row.scope else f"{row.budget} / {' / '.join(value for _, value in row.scope)}",
         )
         for row in rows

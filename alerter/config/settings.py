@@ -23,6 +23,7 @@ from alerter.config.price_models import existing_file
 from alerter.config.problems import shown
 from alerter.config.sections import Section
 from alerter.config.urls import DatabaseUrl, TrackingUri, WebUrl
+from alerter.core.liveness import Patience
 from alerter.core.resources import DEFAULT_KEYS
 
 _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
@@ -97,6 +98,11 @@ class MeteringConfig(Section):
     resources: Annotated[
         Path | None, PlainValidator(existing_file), WithJsonSchema({"type": "string", "examples": ["clusters.csv"]})
     ] = Field(None, description="CSV or YAML: what the machine of a resource_id or Databricks cluster id is")
+
+    @property
+    def patience(self) -> Patience:
+        """How long a running run may be silent."""
+        return Patience(round(self.stale_after_s * 1000), round(self.no_heartbeat_after_s * 1000))
 
 
 class TagsSection(Section):

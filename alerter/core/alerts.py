@@ -36,6 +36,7 @@ class RunEvidence:
         running: it still accrues.
         cost_nanos: in this scope and period.
         per_hour_nanos: its burn now; 0 when it has ended.
+        stale_nanos: what it would have cost since its last sign of life; not counted.
     """
 
     run_uuid: str
@@ -45,6 +46,7 @@ class RunEvidence:
     running: bool
     cost_nanos: int
     per_hour_nanos: int
+    stale_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True)

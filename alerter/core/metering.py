@@ -35,12 +35,14 @@ class Known:
         settled: its settled segments, ascending, disjoint.
         open_since_ms: where its open segment begins, None where it has none; it may touch the last settled one.
         start_ms, end_ms: what the client said of them when the run was last looked at; None for a new run.
+        until_ms: the last sign of life of an open run that is suspected stale: it ends there. None otherwise.
     """
 
     settled: tuple[Segment, ...] = ()
     open_since_ms: int | None = None
     start_ms: int | None = None
     end_ms: int | None = None
+    until_ms: int | None = None
 
     @property
     def is_blank(self) -> bool:
@@ -92,8 +94,18 @@ def vanished(known: Known, *, last_seen_ms: int) -> Metered:
     """Return the segments of an open run that MLflow no longer has: it closes at the last poll that saw it."""
     if known.open_since_ms is None:
         return Metered(known.settled, None)
-    end = max(last_seen_ms, known.open_since_ms)
+    end = max(_alive(known, last_seen_ms), known.open_since_ms)
     return Metered((*known.settled, (known.open_since_ms, end)), None)
+
+
+def clipped(segments: Sequence[Segment], end_ms: int) -> tuple[Segment, ...]:
+    """Return what of some segments lies before an instant."""
+    return tuple((since, min(until, end_ms)) for since, until in segments if since < end_ms)
+
+
+def _alive(known: Known, end_ms: int) -> int:
+    """Return an open run's end, or the last sign of life of one that was suspected stale, whichever is earlier."""
+    return end_ms if known.until_ms is None else min(end_ms, known.until_ms)
 
 
 def _start(run: RunObservation, now_ms: int) -> tuple[int, tuple[Clamp, ...]]:
@@ -126,6 +138,7 @@ def _ended(run: RunObservation, known: Known, start: int, seen: tuple[int, int],
     if end is None or (known.end_ms is not None and end <= known.end_ms):
         # The label changed and no new end came with it: it was alive at the last poll that saw it so.
         end = last_seen_ms
+    end = _alive(known, end)
     return _clipped([*settled, (opened if opened is not None else start, now_ms)], end, now_ms, clamps)
 
 
@@ -167,5 +180,5 @@ def _clipped(segments: Sequence[Segment], end: int, now_ms: int, clamps: tuple[C
         end, clamps = now_ms, (*clamps, Clamp.FUTURE)
     if end < first:
         end, clamps = first, (*clamps, Clamp.INVERTED)
-    kept = tuple((since, min(until, end)) for since, until in segments if since < end)
+    kept = clipped(segments, end)
     return Metered(kept or ((first, first),), None, clamps)

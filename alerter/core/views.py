@@ -25,6 +25,7 @@ class BudgetStatus:
         forecast_nanos: at the period's end; None where none can be made.
         runs: how many runs contributed.
         stale: a source could not be read since, so more may have been spent.
+        suspected_nanos: what running runs would have cost since their last signs of life; not counted.
     """
 
     budget: str
@@ -43,6 +44,7 @@ class BudgetStatus:
     forecast_nanos: int | None = None
     runs: int = 0
     stale: bool = False
+    suspected_nanos: int = 0
 
     @property
     def title(self) -> str:
@@ -61,6 +63,7 @@ class RunCost:
         running: it still accrues.
         cost_nanos: in ``currency``, in the period.
         per_hour_nanos: its burn now; 0 when it has ended.
+        stale_nanos: what it would have cost since its last sign of life; not counted.
     """
 
     run_uuid: str
@@ -73,6 +76,7 @@ class RunCost:
     cost_nanos: int
     per_hour_nanos: int
     url: str = ""
+    stale_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True)

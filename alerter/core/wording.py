@@ -120,7 +120,8 @@ def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
     if run.running and run.per_hour_nanos > 0:
         burn = f"{human(run.per_hour_nanos, currency, cents=run.per_hour_nanos < 10 * NANOS)}/h"
     machine = style.text(run.machine) if run.machine else ""
-    return _join("running" if run.running else "ended", machine, burn, human(run.cost_nanos, currency))
+    state = "suspected stale" if run.stale_nanos else "running" if run.running else "ended"
+    return _join(state, machine, burn, human(run.cost_nanos, currency))
 
 
 def more_line(alert: Alert, shown: int) -> str:

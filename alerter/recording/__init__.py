@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from alerter.core.charges import TOTAL, Rate
-from alerter.core.metering import Metered, meter, vanished
+from alerter.core.charges import TOTAL
+from alerter.core.liveness import Patience
+from alerter.core.metering import meter, vanished
 from alerter.core.money import MoneyError
 from alerter.core.ports import Batch
 from alerter.core.usage import RunObservation
@@ -25,17 +26,9 @@ from alerter.recording.entries import (
     row_of,
     run_digest,
 )
-from alerter.settlement import (
-    FOREVER,
-    Machine,
-    Piece,
-    Wanted,
-    known_of,
-    open_pieces,
-    settled_pieces,
-    standing_total,
-    want,
-)
+from alerter.recording.life import Heard, hear_descendants, suspects, tell_ancestors
+from alerter.recording.valuation import Valuation
+from alerter.settlement import known_of
 from alerter.store import ledger
 from alerter.store.interning import Interner
 from alerter.store.ledger import StoredRun
@@ -74,10 +67,14 @@ class Recorder:
     It remembers interned values and budget matches between batches; after a failed transaction it forgets them.
     """
 
-    def __init__(self, interner: Interner, attribution: Attribution, pricer: Pricer) -> None:
+    def __init__(
+        self, interner: Interner, attribution: Attribution, pricer: Pricer, patience: Patience | None = None
+    ) -> None:
         self._interner = interner
         self._attribution = attribution
-        self._pricer = pricer
+        self._valuation = Valuation(interner, pricer)
+        self._patience = patience or Patience()
+        self._heard = Heard()
 
     def forget(self) -> None:
         """Drop what is remembered, after a rollback."""
@@ -130,6 +127,7 @@ class Recorder:
         gone: Sequence[str],
         now_ms: int,
     ) -> Recorded:
+        self._heard.hear(source.id, now_ms, runs)
         uuids = [run.run_uuid for run in runs] + list(gone)
         known = ledger.stored_runs(connection, source.id, uuids)
         changed = [
@@ -140,64 +138,44 @@ class Recorder:
         entries = self._entries(connection, changed, known)
         entries += self._gone(connection, [known[uuid] for uuid in gone if uuid in known])
         self._load(connection, entries)
+        entries = self._heard.put_off(entries)
         clamped = self._meter(connection, entries, now_ms, source.complete_ms or 0)
         corrected = self._write(connection, source.id, entries, now_ms)
         ledger.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
         return Recorded(len(runs), len(entries), corrected, clamped)
 
     def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> int:
-        """Settle accrued time where prices changed since: dated ones at their date, edited ones at the last poll.
+        """Bring what accrues up to date: who is alive, and what it costs now.
 
+        Accrued time is settled where prices changed since: dated ones at their date, edited ones at the last poll.
         Call it when a poll at ``now_ms`` is complete, before it is marked so: ``source`` still tells of the one before.
-        Returns how many open segments changed; without a change of price it writes nothing.
+        Returns how many open segments changed; where neither a price nor anybody's life changed it writes nothing.
         """
+        last_seen_ms = source.complete_ms or 0
+        self._heard.hear(source.id, now_ms)
+        entries = self._open_entries(connection, source)
+        patience = self._patience
+        untils = suspects(connection, source.id, entries, heard=self._heard, patience=patience, now_ms=now_ms)
         changed = []
-        for entry in self._open_entries(connection, source):
-            opened = entry.opened
-            if opened is None or now_ms <= opened.start_ms:
+        for entry in entries:
+            uuid = entry.known.run_uuid if entry.known is not None else ""
+            if uuid in self._heard.ended:
                 continue
-            rates = self._rates(connection, entry)
-            if any(rates[rate_id].pricing_unit == TOTAL for rate_id, _ in opened.plan):
-                continue  # it says itself what it costs
-            pieces = self._pieces(connection, entry, now_ms, source.complete_ms or 0)
-            if any(end == FOREVER for _, end, _, _ in pieces):
-                continue
-            metered = Metered(known_of(entry.known, entry.history, None).settled, opened.start_ms)
-            entry.wanted = want(metered, pieces, self._machine(entry), now_ms)
-            changed.append(entry)
-        self._write(connection, source.id, changed, now_ms)
-        return len(changed)
-
-    def _machine(self, entry: Entry) -> Machine:
-        return Machine(self._pricer, entry.usage, entry.tags)
-
-    def _rates(self, connection: Connection, entry: Entry) -> dict[int, Rate]:
-        ids = {charge.rate_id for charge in entry.history.standing}
-        ids.update(rate_id for rate_id, _ in (entry.opened.plan if entry.opened else ()))
-        return self._interner.rates.values(connection, ids)
-
-    def _want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:
-        """Return where a run's charges should stand: at the total that it logged, else at prices."""
-        rates = self._rates(connection, entry)
-        stood = standing_total(entry.history, entry.opened, rates)
-        logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood
-        if entry.known is not None and (stood and stood[1]) != (logged and logged[1]):
-            entry.reason = "logged cost changed" if logged else "logged cost removed"
-        pieces: list[Piece] = []
-        if logged is not None:
-            pieces = settled_pieces(entry.history, rates)
-        elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
-            pieces = self._pieces(connection, entry, now_ms, last_seen_ms)
-        # else other params are another machine: all of the run's time is priced anew.
-        return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
-
-    def _pieces(self, connection: Connection, entry: Entry, now_ms: int, last_seen_ms: int) -> list[Piece]:
-        rates = self._rates(connection, entry)
-        pieces = settled_pieces(entry.history, rates)
-        if entry.opened is not None:
-            machine = self._machine(entry)
-            pieces += open_pieces(entry.opened, rates, machine, last_seen_ms=last_seen_ms, now_ms=now_ms)
-        return pieces
+            if self._valuation.refresh(connection, entry, untils[uuid], last_seen_ms, now_ms):
+                changed.append(entry)
+        ended = self._entries(
+            connection,
+            list(self._heard.ended.values()),
+            {each.known.run_uuid: each.known for each in entries if each.known},
+        )
+        self._load(connection, ended)
+        for entry in ended:
+            if entry.run is not None and entry.opened is not None:
+                entry.opened = replace(entry.opened, until_ms=untils.get(entry.run.run_uuid))
+        self._meter(connection, ended, now_ms, last_seen_ms)
+        self._write(connection, source.id, changed + ended, now_ms)
+        self._heard.ended.clear()
+        return len(changed) + len(ended)
 
     def _open_entries(self, connection: Connection, source: SourceState) -> list[Entry]:
         opened = ledger.open_segments(connection, source.id)
@@ -250,7 +228,9 @@ class Recorder:
         opened = ledger.open_of(connection, ids)
         for entry in entries:
             entry.history = histories.get(entry.run_id, entry.history)
-            entry.opened = opened.get(entry.run_id)
+            entry.opened = segment = opened.get(entry.run_id)
+            if segment is not None:
+                entry.until_ms, entry.kin_ms = segment.until_ms, segment.kin_ms
 
     def _meter(self, connection: Connection, entries: Sequence[Entry], now_ms: int, last_seen_ms: int) -> int:
         clamped = 0
@@ -262,7 +242,11 @@ class Recorder:
                 metered = meter(entry.run, known, now_ms=now_ms, last_seen_ms=last_seen_ms)
                 entry.reason = reason_of(entry, entry.run)
             clamped += bool(metered.clamps)
-            entry.wanted = self._want(connection, entry, metered, now_ms, last_seen_ms)
+            suspected = metered.open_since_ms is not None and entry.until_ms is not None
+            at_ms = entry.until_ms if suspected and entry.until_ms is not None else now_ms
+            entry.wanted = self._valuation.want(connection, entry, metered, at_ms, last_seen_ms)
+            if any(rate.pricing_unit == TOTAL for rate, _ in entry.wanted.plan):
+                entry.until_ms = None  # it says itself what it costs
             check_cost(entry.wanted, now_ms)
         return clamped
 
@@ -273,7 +257,9 @@ class Recorder:
         ledger.put_runs(connection, [row_of(entry, source_id) for entry in entries if entry.run is not None])
         charges, corrected = charges_of(connection, entries, rate_ids, now_ms)
         ledger.add_charges(connection, charges)
+        hear_descendants(connection, source_id, entries)
         put_open(connection, entries, rate_ids)
+        tell_ancestors(connection, source_id, entries)
         # Those of runs without a charge too: a reader finds every scope there and needn't write.
         shares = self._attribution.shares(
             connection, {entry.tag_set_id for entry in entries} | {charge.tag_set_id for charge in charges}

@@ -23,7 +23,10 @@ MAX_RUN_NANOS = 2**59
 
 @dataclass(slots=True)
 class Entry:
-    """One run on its way into the ledger."""
+    """One run on its way into the ledger.
+
+    ``until_ms`` and ``kin_ms`` are what its open segment should say of its life.
+    """
 
     run_id: int
     known: StoredRun | None
@@ -37,6 +40,15 @@ class Entry:
     opened: OpenSegment | None = None
     wanted: Wanted | None = None
     reason: str = ""
+    until_ms: int | None = None
+    kin_ms: int | None = None
+
+    @property
+    def parent_uuid(self) -> str | None:
+        """MLflow's id of the run that it is nested in."""
+        if self.run is not None:
+            return self.run.parent_uuid
+        return self.known.parent_uuid if self.known is not None else None
 
 
 def run_digest(run: RunObservation) -> int:
@@ -52,6 +64,7 @@ def run_digest(run: RunObservation) -> int:
         run.tags,
         run.usage,
         run.costs,
+        run.parent_uuid,
     )
 
 
@@ -127,7 +140,8 @@ def put_open(connection: Connection, entries: Sequence[Entry], rate_ids: dict[Ra
             if entry.opened is not None:
                 drop.append(entry.run_id)
             continue
-        segment = OpenSegment(entry.run_id, wanted.open_since_ms, entry.tag_set_id, plan_of(wanted, rate_ids))
+        life = (entry.until_ms, entry.kin_ms)
+        segment = OpenSegment(entry.run_id, wanted.open_since_ms, entry.tag_set_id, plan_of(wanted, rate_ids), *life)
         if segment != entry.opened:
             put.append(segment)
     ledger.put_open(connection, put)

@@ -43,7 +43,14 @@ def runs(costs: Sequence[RunCost], *, none: str) -> Reply:
     lines = ["*Most expensive runs*"]
     for number, run in enumerate(costs, 1):
         evidence = RunEvidence(
-            run.run_uuid, run.name, run.url, run.machine, run.running, run.cost_nanos, run.per_hour_nanos
+            run.run_uuid,
+            run.name,
+            run.url,
+            run.machine,
+            run.running,
+            run.cost_nanos,
+            run.per_hour_nanos,
+            run.stale_nanos,
         )
         facts = run_facts(evidence, run.currency, _STYLE)
         where = f" · {untrusted(title_of(run.budget, run.scope))}" if run.budget else ""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -29,6 +30,7 @@ class StoredRun:
     end_ms: int | None
     tag_set_id: int
     usage_set_id: int
+    parent_uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,21 @@ Plan = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class OpenSegment:
-    """A run that accrues since ``start_ms``."""
+    """A run that accrues since ``start_ms``.
+
+    ``until_ms`` is up to when it counts while it is suspected stale, else None; ``kin_ms`` is the last sign of life of
+    a descendant that has ended, or None.
+    """
 
     run_id: int
     start_ms: int
     tag_set_id: int
     plan: Plan
+    until_ms: int | None = None
+    kin_ms: int | None = None
 
 
-_STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id FROM run "
+_STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id, parent_uuid FROM run "
 
 
 def stored_runs(connection: Connection, source_id: int, uuids: Sequence[str]) -> dict[str, StoredRun]:
@@ -73,6 +81,12 @@ def stored_runs(connection: Connection, source_id: int, uuids: Sequence[str]) ->
 def stored_by_id(connection: Connection, run_ids: Sequence[int]) -> list[StoredRun]:
     """Return the rows of runs by the ledger's own ids."""
     return [StoredRun(*row) for row in select_in(connection, _STORED + "WHERE id IN {values}", run_ids)]
+
+
+def nested_in(connection: Connection, source_id: int, uuids: Sequence[str]) -> list[StoredRun]:
+    """Return the runs that are nested directly in others."""
+    sql = _STORED + "WHERE source_id = ? AND parent_uuid IN {values}"
+    return [StoredRun(*row) for row in select_in(connection, sql, uuids, source_id)]
 
 
 def all_charges(connection: Connection) -> Iterator[Charge]:
@@ -136,28 +150,29 @@ def charge_key(charge: Charge) -> tuple[int, ...]:
     )
 
 
-_OPEN = "SELECT o.run_id, o.start_ms, o.tag_set_id, o.plan FROM open_segment o "
+_OPEN_COLUMNS = "o.run_id, o.start_ms, o.tag_set_id, o.plan, o.until_ms, o.kin_ms"
+_OPEN = f"SELECT {_OPEN_COLUMNS} FROM open_segment o "
 
 
 def open_segments(connection: Connection, source_id: int) -> dict[int, OpenSegment]:
     """Return the runs of a source that accrue, by run id."""
     rows = query(connection, _OPEN + "JOIN run r ON r.id = o.run_id WHERE r.source_id = ?", source_id)
-    return {row[0]: OpenSegment(row[0], row[1], row[2], _plan(row[3])) for row in rows}
+    return {row[0]: _segment(row) for row in rows}
 
 
 def open_of(connection: Connection, run_ids: Sequence[int]) -> dict[int, OpenSegment]:
     """Return the open segments of those runs that have one."""
     rows = select_in(connection, _OPEN + "WHERE o.run_id IN {values}", run_ids)
-    return {row[0]: OpenSegment(row[0], row[1], row[2], _plan(row[3])) for row in rows}
+    return {row[0]: _segment(row) for row in rows}
 
 
 def all_open(connection: Connection) -> list[tuple[OpenSegment, int]]:
     """Return every run that accrues, with its source's last complete poll (its own start before the first)."""
     sql = (
-        "SELECT o.run_id, o.start_ms, o.tag_set_id, o.plan, COALESCE(s.complete_ms, o.start_ms) "
+        f"SELECT {_OPEN_COLUMNS}, COALESCE(s.complete_ms, o.start_ms) "
         "FROM open_segment o JOIN run r ON r.id = o.run_id JOIN source s ON s.id = r.source_id"
     )
-    return [(OpenSegment(row[0], row[1], row[2], _plan(row[3])), row[4]) for row in query(connection, sql)]
+    return [(_segment(row), row[6]) for row in query(connection, sql)]
 
 
 def open_runs(connection: Connection, source_id: int) -> frozenset[str]:
@@ -171,7 +186,7 @@ def next_run_id(connection: Connection) -> int:
     return int(query(connection, "SELECT MAX(id) FROM run").scalar() or 0) + 1
 
 
-RunValues = tuple[int, int, str, str, str, str, int, int | None, str, int, int, int]
+RunValues = tuple[int, int, str, str, str, str, int, int | None, str, int, int, int, str | None]
 
 
 def run_values(run: RunObservation, identity: tuple[int, int], content: tuple[int, int, int]) -> RunValues:
@@ -181,19 +196,20 @@ def run_values(run: RunObservation, identity: tuple[int, int], content: tuple[in
     """
     state = f"{run.status}{' DELETED' if run.deleted else ''}"
     text = (run.run_uuid, run.experiment_id, run.user, run.name)
-    return (*identity, *text, run.start_ms, run.end_ms, state, *content)
+    return (*identity, *text, run.start_ms, run.end_ms, state, *content, run.parent_uuid)
 
 
 def put_runs(connection: Connection, rows: Sequence[RunValues]) -> None:
     """Insert runs, or rewrite what was last seen of them."""
     columns = (
-        "id, source_id, run_uuid, experiment_id, user, name, start_ms, end_ms, state, tag_set_id, usage_set_id, hash"
+        "id, source_id, run_uuid, experiment_id, user, name, start_ms, end_ms, state, tag_set_id, usage_set_id, hash, "
+        "parent_uuid"
     )
     quoted = columns.replace("user", '"user"')
     latest = ", ".join(f'"{each}" = excluded."{each}"' for each in columns.split(", ")[3:])
     insert_rows(
         connection,
-        f"INSERT INTO run ({quoted}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET {latest}",
+        f"INSERT INTO run ({quoted}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET {latest}",
         rows,
     )
 
@@ -215,11 +231,15 @@ def add_charges(connection: Connection, charges: Sequence[Charge]) -> None:
 
 def put_open(connection: Connection, segments: Sequence[OpenSegment]) -> None:
     """Write open segments anew."""
-    rows = [(each.run_id, each.start_ms, each.tag_set_id, json.dumps(each.plan)) for each in segments]
+    rows = [
+        (each.run_id, each.start_ms, each.tag_set_id, json.dumps(each.plan), each.until_ms, each.kin_ms)
+        for each in segments
+    ]
     insert_rows(
         connection,
-        "INSERT INTO open_segment (run_id, start_ms, tag_set_id, plan) VALUES (?,?,?,?) ON CONFLICT (run_id) DO UPDATE "
-        "SET start_ms = excluded.start_ms, tag_set_id = excluded.tag_set_id, plan = excluded.plan",
+        "INSERT INTO open_segment (run_id, start_ms, tag_set_id, plan, until_ms, kin_ms) VALUES (?,?,?,?,?,?) "
+        "ON CONFLICT (run_id) DO UPDATE SET start_ms = excluded.start_ms, tag_set_id = excluded.tag_set_id, "
+        "plan = excluded.plan, until_ms = excluded.until_ms, kin_ms = excluded.kin_ms",
         rows,
     )
 
@@ -254,6 +274,10 @@ def part_of(charge: Charge, rate: Rate, since_ms: int, until_ms: int) -> int:
 
 
 _values = attrgetter(*CHARGE_COLUMNS.split(", "))
+
+
+def _segment(row: Any) -> OpenSegment:
+    return OpenSegment(row[0], row[1], row[2], _plan(row[3]), row[4], row[5])
 
 
 def _plan(text: str) -> Plan:

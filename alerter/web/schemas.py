@@ -70,6 +70,7 @@ class CoverageBody(_Body):
     period: list[str] = Field(examples=[["2026-11-01T00:00:00Z", "2026-11-23T13:31:20Z"]])
     priced_percent: float
     hours: HoursBody
+    suspected_stale_cost: Amount
     untagged: list[UntaggedBody]
     gaps: list[GapBody]
 

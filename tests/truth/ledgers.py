@@ -33,6 +33,7 @@ def run(
     tags: Mapping[str, str] | None = None,
     deleted: bool = False,
     alive_ms: int | None = None,
+    parent: str | None = None,
 ) -> RunObservation:
     """One run as a poll sees it."""
     return RunObservation(
@@ -47,6 +48,7 @@ def run(
         tuple(sorted((tags or {}).items())),
         tuple(sorted((usage or {"instance_type": "m5.xlarge"}).items())),
         alive_ms,
+        parent,
     )
 
 

@@ -19,6 +19,11 @@ Observations change the painting as design.md tells. Where the design leaves roo
     last complete poll: the old price before it, the new configuration after it.
 7.  A line's cost is a sum over its parts; each is rounded once, half to even, over its whole length; what falls to a
     day is the difference of such cumulative costs at the day's end and at its beginning.
+8.  A run that accrues gives signs of life: its newest metric, if that is not before its start and at most 3 h ahead of
+    the poll, and up to when the runs below it in the tree of nested runs count (a closed one: its painted end). When a
+    complete poll finds the last of them more than 3 h ago, the run counts up to it and no further; without any sign it
+    counts for 24 h from where its unbroken stretch began. A later complete poll may find otherwise. A run that ends
+    while it is so suspected ends there, unless that poll finds a newer sign.
 """
 
 from __future__ import annotations
@@ -97,6 +102,44 @@ class Story:
     plan: Plan = ()
     seen: RunObservation | None = None
     is_gone: bool = False
+    until: int | None = None
+    """Up to when it counts while it is suspected stale."""
+
+    def is_suspect_ending(self, run: RunObservation) -> bool:
+        """Rule 8: whether such an end waits for the poll to be complete."""
+        return self.since is not None and self.until is not None and str(run.status) not in {"RUNNING", "SCHEDULED"}
+
+    def life(self, metric: int | None, below: int | None, now: int) -> int | None:
+        """Rule 8: up to when an open run counts; None if it is believed to run."""
+        assert self.since is not None
+        assert self.seen is not None
+        began = self.since
+        for line in sorted(self.lines, key=lambda each: -each.end):
+            began = min(began, line.start) if line.end >= began else began
+        signs = [each for each in (below,) if each is not None]
+        if metric is not None and min(self.seen.start_ms, began) <= metric <= now + 3 * 3_600_000:
+            signs.append(metric)
+        if not signs:
+            return began + 24 * 3_600_000 if began + 24 * 3_600_000 < now else None
+        last = min(max([*signs, began]), now)
+        return last if last + 3 * 3_600_000 < now else None
+
+    def count_to(self, until: int | None, tariff: Tariff, now: int, last: int) -> None:
+        """Rule 8: take up to when it counts from now on."""
+        assert self.seen is not None
+        assert self.since is not None
+        if until is not None and until == self.until:
+            return
+        self.until = until
+        if until is not None and until < self.since:
+            self._cut(until)
+            self.since, self.plan = until, tariff.plan(dict(self.seen.usage), until)
+        else:
+            self.reprice(tariff, now, last)
+
+    def end(self) -> int | None:
+        """The end of all that is painted."""
+        return max((line.end for line in self.lines), default=None)
 
     def observe(self, run: RunObservation, now: int, last: int, tariff: Tariff) -> None:
         before = self.seen
@@ -109,22 +152,25 @@ class Story:
             self.reprice(tariff, now, last)
         self._meter(run, opened, (now, last), tariff)
         if other_params:
-            self._repaint(tariff, usage, ends_of_blocks if opened is not None else None, opened, now)
+            at = now if self.until is None or self.since is None else self.until
+            self._repaint(tariff, usage, ends_of_blocks if opened is not None else None, opened, at)
         self.lines = [line for line in sorted(self.lines, key=lambda each: each.start) if line.start < line.end]
+        self.until = self.until if self.since is not None else None
         self.seen, self.is_gone = run, False
 
     def vanish(self, now: int, last: int, tariff: Tariff) -> None:
         if self.since is not None:
             opened = self.since
             self.reprice(tariff, now, last)
-            self._close(max(last, opened))
+            self._close(max(self._alive(last), opened))
             self.lines = [line for line in self.lines if line.start < line.end]
-        self.is_gone = True
+        self.until, self.is_gone = None, True
 
     def reprice(self, tariff: Tariff, now: int, last: int) -> None:
         """Rule 6 for the open line."""
         if self.since is None or self.seen is None:
             return
+        now = now if self.until is None else self.until
         usage = dict(self.seen.usage)
         until = max(now, self.since + 1)
         dates = tariff.changes(usage, self.since, until)
@@ -155,7 +201,7 @@ class Story:
         status, usage = str(run.status), dict(run.usage)
         stops = status == "SCHEDULED" or (run.deleted and status == "RUNNING")
         if opened is not None and stops:
-            self._close(max(last, opened))
+            self._close(max(self._alive(last), opened))
             return
         if status == "SCHEDULED":
             return
@@ -173,7 +219,7 @@ class Story:
         elif opened is not None:
             unended = run.end_ms is None or (old_end is not None and run.end_ms <= old_end)
             self._close(now)
-            self._cut(max(last, opened) if unended or run.end_ms is None else min(run.end_ms, now))
+            self._cut(self._alive(max(last, opened) if unended or run.end_ms is None else min(run.end_ms, now)))
         elif run.end_ms is not None and run.end_ms != old_end:
             self._another_end(run, run.end_ms, old_end, now, tariff)
 
@@ -202,6 +248,9 @@ class Story:
             self._paint(tariff, usage, last_end, min(end, now))
         elif alive is not None and last_end < alive <= min(end, now):
             self._paint(tariff, usage, alive, min(end, now))
+
+    def _alive(self, at: int) -> int:
+        return at if self.until is None else min(at, self.until)
 
     def _close(self, at: int) -> None:
         assert self.since is not None
@@ -237,7 +286,7 @@ class Story:
 
 
 def _content(run: RunObservation) -> tuple[object, ...]:
-    return (str(run.status), run.start_ms, run.end_ms, run.deleted, run.tags, run.usage)
+    return (str(run.status), run.start_ms, run.end_ms, run.deleted, run.tags, run.usage, run.parent_uuid)
 
 
 def midnights(zone: str, start: int, end: int) -> Iterable[tuple[date, int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -93,14 +93,52 @@ class Truth:
 
     def poll(self, world: World, now: int, read: Sequence[RunObservation], *, complete: bool) -> None:
         tariff = TARIFFS[world.tariff]
+        ended = {}
         for each in read:
-            self.stories.setdefault(each.run_uuid, Story()).observe(each, now, self.complete, tariff)
+            story = self.stories.setdefault(each.run_uuid, Story())
+            if story.is_suspect_ending(each):
+                ended[each.run_uuid] = each
+            else:
+                story.observe(each, now, self.complete, tariff)
         if complete:
             for name, story in self.stories.items():
                 if name not in world.runs and story.since is not None:
                     story.vanish(now, self.complete, tariff)
-                story.reprice(tariff, now, self.complete)
+            self._live(world, now, ended)
             self.complete = now
+
+    def _live(self, world: World, now: int, ended: Mapping[str, RunObservation]) -> None:
+        """What a complete poll knows: who is alive, what things cost by now, and which suspects really ended."""
+        tariff, found = TARIFFS[world.tariff], dict[str, int | None]()
+        # Runs nest in runs of lower names only.
+        for name in sorted(self.stories, reverse=True):
+            if self.stories[name].since is not None:
+                metric = world.runs[name].last_metric_ms
+                found[name] = self.stories[name].life(metric, self._below(name, found, now, ended), now)
+        for name, until in found.items():
+            story = self.stories[name]
+            if name in ended:
+                story.until = until
+                story.observe(ended[name], now, self.complete, tariff)
+            else:
+                story.count_to(until, tariff, now, self.complete)
+
+    def _below(
+        self, name: str, found: Mapping[str, int | None], now: int, ended: Mapping[str, RunObservation]
+    ) -> int | None:
+        """Up to when any run counts that is nested in one."""
+        signs: list[int | None] = []
+        for child, story in self.stories.items():
+            if story.seen is None or story.seen.parent_uuid != name:
+                continue
+            signs.append(self._below(child, found, now, ended))
+            if story.since is None:
+                signs.append(story.end())
+            else:
+                end = ended[child].end_ms if child in ended else None
+                until = found[child]
+                signs.append(until if until is not None else now if end is None else min(end, now))
+        return max((each for each in signs if each is not None), default=None)
 
     def totals(self) -> Daily:
         found: Daily = {}
@@ -108,7 +146,8 @@ class Truth:
             assert story.seen is not None
             lines = list(story.lines)
             if story.since is not None:
-                lines.append(Line(story.since, max(self.complete, story.since), story.plan))
+                until = self.complete if story.until is None else story.until
+                lines.append(Line(story.since, max(until, story.since), story.plan))
             for budget, scope in scopes(dict(story.seen.tags)).items():
                 days = found.setdefault((budget, scope), {})
                 for day, nanos in daily(lines, PLANS[budget].zone).items():
@@ -214,7 +253,55 @@ TAGGED = (HOUR, ("tag", "r1", 1))
 NO_END = (HOUR, ("end", "r1", None))
 LONG = (40 * HOUR, ("poll", 3, None))
 """Across at least one date at which the price of r1 changes."""
+BEATS = (MINUTE, ("beat", "r1", 0))
+STALE = (4 * HOUR, POLL[1])
+NESTS: Steps = [RUNS, POLL, (MINUTE, ("begin", "r2", 1, "RUNNING", 0, "r1")), POLL]
 STORIES: dict[str, Steps] = {
+    "never a metric, ended later": [RUNS, POLL, LONG, STALE, ENDS, POLL, TAGGED, POLL],
+    "never a metric for long, then one": [RUNS, POLL, LONG, STALE, BEATS, POLL, STALE, STALE, ENDS, POLL],
+    "stale, tagged, ended": [RUNS, BEATS, POLL, STALE, TAGGED, POLL, ENDS, POLL, RESUMES, POLL],
+    "stale across a date of a price": [RUNS, BEATS, POLL, LONG, LONG, BEATS, POLL, LONG, ENDS, POLL],
+    "stale, woken, stale, deleted": [
+        *[RUNS, BEATS, POLL, STALE, BEATS, POLL, STALE, (MINUTE, ("delete", "r1")), POLL, (1, ("restore", "r1")), POLL]
+    ],
+    "stale, a price edited, woken": [RUNS, BEATS, POLL, STALE, (1, ("reprice",)), POLL, STALE, BEATS, POLL, ENDS, POLL],
+    "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
+    "ends with its only metric": [RUNS, BEATS, POLL, STALE, BEATS, ENDS, POLL],
+    "lives by the run nested in it": [
+        *NESTS,
+        (HOUR, ("beat", "r2", 0)),
+        POLL,
+        STALE,
+        (1, ("beat", "r2", 0)),
+        POLL,
+        LONG,
+    ],
+    "lives by one that ended": [*NESTS, (2 * HOUR, ("end", "r2", 0)), POLL, (2 * HOUR, POLL[1]), STALE, ENDS, POLL],
+    "both silent, both end after a metric": [
+        *[
+            *NESTS,
+            BEATS,
+            (1, ("beat", "r2", 0)),
+            POLL,
+            STALE,
+            (HOUR, ("beat", "r2", 0)),
+            (1, ("end", "r2", 0)),
+            ENDS,
+            POLL,
+        ]
+    ],
+    "nested runs seen before the one above": [
+        *[(MINUTE, ("begin", "r3", 1, "RUNNING", 0, "r2")), (HOUR, ("end", "r3", 0)), POLL],
+        *[
+            (MINUTE, ("begin", "r2", 1, "RUNNING", -2 * HOUR, "r1")),
+            POLL,
+            (1, ("begin", "r1", 1, "RUNNING", -2 * HOUR)),
+        ],
+        *[POLL, STALE, STALE, ENDS, POLL],
+    ],
+    "a nested run's end was cut": [
+        *[*NESTS, (HOUR, ("end", "r2", 0)), POLL, (HOUR, ("end", "r2", -100 * MINUTE)), POLL, STALE, STALE, ENDS, POLL]
+    ],
     "a label without a new end": [RUNS, POLL, ENDS, POLL, RESUMES, POLL, POLL, NO_END, POLL, TAGGED],
     "the same across a change of price": [RUNS, POLL, ENDS, POLL, RESUMES, POLL, LONG, LONG, NO_END, POLL],
     "a label without any end, then an end": [RUNS, POLL, POLL, NO_END, POLL, TAGGED, POLL, ENDS, POLL],

@@ -31,11 +31,15 @@ names = st.sampled_from(["r1", "r2", "r3"])
 machines = st.integers(0, len(USAGES) - 1)
 skews = st.sampled_from([0, 0, 0, -7 * MINUTE, 11 * MINUTE, -3 * DAY])
 beats = st.sampled_from([None, None, 1 * MINUTE, 25 * MINUTE])
+parents = st.sampled_from([None, None, "r1", "r2"])
 starts = st.sampled_from([0, 0, 0, -13 * HOUR, 4 * MINUTE, -(2**60)])
-begins = st.tuples(st.just("begin"), names, machines, st.sampled_from(["RUNNING", "RUNNING", "SCHEDULED"]), starts)
+begins = st.tuples(
+    st.just("begin"), names, machines, st.sampled_from(["RUNNING", "RUNNING", "SCHEDULED"]), starts, parents
+)
 ends = st.tuples(st.just("end"), names, skews)
 resumes = st.tuples(st.just("resume"), names, beats)
-turns = st.one_of(begins, ends, resumes)
+pulses = st.tuples(st.just("beat"), names, st.sampled_from([0, 0, -MINUTE, -2 * HOUR, 11 * MINUTE, 5 * HOUR]))
+turns = st.one_of(begins, ends, resumes, pulses, pulses)
 """What happens most: of these are the long stories of one run made."""
 
 edits = st.one_of(
@@ -91,12 +95,15 @@ class World:
             self.runs[name] = self._changed(now, self.runs[name], str(kind), values)
 
     def _begin(self, now: int, name: str, values: list[object]) -> None:
-        machine, status, skew = values
+        machine, status, skew, *above = values
         assert isinstance(machine, int)
         assert isinstance(skew, int)
         if name not in self.runs and name not in self.erased:
             start = max(now + skew, 0)
-            self.runs[name] = run(name, str(status), start, usage=USAGES[machine], tags=TAGS[machine % len(TAGS)])
+            # Runs nest in runs of lower names only: r3 in r2 in r1.
+            parent = str(above[0]) if above and above[0] is not None and str(above[0]) < name else None
+            tags = TAGS[machine % len(TAGS)]
+            self.runs[name] = run(name, str(status), start, usage=USAGES[machine], tags=tags, parent=parent)
         elif name in self.runs and str(self.runs[name].status) == "SCHEDULED":
             self.runs[name] = _with(self.runs[name], status="RUNNING", start_ms=now + skew if skew < DAY else now)
 
@@ -108,6 +115,8 @@ class World:
             case "resume":
                 beat = None if value is None else now + as_int(value)
                 return _with(old, status="RUNNING", last_metric_ms=beat)
+            case "beat" if str(old.status) == "RUNNING":
+                return _with(old, last_metric_ms=now + as_int(value))
             case "wait":
                 return _with(old, status="SCHEDULED")
             case "tag":
@@ -128,5 +137,7 @@ def as_int(value: object) -> int:
 
 def _with(old: RunObservation, **changes: object) -> RunObservation:
     made = run(old.run_uuid, str(changes.pop("status", old.status)), old.start_ms)
-    kept = {name: getattr(old, name) for name in ("end_ms", "deleted", "tags", "usage", "last_metric_ms")}
+    kept = {
+        name: getattr(old, name) for name in ("end_ms", "deleted", "tags", "usage", "last_metric_ms", "parent_uuid")
+    }
     return replace(made, **{"start_ms": old.start_ms, **kept, **changes})

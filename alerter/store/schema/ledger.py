@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, SmallInteger, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, SmallInteger, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from alerter.store.schema.columns import BIG_ID, big_column, id_column, reference, text_column, unique_big_column
@@ -57,11 +57,17 @@ class RateRow(SQLModel, table=True):
     note: str
 
 
+_NESTED = text("parent_uuid IS NOT NULL")
+
+
 class RunRow(SQLModel, table=True):
-    """A run as it was last seen."""
+    """A run as it was last seen; ``parent_uuid`` is MLflow's id of the run that it is nested in."""
 
     __tablename__ = "run"
-    __table_args__ = (UniqueConstraint("source_id", "run_uuid"),)
+    __table_args__ = (
+        UniqueConstraint("source_id", "run_uuid"),
+        Index("run_by_parent", "parent_uuid", sqlite_where=_NESTED, postgresql_where=_NESTED),
+    )
     id: int | None = Field(default=None, sa_column=id_column())
     source_id: int = Field(sa_column=reference("source.id"))
     run_uuid: str = Field(sa_column=text_column())
@@ -74,6 +80,7 @@ class RunRow(SQLModel, table=True):
     tag_set_id: int = Field(sa_column=reference("tag_set.id"))
     usage_set_id: int = Field(sa_column=reference("usage_set.id"))
     hash: int = Field(sa_column=big_column())
+    parent_uuid: str | None = Field(default=None, sa_column=text_column(nullable=True))
 
 
 class CorrectionRow(SQLModel, table=True):
@@ -104,13 +111,19 @@ class ChargeRow(SQLModel, table=True):
 
 
 class OpenSegmentRow(SQLModel, table=True):
-    """A run that accrues: since when, and ``[[rate id, quantity], ...]`` that it accrues at."""
+    """A run that accrues: since when, and ``[[rate id, quantity], ...]`` that it accrues at.
+
+    ``until_ms`` is up to when it counts while it is suspected stale; ``kin_ms`` the last sign of life of a descendant
+    that has ended.
+    """
 
     __tablename__ = "open_segment"
     run_id: int = Field(sa_column=reference("run.id", primary_key=True))
     start_ms: int = Field(sa_column=big_column())
     tag_set_id: int = Field(sa_column=reference("tag_set.id"))
     plan: str = Field(sa_column=text_column())
+    until_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    kin_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
 
 
 class BudgetRow(SQLModel, table=True):

@@ -100,8 +100,11 @@ def _runs() -> None:
         _ref("tag_set_id", "tag_set.id"),
         _ref("usage_set_id", "usage_set.id"),
         _big("hash"),
+        sa.Column("parent_uuid", sa.Text, nullable=True),
         sa.UniqueConstraint("source_id", "run_uuid"),
     )
+    nested = sa.text("parent_uuid IS NOT NULL")
+    op.create_index("run_by_parent", "run", ["parent_uuid"], sqlite_where=nested, postgresql_where=nested)
 
 
 def _charges() -> None:
@@ -126,6 +129,8 @@ def _charges() -> None:
         _big("start_ms"),
         _ref("tag_set_id", "tag_set.id"),
         _text("plan"),
+        _big("until_ms", nullable=True),
+        _big("kin_ms", nullable=True),
     )
 
 

@@ -1,0 +1,91 @@
+"""What a run's time is worth: at the rates that it was charged at, at today's prices, at the cost that it logged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from alerter.core.charges import TOTAL, Rate
+from alerter.core.metering import Metered, clipped
+from alerter.pricer import Pricer
+from alerter.recording.entries import Entry
+from alerter.settlement import (
+    FOREVER,
+    Machine,
+    Piece,
+    Wanted,
+    known_of,
+    open_pieces,
+    settled_pieces,
+    standing_total,
+    want,
+)
+from alerter.store.interning import Interner
+
+
+class Valuation:
+    """Prices entries under one configuration, of which settled time keeps its rates."""
+
+    def __init__(self, interner: Interner, pricer: Pricer) -> None:
+        self._interner = interner
+        self._pricer = pricer
+
+    def refresh(
+        self, connection: Connection, entry: Entry, until_ms: int | None, last_seen_ms: int, now_ms: int
+    ) -> bool:
+        """Work out anew where an accruing run should stand; return whether that differs from where it stands."""
+        opened = entry.opened
+        if opened is None:
+            return False
+        rates = self._rates(connection, entry)
+        if any(rates[rate_id].pricing_unit == TOTAL for rate_id, _ in opened.plan):
+            return False  # it says itself what it costs
+        lives_on = until_ms == opened.until_ms
+        if lives_on and (until_ms is not None or now_ms <= opened.start_ms):
+            return False
+        settled = known_of(entry.known, entry.history, None).settled
+        at_ms, since = now_ms if until_ms is None else until_ms, opened.start_ms
+        if at_ms < since:
+            pieces = [piece for piece in settled_pieces(entry.history, rates) if piece[0] < at_ms]
+            pieces = [(start, min(end, at_ms), rate, quantity) for start, end, rate, quantity in pieces]
+            settled, since = clipped(settled, at_ms), at_ms
+            entry.reason = "suspected stale"
+        else:
+            pieces = self._pieces(connection, entry, at_ms, last_seen_ms)
+            if lives_on and any(end == FOREVER for _, end, _, _ in pieces):
+                return False
+        entry.until_ms = until_ms
+        entry.wanted = want(Metered(settled, since), pieces, self._machine(entry), at_ms)
+        return True
+
+    def _machine(self, entry: Entry) -> Machine:
+        return Machine(self._pricer, entry.usage, entry.tags)
+
+    def _rates(self, connection: Connection, entry: Entry) -> dict[int, Rate]:
+        ids = {charge.rate_id for charge in entry.history.standing}
+        ids.update(rate_id for rate_id, _ in (entry.opened.plan if entry.opened else ()))
+        return self._interner.rates.values(connection, ids)
+
+    def want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:
+        """Return where a run's charges should stand: at the total that it logged, else at prices."""
+        rates = self._rates(connection, entry)
+        stood = standing_total(entry.history, entry.opened, rates)
+        logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood
+        if entry.known is not None and (stood and stood[1]) != (logged and logged[1]):
+            entry.reason = "logged cost changed" if logged else "logged cost removed"
+        pieces: list[Piece] = []
+        if logged is not None:
+            pieces = settled_pieces(entry.history, rates)
+        elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
+            pieces = self._pieces(connection, entry, now_ms, last_seen_ms)
+        # else other params are another machine: all of the run's time is priced anew.
+        return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
+
+    def _pieces(self, connection: Connection, entry: Entry, now_ms: int, last_seen_ms: int) -> list[Piece]:
+        rates = self._rates(connection, entry)
+        pieces = settled_pieces(entry.history, rates)
+        if entry.opened is not None:
+            machine = self._machine(entry)
+            pieces += open_pieces(entry.opened, rates, machine, last_seen_ms=last_seen_ms, now_ms=now_ms)
+        return pieces
