@@ -21,6 +21,8 @@ from alerter.services import Ledger, Services
 from alerter.store.budgets import sync_budgets, synced_ids, taken_ids
 from alerter.store.engine import Store
 from alerter.store.interning import Interner
+from alerter.tokens import TokenRecorder
+from alerter.tokens.prices import TokenPrices
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
 
     Raises:
         StoreError: the database can't be written.
-        PriceBookError: a price catalog can't be read.
+        PriceBookError: a price catalog can't be read, or the extra ``llm`` is missing where tokens are charged.
         CurrencyMismatchError: a catalog's currency isn't the configured one.
     """
     stop = stop or Event()
@@ -54,6 +56,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         describer=Describer(links, pricer, config.alerts.coverage_floor_percent),
         notifiers=make_notifiers(config, stop),
         receivers={each.name: each for each in config.receivers},
+        tokens=make_tokens(config, ledger),
     )
 
 
@@ -96,6 +99,20 @@ def make_pricer(config: Config) -> Pricer:
         cleaning=config.tags,
         machines=config.machines,
     )
+
+
+def make_tokens(config: Config, ledger: Ledger) -> TokenRecorder | None:
+    """Return what charges the tokens of traces, None where neither a budget nor the configuration asks for it.
+
+    Raises:
+        PriceBookError: the extra ``llm`` is not installed.
+        CurrencyMismatchError: prices are configured in another currency than that of token prices.
+    """
+    if not config.tokens.wanted(config.budgets):
+        return None
+    prices = TokenPrices(config.prices.rules.currency)
+    keys = {key for budget in config.budgets for key in (*budget.group_by, *(key for key, _ in budget.match))}
+    return TokenRecorder(ledger.interner, ledger.attribution, prices, frozenset(keys))
 
 
 def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:

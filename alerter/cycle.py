@@ -18,6 +18,8 @@ from alerter.services import Services
 from alerter.store import ledger, meta, sources
 from alerter.store.sources import SourceState
 from alerter.telling import tell
+from alerter.token_cycle import read_tokens
+from alerter.tokens import TokensRead
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class Polled:
 
     source: str
     recorded: Recorded = field(default_factory=Recorded)
+    tokens: TokensRead = field(default_factory=TokensRead)
     running: int = 0
     seconds: float = 0.0
     error: str = ""
@@ -83,7 +86,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
     """Read one source and record each batch with the place up to which it was read."""
     began = time.monotonic()
     state, request = _begin(services, source.name, now_ms)
-    recorded, error = Recorded(), ""
+    recorded, tokens, error = Recorded(), TokensRead(), ""
     try:
         for batch in source.poll(request):
             recorded += _record(services, state, batch, request.now_ms)
@@ -92,6 +95,8 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
             if stop.is_set():
                 error = "stopped"
                 break
+        else:
+            tokens = read_tokens(services, source, state, request, stop)
     except SourceError as failure:
         error = str(failure)
         log.warning("poll failed source=%s error=%s", source.name, error)
@@ -102,7 +107,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
         elif not stop.is_set():
             sources.mark_failing(view.connection, state.id, request.now_ms, error)
         running = len(ledger.open_runs(view.connection, state.id))
-    return Polled(source.name, recorded, running, time.monotonic() - began, error)
+    return Polled(source.name, recorded, tokens, running, time.monotonic() - began, error)
 
 
 def _begin(services: Services, name: str, now_ms: int) -> tuple[SourceState, PollRequest]:

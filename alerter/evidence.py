@@ -17,7 +17,7 @@ from alerter.core.price_age import is_old
 from alerter.core.usage import Meter
 from alerter.spending import Accruing
 from alerter.store.bulk import query, select_in
-from alerter.store.ledger import METERS, Charge, charges_within, part_of
+from alerter.store.ledger import METER_CODES, METERS, Charge, charges_within, part_of
 from alerter.store.totals import Share, View
 
 ScopeKey = tuple[int, int]
@@ -129,8 +129,8 @@ def run_facts(connection: Connection, run_ids: Iterable[int]) -> dict[int, RunFa
 
 
 _STANDING_RUNS = (
-    "SELECT run_id, tag_set_id FROM charge WHERE end_ms > ? AND start_ms < ? GROUP BY run_id, tag_set_id "
-    "HAVING SUM(CASE WHEN quantity > 0 THEN 1 ELSE -1 END) > 0"
+    "SELECT run_id, tag_set_id FROM charge WHERE end_ms > ? AND start_ms < ? AND meter <> ? "
+    "GROUP BY run_id, tag_set_id HAVING SUM(CASE WHEN quantity > 0 THEN 1 ELSE -1 END) > 0"
 )
 
 
@@ -143,7 +143,8 @@ def run_counts(
     found: dict[ScopeKey, set[int]] = defaultdict(set)
     shares = view.all_shares()
     for start, end in set(windows.values()):
-        for run_id, tag_set_id in query(view.connection, _STANDING_RUNS, start, end):
+        # Tokens stand in rows of their own, which are no runs.
+        for run_id, tag_set_id in query(view.connection, _STANDING_RUNS, start, end, METER_CODES[Meter.TOKENS]):
             for share in shares[tag_set_id]:
                 if windows.get(share.budget_id) == (start, end):
                     found[share.budget_id, share.scope_id].add(run_id)

@@ -18,6 +18,7 @@ from alerter.recording import Recorder
 from alerter.store.engine import Store
 from alerter.store.interning import Interner
 from alerter.store.totals import Attribution, View
+from alerter.tokens import TokenRecorder
 
 
 class Ledger:
@@ -76,6 +77,7 @@ class Services:
         ledger: for the cycle; ``windows`` is another one, for what people ask meanwhile.
         budget_ids: the row ids of the budgets, in the configuration's order.
         notifiers: by kind.
+        tokens: None where no trace is read.
     """
 
     config: Config
@@ -88,3 +90,4 @@ class Services:
     describer: Describer
     notifiers: Mapping[str, Notifier]
     receivers: Mapping[str, ReceiverConfig] = field(default_factory=dict)
+    tokens: TokenRecorder | None = None

@@ -99,6 +99,7 @@ class _Assembly:
             database=file.database,
             poll=file.poll,
             metering=file.metering,
+            tokens=file.tokens,
             machines=machines,
             tags=tags,
             receivers=receivers,

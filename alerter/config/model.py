@@ -17,6 +17,7 @@ from alerter.config.settings import (
     SourceConfig,
     WebConfig,
 )
+from alerter.config.token_settings import TokensConfig
 from alerter.config.yaml_files import Document
 from alerter.core.budgets import Budget, TagCleaning
 from alerter.core.machines import Machines
@@ -64,6 +65,7 @@ class Config:
     poll: PollConfig = field(default_factory=PollConfig)
     metering: MeteringConfig = field(default_factory=MeteringConfig)
     machines: Machines = field(default_factory=dict)
+    tokens: TokensConfig = field(default_factory=TokensConfig)
     tags: TagCleaning = field(default_factory=TagCleaning)
     receivers: tuple[ReceiverConfig, ...] = (CONSOLE,)
     slack: SlackConfig = field(default_factory=SlackConfig)

@@ -22,6 +22,7 @@ from alerter.config.fields import (
 from alerter.config.price_models import existing_file
 from alerter.config.problems import shown
 from alerter.config.sections import Section
+from alerter.config.token_settings import TokensConfig
 from alerter.config.urls import DatabaseUrl, TrackingUri, WebUrl
 from alerter.core.liveness import Patience
 from alerter.core.resources import DEFAULT_KEYS
@@ -222,6 +223,7 @@ class AlerterFile(Section):
     database: DatabaseUrl = "sqlite:///alerter.db"
     poll: PollConfig = PollConfig()
     metering: MeteringConfig = MeteringConfig()
+    tokens: TokensConfig = TokensConfig()
     tags: TagsSection = TagsSection()
     receivers: Many[ReceiverSection] = ()
     slack: SlackConfig = SlackConfig()

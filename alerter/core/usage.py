@@ -158,10 +158,21 @@ class StoredBytes:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of one model used at an instant."""
+    """Tokens of one model used at an instant; ``input_tokens`` are all of them, those from and into a cache too.
+
+    ``model`` is ``""`` where nothing tells it, ``provider`` and ``tier`` (``flex``, ``batch``, ...) likewise.
+    """
 
     model: str
     at_ms: int
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    provider: str = ""
+    tier: str = ""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.input_tokens + self.output_tokens

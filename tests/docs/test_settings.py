@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from alerter.config import budget_models, price_models, settings
+from alerter.config import budget_models, price_models, settings, token_settings
 from alerter.config.fields import DURATION_PATTERN, seconds
 from alerter.config.json_schema import schema
 from alerter.config.secrets import Secrets
@@ -26,6 +26,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     settings.ExperimentFilter: (CONFIGURATION, "experiments"),
     settings.PollConfig: (CONFIGURATION, "poll"),
     settings.MeteringConfig: (CONFIGURATION, "metering"),
+    token_settings.TokensConfig: (CONFIGURATION, "tokens"),
     settings.TagsSection: (CONFIGURATION, "tags"),
     settings.ReceiverSection: (CONFIGURATION, "receivers"),
     settings.SlackTarget: (CONFIGURATION, "slack of a receiver"),

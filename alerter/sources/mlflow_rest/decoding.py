@@ -63,6 +63,10 @@ class Decoder:
                 log.warning("run left out: MLflow wrote it unreadably run=%r error=%r", run_id(row), error)
         return observations
 
+    def tags_of(self, experiment_id: str, user: str) -> Pairs:
+        """Return the tags of what is logged into an experiment beside its runs, with the built-in keys."""
+        return self._overlaid(experiment_id, _plain(user, MAX_TAG_VALUE), [])
+
     def _run(self, row: Row, now_ms: int) -> RunObservation:
         info, data = row["info"], row.get("data") or {}
         usage: dict[str, str] = {}
@@ -141,6 +145,11 @@ class Decoder:
             "workspace": _plain(experiment.get("workspace") or self._workspace, MAX_TAG_VALUE),
         }
         return tuple(sorted(merged.items()))
+
+
+def own_tags(tags: Iterable[tuple[str, str]]) -> Pairs:
+    """Return the tags that people gave to something, bounded; MLflow's own and the built-in keys are left out."""
+    return tuple(sorted(_bounded((key, value or "") for key, value in tags).items())[:MAX_TAGS])
 
 
 def run_id(row: Row) -> str:

@@ -7,11 +7,13 @@ import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
-from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, persistently
+from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, persistently
 
 API = "/api/2.0/mlflow"
+TRACES = "/api/3.0/mlflow/traces"
 ACCOUNT = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 ADDRESS = "Check tracking_uri and that MLflow is running there."
 TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -48,6 +50,24 @@ class HttpTracking:
             "page_token": query.token,
         }
         return _page(self._json("POST", f"{API}/runs/search", body), "runs")
+
+    def traces(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """See `Tracking`."""
+        body = {
+            "locations": [
+                {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": each}} for each in experiment_ids
+            ],
+            "filter": query.where,
+            "max_results": query.limit,
+            "order_by": [query.order_by],
+            "page_token": query.token,
+        }
+        return _page(self._json("POST", f"{TRACES}/search", body), "traces")
+
+    def trace_spans(self, trace_ids: Sequence[str]) -> list[Row]:
+        """See `Tracking`."""
+        asked = "&".join(f"trace_ids={quote(each, safe='')}" for each in trace_ids)
+        return _page(self._json("GET", f"{TRACES}/batchGet?{asked}", None), "traces").rows
 
     def version(self) -> str:
         """See `Tracking`."""

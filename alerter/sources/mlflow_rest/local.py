@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +13,7 @@ from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, per
 
 if TYPE_CHECKING:  # importing MLflow takes a second and a half; see `LocalTracking._open`
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Experiment, Run, Trace, TraceInfo
 
 INSTALL = 'Install it: pip install "mlflow-alerter[local]".'
 SCHEME = "sqlite:///"
@@ -71,6 +72,35 @@ class LocalTracking:
                 list(experiment_ids), query.where, view, query.limit, [query.order_by], query.token or None
             )
             return Page([_run(each) for each in found], found.token or "")
+
+        return self._ask(read)
+
+    def traces(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """See `Tracking`."""
+
+        def read(client: MlflowClient) -> Page:
+            found = client.search_traces(
+                locations=list(experiment_ids),
+                filter_string=query.where,
+                max_results=query.limit,
+                order_by=[query.order_by],
+                page_token=query.token or None,
+                include_spans=False,
+            )
+            return Page([_written(each.info) for each in found], found.token or "")
+
+        return self._ask(read)
+
+    def trace_spans(self, trace_ids: Sequence[str]) -> list[Row]:
+        """See `Tracking`."""
+        from mlflow.exceptions import MlflowTraceDataException  # noqa: PLC0415
+
+        def read(client: MlflowClient) -> list[Row]:
+            found = []
+            for each in trace_ids:
+                with suppress(MlflowTraceDataException):  # its spans are gone
+                    found.append(_written(client.get_trace(each)))
+            return found
 
         return self._ask(read)
 
@@ -158,6 +188,14 @@ def _run(run: Run) -> Row:
             ],
         },
     }
+
+
+def _written(thing: TraceInfo | Trace) -> Row:
+    """Return a trace as MLflow's server writes it in JSON."""
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # noqa: PLC0415
+
+    row: Row = MessageToDict(thing.to_proto(), preserving_proto_field_name=True)
+    return row
 
 
 def _pairs(values: dict[str, str]) -> list[dict[str, Any]]:

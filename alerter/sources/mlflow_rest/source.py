@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from alerter.core.budgets import matches
 from alerter.core.ports import Batch, Finding, PollRequest
+from alerter.core.traces import TraceBatch, TraceRequest
 from alerter.sources.mlflow_rest.cursor import parse
 from alerter.sources.mlflow_rest.decoding import Decoder
 from alerter.sources.mlflow_rest.errors import ReadError, without_credentials
@@ -21,7 +22,8 @@ from alerter.sources.mlflow_rest.http import HttpTracking
 from alerter.sources.mlflow_rest.local import SCHEME, LocalTracking
 from alerter.sources.mlflow_rest.refresh import Pace, Refresh
 from alerter.sources.mlflow_rest.sweep import sweep
-from alerter.sources.mlflow_rest.tracking import Patience, Tracking
+from alerter.sources.mlflow_rest.traces import TraceReader
+from alerter.sources.mlflow_rest.tracking import Patience, Row, Tracking
 from alerter.sources.mlflow_rest.walk import Runs, all_experiments
 
 log = logging.getLogger(__name__)
@@ -86,12 +88,7 @@ class MlflowRestSource:
         """See `alerter.core.ports.RunSource.poll`."""
         cursor = parse(request.cursor, self._settings)
         tracking = self._opened()
-        experiments = {
-            str(row["experiment_id"]): row
-            for row in all_experiments(tracking)
-            if self._chosen(str(row.get("name") or ""))
-        }
-        self._decoder.use(experiments)
+        experiments = self._experiments(tracking)
         runs = Runs(tracking, experiments, page_size=self._page_size)
         if cursor.sweep is not None:
             yield from sweep(runs, self._decoder, cursor, request)
@@ -99,10 +96,20 @@ class MlflowRestSource:
             refresh = Refresh(runs, self._decoder, cursor, request, self._pace, batch_size=self._page_size)
             yield from refresh.batches()
 
+    def traces(self, request: TraceRequest) -> Iterator[TraceBatch]:
+        """See `alerter.core.traces.TraceSource.traces`."""
+        tracking = self._opened()
+        yield from TraceReader(tracking, self._decoder, list(self._experiments(tracking)), request).batches()
+
     def run_url(self, experiment_id: str, run_uuid: str) -> str:
-        """Return the run's page in MLflow's UI, ``""`` for a local store without a ``ui_url``."""
+        """Return the run's page in MLflow's UI, ``""`` for a local store without a ``ui_url``.
+
+        Without a run it is the experiment's.
+        """
         if not self._ui_url:
             return ""
+        if not run_uuid:
+            return f"{self._ui_url}/#/experiments/{quote(experiment_id, safe='')}"
         return f"{self._ui_url}/#/experiments/{quote(experiment_id, safe='')}/runs/{quote(run_uuid, safe='')}"
 
     def check(self) -> list[Finding]:
@@ -115,6 +122,16 @@ class MlflowRestSource:
         address = without_credentials(self._uri)
         found = findings(tracking, subject=subject, address=address, workspace=self._workspace, chosen=self._chosen)
         return list(found)
+
+    def _experiments(self, tracking: Tracking) -> dict[str, Row]:
+        """Return the experiments that are read, by id, as they are now."""
+        experiments = {
+            str(row["experiment_id"]): row
+            for row in all_experiments(tracking)
+            if self._chosen(str(row.get("name") or ""))
+        }
+        self._decoder.use(experiments)
+        return experiments
 
     def _chosen(self, experiment: str) -> bool:
         included = not self._include or any(matches(pattern, experiment) for pattern in self._include)

@@ -67,6 +67,14 @@ class Tracking(Protocol):
         """
         ...
 
+    def traces(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """Return one page of traces, without their spans."""
+        ...
+
+    def trace_spans(self, trace_ids: Sequence[str]) -> list[Row]:
+        """Return ``trace_info`` and ``spans`` of those traces that the server still has."""
+        ...
+
     def version(self) -> str:
         """Return the server's MLflow version, ``""`` if it doesn't tell."""
         ...

@@ -20,6 +20,7 @@ from alerter.store.schema.ledger import (
     TagSetRow,
     UsageSetRow,
 )
+from alerter.store.schema.traces import CountedTraceRow
 
 __all__ = [
     "AlertNotificationRow",
@@ -29,6 +30,7 @@ __all__ = [
     "BudgetRow",
     "ChargeRow",
     "CorrectionRow",
+    "CountedTraceRow",
     "DailyRow",
     "HoldRow",
     "MetaRow",

@@ -1,0 +1,54 @@
+"""Read a source's traces once and charge their tokens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from threading import Event
+
+from alerter.core.ports import PollRequest, RunSource
+from alerter.core.traces import TraceRequest, TraceSource
+from alerter.services import Services
+from alerter.store.sources import SourceState
+from alerter.store.traces import counted, trace_cursor
+from alerter.tokens import TokensRead
+
+log = logging.getLogger(__name__)
+
+
+def read_tokens(
+    services: Services, source: RunSource, state: SourceState, request: PollRequest, stop: Event
+) -> TokensRead:
+    """Charge what a source's traces used since they were last read; nothing where no trace is to be read.
+
+    Each batch is recorded together with how far it was read, so that a process that is killed doubles nothing. A source
+    is first read from the start of the earliest open period on.
+
+    Raises:
+        SourceError: the server can't be read; the batches so far stand.
+    """
+    recorder, read = services.tokens, TokensRead()
+    if recorder is None or not isinstance(source, TraceSource):
+        return read
+
+    def known(trace_ids: Collection[str]) -> Collection[str]:
+        with services.ledger.read() as view:
+            return counted(view.connection, state.id, trace_ids)
+
+    with services.ledger.read() as view:
+        cursor = trace_cursor(view.connection, state.id)
+    limit = services.config.tokens.traces_per_poll
+    for batch in source.traces(TraceRequest(cursor, request.horizon_ms, request.now_ms, limit, known)):
+        with services.ledger.write() as view:
+            read += recorder.record(view.connection, state, batch)
+        if stop.is_set():
+            break
+    if read.cost_differs or read.count_differs:
+        log.warning(
+            "what MLflow logged of traces is more than 5 %% beside what was counted source=%s cost=%d tokens=%d of=%d",
+            source.name,
+            read.cost_differs,
+            read.count_differs,
+            read.counted,
+        )
+    return read

@@ -1,0 +1,115 @@
+"""Prices of LLM tokens: genai-prices' dated list, imported when the first trace needs it (33 MB)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.util import find_spec
+
+from alerter.core.charges import TOTAL, Confidence, Rate
+from alerter.core.money import CurrencyMismatchError, to_nanos
+from alerter.core.ports import PriceBookError
+from alerter.core.usage import Meter, Tokens
+
+log = logging.getLogger(__name__)
+
+USD = "USD"
+INSTALL = 'pip install "mlflow-alerter[llm]"'
+_PROVIDERS = {"azure_openai": "azure", "bedrock": "aws", "gemini": "google", "vertex_ai": "google", "xai": "x-ai"}
+"""Names of providers as clients log them, where genai-prices has others."""
+
+_REMEMBERED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What tokens cost, in nanos, rounded once; a gap costs nothing and its rate says what is missing."""
+
+    rate: Rate
+    nanos: int
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether there is no price."""
+        return self.rate.confidence is Confidence.GAP
+
+
+class TokenPrices:
+    """What tokens cost at their time.
+
+    Args:
+        currency: of ``prices.yaml``; token prices are in USD.
+
+    Raises:
+        PriceBookError: genai-prices isn't installed.
+        CurrencyMismatchError: the configuration is in another currency.
+    """
+
+    def __init__(self, currency: str) -> None:
+        if currency != USD:
+            raise CurrencyMismatchError(
+                f"token prices are in USD, prices.yaml in {currency}: write `tokens: {{enabled: false}}` in "
+                "alerter.yaml and take `tokens` out of the budgets' components"
+            )
+        if find_spec("genai_prices") is None:
+            raise PriceBookError(f"LLM tokens are priced by genai-prices, which is not installed: {INSTALL}")
+        self._gaps: set[str] = set()
+        self._rates: dict[tuple[str, ...], Rate] = {}
+
+    def price(self, used: Tokens) -> Priced:
+        """Return what some tokens cost."""
+        if not used.model:
+            return self._gap("the model is not logged")
+        for model, provider in _spellings(used):
+            found = self._look_up(used, model, provider)
+            if found is not None:
+                return found
+        return self._gap(f"no price for model {used.model}")
+
+    def _look_up(self, used: Tokens, model: str, provider: str | None) -> Priced | None:
+        from genai_prices import Usage, calc_price  # noqa: PLC0415 - 0.3 s and 33 MB that few need
+
+        usage = Usage(
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            cache_read_tokens=used.cached_input_tokens or None,
+            cache_write_tokens=used.cache_write_tokens or None,
+        )
+        at = datetime.fromtimestamp(used.at_ms // 1000, UTC)
+        context = {"service_tier": used.tier} if used.tier else None
+        try:
+            found = calc_price(usage, model, provider_id=provider, genai_request_timestamp=at, price_context=context)
+        except (LookupError, ValueError):
+            return None
+        return Priced(self._rate(found.provider.id, found.model.id, used.tier), to_nanos(Decimal(found.total_price)))
+
+    def _rate(self, provider: str, model: str, tier: str) -> Rate:
+        rate = self._rates.get((provider, model, tier))
+        if rate is None:
+            from genai_prices import __version__  # noqa: PLC0415
+
+            if len(self._rates) >= _REMEMBERED:
+                self._rates.clear()
+            rule = " ".join(part for part in ("genai-prices", __version__, provider, model, tier) if part)
+            rate = self._rates[provider, model, tier] = Rate(Meter.TOKENS, "1", "1", TOTAL, USD, rule)
+        return rate
+
+    def _gap(self, missing: str) -> Priced:
+        if missing not in self._gaps and len(self._gaps) < _REMEMBERED:
+            self._gaps.add(missing)
+            log.warning("tokens without a price missing=%r", missing)
+        return Priced(Rate(Meter.TOKENS, "0", "0", TOTAL, USD, "", "", Confidence.GAP, missing), 0)
+
+
+def _spellings(used: Tokens) -> Iterator[tuple[str, str | None]]:
+    """Yield the model and provider as logged, then as ``provider/model`` of routers, then the model alone."""
+    prefix, _, bare = used.model.rpartition("/")
+    for model, provider in ((used.model, used.provider), (bare, used.provider), (bare, prefix.lower())):
+        if provider:
+            yield model, _PROVIDERS.get(provider, provider)
+    yield used.model, None
+    if bare != used.model:
+        yield bare, None

@@ -1,0 +1,211 @@
+"""However often traces are read, in whatever pieces, and however late they come: each is charged once, to the nano."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from alerter.bootstrap import wire
+from alerter.core.money import CurrencyMismatchError, from_nanos
+from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
+from alerter.core.usage import Tokens
+from alerter.sources.mlflow_rest.spans import tokens_of
+from alerter.store.traces import counted
+from alerter.verify import verify_ledger
+from tests.truth.ledgers import DAY, HOUR, MINUTE, FakeSource, House, config_of, house, run
+
+T0 = 1_795_435_200_000
+BUDGETS = """
+defaults: {timezone: Asia/Kathmandu, receivers: [console]}
+budgets:
+  - {name: llm, amount: "100", period: daily, components: [tokens]}
+  - {name: machines, amount: "100", period: daily, components: [machines]}
+  - {name: all, amount: "100", period: {from: 2001-01-01, to: 2099-01-01}, group_by: [team]}
+"""
+PRICES = {"gpt-4o-mini": (Decimal("0.15"), Decimal("0.60")), "claude-sonnet-4-5": (Decimal(3), Decimal(15))}
+"""USD a million tokens, in and out, from the providers' own pages."""
+
+
+class TracedSource(FakeSource):
+    """A tracking server in memory that has traces; the cursor is how many of its pieces were read."""
+
+    pieces: list[list[TraceUse]]
+
+    def traces(self, request: TraceRequest) -> Iterator[TraceBatch]:
+        for number, piece in enumerate(self.pieces):
+            known = request.counted([each.trace_id for each in piece]) if number % 2 else ()
+            yield TraceBatch([each for each in piece if each.trace_id not in known], f"{number}", 0)
+
+
+@contextmanager
+def traced(migrated: Path, pieces: list[list[TraceUse]], extra: str = "") -> Iterator[House]:
+    with TemporaryDirectory() as folder, house(config_of(Path(folder), BUDGETS, alerter=extra), migrated, T0) as made:
+        source = TracedSource()
+        source.pieces = pieces
+        source.put(run("r1", "FINISHED", T0 - 2 * HOUR, T0 - HOUR, tags={"team": "vision"}))
+        made.source = source
+        made.services = replace(made.services, sources=[source])
+        yield made
+
+
+def trace(number: int, at_ms: int = T0, model: str = "gpt-4o-mini", inside: int = 1000, out: int = 10) -> TraceUse:
+    used = Tokens(model, at_ms, inside, out)
+    return TraceUse(f"tr-{number}", at_ms, "1", (("experiment", "x"),), (("team", "nlp"),), None, (used,))
+
+
+uses = st.builds(
+    trace,
+    st.integers(0, 30),
+    st.integers(T0 - 3 * DAY, T0),
+    st.sampled_from([*PRICES, "unknown"]),
+    st.integers(0, 200_000),  # above, some models cost more
+    st.integers(0, 10**6),
+)
+
+
+def nanos_of(use: TraceUse) -> int:
+    """What a trace costs by hand: prices a million tokens, in nanos, rounded half to even."""
+    given, got = PRICES.get(use.used[0].model, (Decimal(0), Decimal(0)))
+    return round((given * use.used[0].input_tokens + got * use.used[0].output_tokens) * 1000)
+
+
+def total(made: House, sql: str = "SELECT COALESCE(SUM(cost_nanos), 0) FROM charge WHERE meter = 6") -> Any:  # noqa: ANN401
+    return made.rows(sql)[0][0]
+
+
+@settings(max_examples=15)
+@given(st.lists(uses, max_size=12, unique_by=lambda each: each.trace_id), st.data())
+def test_any_pieces_in_any_order_read_any_number_of_times_cost_the_same(
+    migrated_sqlite: Path, traces: list[TraceUse], data: st.DataObject
+) -> None:
+    pieces = data.draw(st.lists(st.lists(st.sampled_from(traces), max_size=6), max_size=6) if traces else st.just([]))
+    pieces.append(traces)
+    with traced(migrated_sqlite, pieces) as made:
+        for _ in range(data.draw(st.integers(1, 3))):
+            assert not made.cycle(T0 + HOUR).failed
+        assert total(made) == sum(nanos_of(each) for each in traces)
+        by_day = "SELECT COALESCE(SUM(nanos), 0) FROM daily d JOIN budget b ON b.id = d.budget_id WHERE b.name = 'llm'"
+        assert total(made, by_day) == total(made)
+        with made.services.windows.read() as view:
+            assert verify_ledger(view).ok
+
+
+def test_a_trace_counts_on_its_local_day_where_the_day_begins_at_a_quarter_past(migrated_sqlite: Path) -> None:
+    midnight = T0 - T0 % DAY + 18 * HOUR + 15 * MINUTE - DAY  # 00:00 in Kathmandu
+    with traced(migrated_sqlite, [[trace(1, midnight - 1), trace(2, midnight, out=0)]]) as made:
+        made.cycle(T0 + HOUR)
+        days = made.rows(
+            "SELECT nanos FROM daily d JOIN budget b ON b.id = d.budget_id WHERE b.name = 'llm' ORDER BY local_day"
+        )
+    assert [from_nanos(int(str(row[0]))) for row in days] == [Decimal("0.000156"), Decimal("0.00015")]
+
+
+def test_components_keep_tokens_and_machines_apart(migrated_sqlite: Path) -> None:
+    with traced(migrated_sqlite, [[trace(1)]]) as made:
+        made.cycle(T0 + HOUR)
+        sums = "SELECT b.name, SUM(nanos) FROM daily d JOIN budget b ON b.id = d.budget_id GROUP BY b.name"
+        spent: dict[object, Any] = {row[0]: row[1] for row in made.rows(sums)}
+        machines = total(made, "SELECT SUM(cost_nanos) FROM charge WHERE meter <> 6")
+    assert spent["llm"] == 156_000
+    assert spent.get("machines", 0) == machines
+    assert spent["all"] == machines + 156_000
+
+
+def test_a_batch_that_fails_is_charged_by_the_next_poll(migrated_sqlite: Path) -> None:
+    with traced(migrated_sqlite, [[trace(1)], [trace(2), replace(trace(3), experiment_id=None)]]) as made:  # type: ignore[arg-type]
+        with pytest.raises(Exception, match="experiment_id"):
+            made.cycle(T0 + HOUR)
+        with made.store.read() as connection:
+            assert counted(connection, 1, ["tr-1", "tr-2", "tr-3"]) == {"tr-1"}
+        assert isinstance(made.source, TracedSource)
+        made.source.pieces[1][1] = trace(3)
+        made.cycle(T0 + HOUR)
+        assert total(made) == 3 * 156_000
+
+
+def test_without_a_budget_that_asks_no_trace_is_read(migrated_sqlite: Path) -> None:
+    with traced(migrated_sqlite, [[trace(1)]], "tokens: {enabled: false}\n") as made:
+        made.cycle(T0 + HOUR)
+        assert made.services.tokens is None
+        assert total(made) == 0
+
+
+def test_token_prices_are_not_mixed_with_another_currency(tmp_path: Path, migrated_sqlite: Path) -> None:
+    euros = BUDGETS.replace("receivers", "currency: EUR, receivers")
+    config = config_of(tmp_path, euros, "currency: EUR\ncatalogs: []\n")
+    with traced(migrated_sqlite, []) as made, pytest.raises(CurrencyMismatchError, match="token prices are in USD"):
+        wire(config, made.store, now_ms=T0)
+
+
+def span(name: str, parent: str, usage: dict[str, int] | None, model: str = "", **more: str) -> dict[str, Any]:
+    attributes = [{"key": key, "value": {"string_value": value}} for key, value in more.items()]
+    if usage is not None:
+        values = [{"key": key, "value": {"int_value": str(value)}} for key, value in usage.items()]
+        attributes.append({"key": "mlflow.chat.tokenUsage", "value": {"kvlist_value": {"values": values}}})
+    if model:
+        attributes.append({"key": "mlflow.llm.model", "value": {"string_value": model}})
+    return {"span_id": name, "parent_span_id": parent, "attributes": attributes}
+
+
+CALL = {"input_tokens": 10, "output_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    ("spans", "found"),
+    [
+        pytest.param([span("a", "", CALL, "m")], [("m", 10, 2)], id="one"),
+        pytest.param(
+            [span("a", "", {"input_tokens": 20}), span("b", "a", CALL, "m"), span("c", "a", CALL, "n")],
+            [("m", 10, 2), ("n", 10, 2)],
+            id="a sum above calls of two models",
+        ),
+        pytest.param([span("a", "", CALL, "m"), span("b", "a", CALL, "m")], [("m", 10, 2)], id="the same call twice"),
+        pytest.param([span("a", "", CALL), span("b", "a", CALL)], [("", 10, 2)], id="no model anywhere"),
+        pytest.param([span("a", "", CALL), span("b", "a", None, "m")], [("m", 10, 2)], id="model on another span"),
+        pytest.param([span("a", "gone", CALL, "m")], [("m", 10, 2)], id="its parent is missing"),
+        pytest.param([span("a", "a", CALL, "m")], [("m", 10, 2)], id="its own parent"),
+        pytest.param([span("a", "", {"input_tokens": -5}, "m")], [], id="nothing readable"),
+        pytest.param([], [], id="no span"),
+    ],
+)
+def test_every_llm_call_counts_once(spans: list[dict[str, Any]], found: list[tuple[str, int, int]]) -> None:
+    tokens = tokens_of(spans, T0)
+    assert sorted((each.model, each.input_tokens, each.output_tokens) for each in tokens) == found
+
+
+def test_cached_tokens_are_part_of_the_input_whichever_way_a_client_counts() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 2, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 1}
+    (openai,) = tokens_of([span("a", "", usage, "m")], T0)
+    (anthropic,) = tokens_of([span("a", "", usage, "m", **{"mlflow.message.format": "anthropic"})], T0)
+    (apart,) = tokens_of([span("a", "", usage | {"cache_read_input_tokens": 90}, "m")], T0)
+    assert (openai.input_tokens, anthropic.input_tokens, apart.input_tokens) == (10, 15, 101)
+
+
+def test_a_trace_thousands_of_spans_deep_is_read() -> None:
+    deep = [span(f"{depth}", f"{depth - 1}", CALL if depth == 4999 else None, "m") for depth in range(5000)]
+    assert [each.model for each in tokens_of(deep, T0)] == ["m"]
+
+
+def test_counted_traces_are_told_by_their_ids(migrated_sqlite: Path) -> None:
+    asked: list[Collection[str]] = []
+
+    class Asking(TracedSource):
+        def traces(self, request: TraceRequest) -> Iterator[TraceBatch]:
+            asked.append(request.counted(["tr-1", "tr-9"]))
+            yield from super().traces(request)
+
+    with traced(migrated_sqlite, [[trace(1)]]) as made:
+        source = Asking()
+        source.pieces = [[trace(1)]]
+        made.services = replace(made.services, sources=[source])
+        made.cycle(T0 + HOUR)
+        made.cycle(T0 + HOUR)
+    assert asked == [set(), {"tr-1"}]
