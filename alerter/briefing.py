@@ -17,6 +17,7 @@ from alerter.evidence import Evidence, RunFacts, RunShare, collect, run_facts
 from alerter.pricer import Pricer
 from alerter.spending import accruals
 from alerter.store.totals import View
+from alerter.store.traces import is_carrier, run_of
 
 TOP_RUNS = 10
 
@@ -34,7 +35,7 @@ class Links:
     def run(self, facts: RunFacts) -> str:
         """Return a run's page in its tracking UI, or ``""``."""
         url = self.runs.get(facts.source)
-        return url(facts.experiment_id, facts.run_uuid) if url else ""
+        return url(facts.experiment_id, run_of(facts.run_uuid)) if url else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,12 @@ class Describer:
         return [self._run(each, facts[each.run_id], usages) for each in shares]
 
     def _run(self, share: RunShare, facts: RunFacts, usages: Mapping[int, tuple[tuple[str, str], ...]]) -> RunEvidence:
+        machine = machine_label(self.pricer.resources(usages[facts.usage_set_id]))
         return RunEvidence(
             run_uuid=facts.run_uuid,
             name=facts.name,
             url=self.links.run(facts),
-            machine=machine_label(self.pricer.resources(usages[facts.usage_set_id])),
+            machine="tokens" if is_carrier(facts.run_uuid) else machine,
             running=share.running,
             cost_nanos=share.cost,
             per_hour_nanos=share.per_hour,
