@@ -110,7 +110,7 @@ def make_tokens(config: Config, ledger: Ledger) -> TokenRecorder | None:
     """
     if not config.tokens.wanted(config.budgets):
         return None
-    prices = TokenPrices(config.prices.rules.currency)
+    prices = TokenPrices(config.prices.rules)
     keys = {key for budget in config.budgets for key in (*budget.group_by, *(key for key, _ in budget.match))}
     return TokenRecorder(ledger.interner, ledger.attribution, prices, frozenset(keys))
 

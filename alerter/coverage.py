@@ -64,7 +64,7 @@ class Coverage:
     Attributes:
         window: the current calendar month, see `month_of`.
         time_ms: ``high`` where every part has a price, ``low`` where one is assumed, ``gap`` where one has none.
-        gaps: the longest first, at most fifty.
+        gaps: the longest first, at most fifty; then as many models whose tokens have no price, of no run time.
         untagged: of each budget with ``group_by`` that counts any run time, in the configuration's order.
         stale_ms: run time that is suspected stale, and not counted; ``stale_nanos`` what it would cost.
     """
@@ -125,7 +125,8 @@ def measure(view: View, now_ms: int) -> Coverage:
         sum(run.known_ms - max(run.as_of_ms, window[0]) for run in runs if run.known_ms > window[0]),
         sum(run.stale_nanos(*window) for run in runs),
     )
-    return Coverage(window, add_up(levels for _, levels in by_run), _gaps(gaps), _untagged(view, by_tags), *stale)
+    found = (*_gaps(gaps), *_token_gaps(view, window))
+    return Coverage(window, add_up(levels for _, levels in by_run), found, _untagged(view, by_tags), *stale)
 
 
 def _run_time(view: View, window: Window, now_ms: int) -> RunTime[tuple[int, int]]:
@@ -182,6 +183,7 @@ def coverage_lines(found: Coverage) -> Iterator[str]:
     """Yield coverage for people: one line, and one more where something has no price."""
     if not found.whole_ms:
         yield "no run time this month"
+        yield from _gap_line(found)
         return
     parts = [f"{_floor(found.priced_ms, found.whole_ms)} % of {hours(found.whole_ms):,.1f} run-hours this month priced"]
     if found.time_ms[Confidence.LOW]:
@@ -192,11 +194,19 @@ def coverage_lines(found: Coverage) -> Iterator[str]:
     if found.stale_ms:
         parts.append(f"{hours(found.stale_ms):,.1f} h suspected stale, not counted")
     yield " · ".join(parts)
-    if found.gaps:
-        first = found.gaps[0]
-        more = f", and {len(found.gaps) - 1} more" if len(found.gaps) > 1 else ""
-        runs = f"{first.runs} run{'' if first.runs == 1 else 's'}"
-        yield f"no price: {first.meter.value} of {runs} ({first.missing}){more}; see `alerter top --unpriced`"
+    yield from _gap_line(found)
+
+
+def _gap_line(found: Coverage) -> Iterator[str]:
+    if not found.gaps:
+        return
+    first = found.gaps[0]
+    more = f", and {len(found.gaps) - 1} more" if len(found.gaps) > 1 else ""
+    if first.meter is Meter.TOKENS:
+        yield f"no price: tokens ({first.missing}){more}; give one under `tokens:` in prices.yaml"
+        return
+    runs = f"{first.runs} run{'' if first.runs == 1 else 's'}"
+    yield f"no price: {first.meter.value} of {runs} ({first.missing}){more}; see `alerter top --unpriced`"
 
 
 def hours(span_ms: int) -> float:
@@ -211,6 +221,18 @@ def _gaps(found: Mapping[tuple[Meter, str], Mapping[int, int]]) -> tuple[Gap, ..
         if times:
             gaps.append(Gap(meter, missing, sum(times), len(times)))
     return tuple(sorted(gaps, key=lambda each: (-each.time_ms, each.meter, each.missing))[:_SHOWN])
+
+
+def _token_gaps(view: View, window: Window) -> Iterator[Gap]:
+    """Yield the models without a price whose tokens were used; they take no run time."""
+    rates = view.all_rates()
+    used: Counter[str] = Counter()
+    for charge in gap_charges(view.connection, *window):
+        if METERS[charge.meter] is Meter.TOKENS:
+            used[rates[charge.rate_id].note] += charge.quantity
+    for missing, tokens in used.most_common(_SHOWN):
+        if tokens > 0:
+            yield Gap(Meter.TOKENS, missing, 0, 0)
 
 
 def _untagged(view: View, by_tags: Mapping[int, int]) -> tuple[Untagged, ...]:

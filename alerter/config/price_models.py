@@ -141,6 +141,16 @@ class MultiplierModel(Dated):
     reason: Text | None = None
 
 
+class TokenPriceModel(Dated):
+    """One entry of ``tokens``."""
+
+    label: ClassVar[str] = "a token price"
+    model: Annotated[OneOrMany[Text], Field(min_length=1)]
+    per_million_input: Rate
+    per_million_output: Rate
+    per_million_cached: Rate | None = Field(None, description="default: as per_million_input")
+
+
 class DefaultsModel(Section):
     """What usage is taken for that doesn't say."""
 
@@ -228,6 +238,7 @@ class PricesModel(Section):
     resources: PartRates | None = Field(None, description="default: OpenCost's rates if the currency is USD")
     storage: StorageModel | None = Field(None, description="default: 0.023 if the currency is USD")
     multipliers: Many[MultiplierModel] = Field((), description="discounts and surcharges; all that match apply")
+    tokens: Many[TokenPriceModel] = Field((), description="of LLMs, before genai-prices; the first that fits decides")
     logged_cost: LoggedCostModel | None = Field(None, description="default: cost_usd if the currency is USD")
     fallback: FallbackModel | None = Field(None, description="off unless it is written")
 

@@ -18,6 +18,7 @@ from alerter.config.price_models import (
     PartRates,
     PriceModel,
     PricesModel,
+    TokenPriceModel,
 )
 from alerter.config.sections import validate
 from alerter.config.yaml_files import Document
@@ -33,6 +34,7 @@ from alerter.core.price_rules import (
     PriceRules,
     ResourceRates,
     Term,
+    TokenRule,
 )
 from alerter.core.resources import normal_option, normal_region
 
@@ -92,6 +94,7 @@ def _rules(model: PricesModel, cleaning: TagCleaning) -> PriceRules:
         storage_per_gib_month=usual.storage_per_gib_month if model.storage is None else model.storage.per_gib_month,
         multipliers=tuple(_multiplier(each, cleaning) for each in model.multipliers),
         logged_cost=usual.logged_cost if model.logged_cost is None else _logged(model.logged_cost),
+        tokens=tuple(_tokens(number, each) for number, each in enumerate(model.tokens, 1)),
         fallback_per_run_hour=None if model.fallback is None else model.fallback.per_run_hour,
     )
 
@@ -122,6 +125,17 @@ def _derive(model: DeriveModel, cleaning: TagCleaning) -> DeriveRule:
 
 def _multiplier(model: MultiplierModel, cleaning: TagCleaning) -> Multiplier:
     return Multiplier(_match(model.match, cleaning), model.factor, model.reason or "", _term(model))
+
+
+def _tokens(number: int, model: TokenPriceModel) -> TokenRule:
+    return TokenRule(
+        where=f"prices.yaml tokens #{number} {'|'.join(model.model)}",
+        models=tuple(model.model),
+        per_million_input=model.per_million_input,
+        per_million_output=model.per_million_output,
+        per_million_cached=model.per_million_cached,
+        term=_term(model),
+    )
 
 
 def _rates(model: PartRates) -> ResourceRates:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from alerter.core.budgets import matches
 from alerter.core.periods import DAY_MS
+from alerter.core.usage import Tokens
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 TAG = "tag."
@@ -177,6 +178,25 @@ class Multiplier:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRule:
+    """One entry of ``tokens:``: prices of a million tokens of the models that ``models`` (globs) fit."""
+
+    where: str
+    models: tuple[str, ...]
+    per_million_input: Decimal
+    per_million_output: Decimal
+    per_million_cached: Decimal | None = None
+    term: Term = ALWAYS
+
+    def cost(self, used: Tokens) -> Decimal:
+        """Return what tokens cost; those from a cache cost as others do where they have no price of their own."""
+        cached = self.per_million_input if self.per_million_cached is None else self.per_million_cached
+        fresh = used.input_tokens - used.cached_input_tokens
+        whole = self.per_million_input * fresh + cached * used.cached_input_tokens
+        return (whole + self.per_million_output * used.output_tokens) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Defaults:
     """What usage is taken for that doesn't say; lower case."""
 
@@ -220,6 +240,7 @@ class PriceRules:
         multipliers: discounts and surcharges, on everything that they match.
         logged_cost: where runs log their own cost.
         fallback_per_run_hour: the price of a run that nothing else prices; None is off.
+        tokens: prices of LLM tokens, tried before genai-prices, in order.
         tag_keys: the tags that any rule matches on; no other tag changes a price.
     """
 
@@ -232,6 +253,7 @@ class PriceRules:
     multipliers: tuple[Multiplier, ...] = ()
     logged_cost: LoggedCost = LoggedCost()
     fallback_per_run_hour: Decimal | None = None
+    tokens: tuple[TokenRule, ...] = ()
     tag_keys: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

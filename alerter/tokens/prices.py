@@ -1,4 +1,4 @@
-"""Prices of LLM tokens: genai-prices' dated list, imported when the first trace needs it (33 MB)."""
+"""Prices of LLM tokens: your own, then genai-prices' dated list, imported when the first trace needs it (33 MB)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from alerter.core.charges import TOTAL, Confidence, Rate
 from alerter.core.money import CurrencyMismatchError, to_nanos
 from alerter.core.ports import PriceBookError
+from alerter.core.price_rules import PriceRules, fits
 from alerter.core.usage import Meter, Tokens
 
 log = logging.getLogger(__name__)
@@ -41,21 +42,22 @@ class TokenPrices:
     """What tokens cost at their time.
 
     Args:
-        currency: of ``prices.yaml``; token prices are in USD.
+        rules: ``prices.yaml``; in another currency than USD there are only its own token prices.
 
     Raises:
         PriceBookError: genai-prices isn't installed.
-        CurrencyMismatchError: the configuration is in another currency.
+        CurrencyMismatchError: the configuration is in another currency and has no token prices of its own.
     """
 
-    def __init__(self, currency: str) -> None:
-        if currency != USD:
+    def __init__(self, rules: PriceRules) -> None:
+        if rules.currency != USD and not rules.tokens:
             raise CurrencyMismatchError(
-                f"token prices are in USD, prices.yaml in {currency}: write `tokens: {{enabled: false}}` in "
-                "alerter.yaml and take `tokens` out of the budgets' components"
+                f"the list of token prices is in USD, prices.yaml in {rules.currency}: give your own there under "
+                "`tokens:`, or write `tokens: {enabled: false}` in alerter.yaml"
             )
-        if find_spec("genai_prices") is None:
+        if rules.currency == USD and find_spec("genai_prices") is None:
             raise PriceBookError(f"LLM tokens are priced by genai-prices, which is not installed: {INSTALL}")
+        self._rules = rules
         self._gaps: set[str] = set()
         self._rates: dict[tuple[str, ...], Rate] = {}
 
@@ -63,7 +65,11 @@ class TokenPrices:
         """Return what some tokens cost."""
         if not used.model:
             return self._gap("the model is not logged")
-        for model, provider in _spellings(used):
+        for rule in self._rules.tokens:
+            if rule.term.covers(used.at_ms) and any(fits(glob, used.model) for glob in rule.models):
+                rate = Rate(Meter.TOKENS, "1", "1", TOTAL, self._rules.currency, rule.where, rule.term.as_of)
+                return Priced(rate, to_nanos(rule.cost(used)))
+        for model, provider in _spellings(used) if self._rules.currency == USD else ():
             found = self._look_up(used, model, provider)
             if found is not None:
                 return found
@@ -101,7 +107,8 @@ class TokenPrices:
         if missing not in self._gaps and len(self._gaps) < _REMEMBERED:
             self._gaps.add(missing)
             log.warning("tokens without a price missing=%r", missing)
-        return Priced(Rate(Meter.TOKENS, "0", "0", TOTAL, USD, "", "", Confidence.GAP, missing), 0)
+        currency = self._rules.currency
+        return Priced(Rate(Meter.TOKENS, "0", "0", TOTAL, currency, "", "", Confidence.GAP, missing), 0)
 
 
 def _spellings(used: Tokens) -> Iterator[tuple[str, str | None]]:

@@ -49,6 +49,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     price_models.PartRates: (PRICES, "resources"),
     price_models.StorageModel: (PRICES, "storage"),
     price_models.MultiplierModel: (PRICES, "An entry of multipliers"),
+    price_models.TokenPriceModel: (PRICES, "An entry of tokens"),
     price_models.LoggedCostModel: (PRICES, "logged_cost"),
     price_models.FallbackModel: (PRICES, "fallback"),
 }

@@ -17,8 +17,10 @@ from alerter.bootstrap import wire
 from alerter.core.money import CurrencyMismatchError, from_nanos
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
 from alerter.core.usage import Tokens
+from alerter.coverage import coverage_lines, measure
 from alerter.sources.mlflow_rest.spans import tokens_of
 from alerter.store.traces import counted
+from alerter.tokens.prices import TokenPrices
 from alerter.verify import verify_ledger
 from tests.truth.ledgers import DAY, HOUR, MINUTE, FakeSource, House, config_of, house, run
 
@@ -138,11 +140,62 @@ def test_without_a_budget_that_asks_no_trace_is_read(migrated_sqlite: Path) -> N
         assert total(made) == 0
 
 
-def test_token_prices_are_not_mixed_with_another_currency(tmp_path: Path, migrated_sqlite: Path) -> None:
+OWN = """
+catalogs: []
+tokens:
+  - {model: "our-*", per_million_input: "0.40", per_million_output: "1.20", effective_from: 2026-11-23}
+  - model: [our-embedder, gpt-4o-mini]
+    per_million_input: "0.01"
+    per_million_cached: "0.001"
+    per_million_output: "0"
+"""
+
+
+def test_own_prices_go_before_the_list_in_their_days(tmp_path: Path) -> None:
+    prices = TokenPrices(config_of(tmp_path, BUDGETS, OWN).prices.rules)
+
+    def cost(model: str, at_ms: int = T0) -> tuple[Decimal, str]:
+        found = prices.price(Tokens(model, at_ms, 1_000_000, 500_000, cached_input_tokens=400_000))
+        return from_nanos(found.nanos), found.rate.rule
+
+    assert cost("our-embedder") == (Decimal(1), "prices.yaml tokens #1 our-*")
+    assert cost("our-embedder", T0 - DAY) == (Decimal("0.0064"), "prices.yaml tokens #2 our-embedder|gpt-4o-mini")
+    assert cost("gpt-4o-mini")[0] == Decimal("0.0064")
+    assert cost("claude-sonnet-4-5")[1].startswith("genai-prices ")
+    # As routers name it, and with a provider.
+    for model, provider in (("openai/gpt-4o", ""), ("gpt-4o", "openai"), ("gpt-4o", "never heard of")):
+        priced = prices.price(Tokens(model, T0, 1_000_000, 0, provider=provider))
+        assert priced.rate.rule.endswith(" openai gpt-4o")
+        assert from_nanos(priced.nanos) == Decimal("2.5")
+
+
+def test_a_service_tier_has_its_own_price(tmp_path: Path) -> None:
+    prices = TokenPrices(config_of(tmp_path, BUDGETS).prices.rules)
+    usual, flex = (prices.price(Tokens("gpt-5", T0, 1_000_000, 0, tier=tier)) for tier in ("", "flex"))
+    assert flex.nanos * 2 == usual.nanos > 0
+    assert flex.rate.rule == f"{usual.rate.rule} flex"
+
+
+def test_the_list_is_not_mixed_with_another_currency(tmp_path: Path, migrated_sqlite: Path) -> None:
     euros = BUDGETS.replace("receivers", "currency: EUR, receivers")
-    config = config_of(tmp_path, euros, "currency: EUR\ncatalogs: []\n")
-    with traced(migrated_sqlite, []) as made, pytest.raises(CurrencyMismatchError, match="token prices are in USD"):
+    config = config_of(tmp_path / "none", euros, "currency: EUR\ncatalogs: []\n")
+    with traced(migrated_sqlite, []) as made, pytest.raises(CurrencyMismatchError, match=r"prices\.yaml in EUR"):
         wire(config, made.store, now_ms=T0)
+    prices = TokenPrices(config_of(tmp_path / "own", euros, "currency: EUR" + OWN).prices.rules)
+    assert prices.price(Tokens("our-llm", T0, 10, 10)).rate.currency == "EUR"
+    assert prices.price(Tokens("claude-sonnet-4-5", T0, 10, 10)).is_gap
+
+
+def test_status_names_a_model_without_a_price_and_what_to_do(migrated_sqlite: Path) -> None:
+    with traced(migrated_sqlite, [[trace(1, model="our-llm")]]) as made:
+        made.source.runs.clear()
+        made.cycle(T0 + HOUR)
+        with made.services.windows.read() as view:
+            lines = list(coverage_lines(measure(view, T0 + HOUR)))
+    assert lines == [
+        "no run time this month",
+        "no price: tokens (no price for model our-llm); give one under `tokens:` in prices.yaml",
+    ]
 
 
 def span(name: str, parent: str, usage: dict[str, int] | None, model: str = "", **more: str) -> dict[str, Any]:
