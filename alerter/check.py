@@ -41,7 +41,8 @@ def check_database(store: Store) -> Finding:
     try:
         state = schema_state(store)
     except StoreError as error:
-        return Finding("error", subject, str(error))
+        text, _, remedy = str(error).removeprefix(f"{subject}").lstrip(": ").partition("; ")
+        return Finding("error", subject, text, remedy)
     if state in {"newer", "foreign"}:
         remedy = "set `database:` in alerter.yaml to a database of its own, or upgrade alerter"
         return Finding("error", subject, f"its schema is {state}", remedy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from alerter.store.engine import Store, StoreError
 
@@ -27,9 +27,11 @@ def hold_lock(store: Store) -> Iterator[None]:
     try:
         handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
+        remedy = "make its folder writable for the daemon's user"
+        if isinstance(error, FileNotFoundError):
+            remedy = "create its folder, or set `database:` in alerter.yaml to a path that can be written"
         raise StoreError(
-            f"database {store.name}: its lock {name} can't be opened ({error.strerror}); "
-            "make its folder writable for the daemon's user"
+            f"database {store.name}: its lock {name} can't be opened ({error.strerror}); {remedy}"
         ) from error
     try:
         _take(store, handle)
@@ -48,5 +50,6 @@ def _take(store: Store, handle: int) -> None:
             f"database {store.name} is in use by another alerter{who}; "
             "stop that one first, or use PostgreSQL, which several can share"
         ) from error
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+    with suppress(OSError):  # on a full disk the lock holds all the same; only the message above names nobody
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)

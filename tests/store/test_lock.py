@@ -55,7 +55,7 @@ def test_it_is_free_again_after_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"No such file or directory.*make its folder writable"):
+    with pytest.raises(StoreError, match=r"No such file or directory.*create its folder"):
         hold_lock(Store(f"sqlite:///{tmp_path / 'nowhere' / 'alerter.db'}")).__enter__()
 
 
@@ -63,3 +63,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_postgresql_is_shared(postgres_url: str) -> None:
     with hold_lock(Store(postgres_url)), hold_lock(Store(postgres_url)):
         pass
+
+
+def test_a_full_disk_takes_no_note_of_the_holder_but_holds(tmp_path: Path) -> None:
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+    script = full + HOLDER.replace('print("held", flush=True)', "").replace("time.sleep(60)", "pass")
+    done = subprocess.run(
+        [sys.executable, "-c", script, f"sqlite:///{tmp_path}/alerter.db"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
