@@ -72,7 +72,7 @@ class _Taken:
         key = name.casefold()
         if key in self.places:
             place = self.places[key]
-            document.report(loc, f"{self.what} {shown(name)} stands at {place} already: give one of them another")
+            document.report(loc, f"{self.what} {shown(name)} stands at {place} already: give one of them another name")
             return False
         self.places[key] = document.where(loc)
         return True

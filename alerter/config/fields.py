@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from math import isnan
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -143,6 +144,7 @@ def positive(value: float) -> float:
 PositiveDuration = Annotated[Duration, AfterValidator(positive)]
 """Seconds, more than none."""
 
+_MOST = 1e15
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,4})?")
 
 
@@ -155,6 +157,8 @@ def exact_decimal(value: object) -> Decimal:
     if isinstance(value, Decimal):
         return value
     if isinstance(value, YamlFloat):
+        if isnan(value) or abs(value) >= _MOST:  # quoting would not help it
+            raise InvalidValueError(f'{shown(value.text)} is no number to count with: write it like "1234.56"')
         raise InvalidValueError(
             f'a number with a fraction must be quoted, so that it stays exact: write "{value.text[:40]}"'
         )

@@ -97,6 +97,8 @@ def kind_of(value: object) -> str:
 
 def _report(document: Document, base: Loc, error: ErrorDetails, reading: Reading) -> None:
     loc: Loc = (*base, *error["loc"])
+    if error["type"] == "too_short" and error["input"]:
+        return  # it has entries: what is wrong with them is reported at each
     if error["type"] == "extra_forbidden":
         document.report(loc, _unknown_key(document, loc, reading), at_key=True)
     elif error["type"] == "missing":

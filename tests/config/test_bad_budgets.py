@@ -20,10 +20,10 @@ CASES = [
     ('  - {name: a, amount: "-5"}', "3:23", "'-5' is not an amount: it must be greater than 0"),
     ("  - {name: a, amount: -5}", "3:23", "must be greater than 0"),
     ('  - {name: a, amount: "1e30"}', "3:23", "too large: the most is 9200000000"),
-    ("  - {name: a, amount: 1e30}", "3:23", 'must be quoted, so that it stays exact: write "1e30"'),
+    ("  - {name: a, amount: 1e30}", "3:23", "'1e30' is no number to count with"),
     ('  - {name: a, amount: "1e-30"}', "3:23", "too small"),
     ("  - {name: a, amount: 1234.50}", "3:23", 'must be quoted, so that it stays exact: write "1234.50"'),
-    ("  - {name: a, amount: .inf}", "3:23", "must be quoted"),
+    ("  - {name: a, amount: .inf}", "3:23", "'.inf' is no number to count with"),
     ('  - {name: a, amount: "inf"}', "3:23", "'inf' is not a number"),
     ('  - {name: a, amount: "NaN"}', "3:23", "'NaN' is not a number"),
     ('  - {name: a, amount: "1,234.50"}', "3:23", "'1,234.50' is not a number: write \"1234.50\""),
@@ -126,6 +126,13 @@ def test_a_mistake_is_told_with_its_place(folder: Folder, text: str, place: str,
     assert any(words in each for each in found), folder.problems()
 
 
+def test_an_entry_with_a_mistake_does_not_make_its_list_empty(folder: Folder) -> None:
+    folder.write("budgets.yaml", HEAD + "  - {name: a, amount: 5, thresholds: [80]}\n")
+    assert [each for each in folder.problems() if "budgets.yaml" in each] == [
+        "config/budgets.yaml:3:39: a threshold is a percentage: write 80%"
+    ]
+
+
 WHOLE_FILES = [
     ("", "1:1", "a file of budgets needs 'budgets'"),
     ("# nothing yet\n", "1:1", "a file of budgets needs 'budgets'"),
@@ -185,7 +192,7 @@ def test_two_files_of_a_folder_may_not_share_a_name(folder: Folder) -> None:
             f"budgets/{team}.yaml", "budgets:\n  - {name: gpu, amount: 5, period: daily, receivers: console}\n"
         )
     assert folder.problems() == [
-        "config/budgets/b.yaml:2:12: budget 'gpu' stands at config/budgets/a.yaml:2 already: give one of them another"
+        "config/budgets/b.yaml:2:12: budget 'gpu' stands at config/budgets/a.yaml:2 already: give one of them another name"
     ]
 
 
