@@ -7,8 +7,10 @@ from typing import Any
 import typer
 
 from alerter.cli.table import print_table
+from alerter.core.text import one_line
 
 _SHOWN = 200
+_NOTE_LIMIT = 300
 
 
 def print_evidence(found: dict[str, Any]) -> None:
@@ -59,12 +61,15 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
             each["cost"],
             each["period"][0],
             each["period"][1] if each["settled"] else "running",
-            each["rule"] + (f" ({each['note']})" if each["note"] else ""),
+            each["rule"],
             each["correction"] or "",
         )
         for each in charges[:_SHOWN]
     ]
     print_table(("meter", ">quantity", ">price", ">cost", "from", "to", "rule", "correction"), rows)
+    notes = [note for each in charges[:_SHOWN] for note in each["note"].split("; ") if note]
+    for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
+        typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")
     if len(charges) > _SHOWN:
         typer.echo(f"and {len(charges) - _SHOWN} more; --json has them all")
 

@@ -20,6 +20,8 @@ from alerter.cli.common import (
     say_error,
 )
 
+STATUSES = ("pending", "sent", "dead")
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -84,6 +86,8 @@ def notifications(
     from alerter.core.periods import iso
     from alerter.store.outbox_read import list_notifications
 
+    if status is not None and status not in STATUSES:
+        raise typer.BadParameter(f"--status is one of {', '.join(STATUSES)}, not {status!r}")
     with opened_store(load_config(config)) as store, store.read() as connection:
         rows = list_notifications(connection, status=status, limit=limit)
     if as_json:

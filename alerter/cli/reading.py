@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from alerter.coverage import Coverage
     from alerter.status import Freshness
 
+_NAMED = 12
+"""Names that an error lists, where none is close to what was typed."""
+
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A budget, or a tag value such as a team.")]
 
 
@@ -126,10 +129,13 @@ def explain_number(
 def _unknown(name: str, rows: Sequence[BudgetStatus]) -> None:
     from difflib import get_close_matches
 
+    from alerter.core.text import one_line
+
     known = sorted({row.budget for row in rows} | {row.title for row in rows})
     close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known) or 'none'}"
-    say_error(f"no budget or tag value is called {name!r}; {hint}")
+    names = [one_line(each) for each in known[:_NAMED]] + ["..."] * (len(known) > _NAMED)
+    hint = f"did you mean {one_line(close[0])!r}?" if close else f"there are: {', '.join(names) or 'none'}"
+    say_error(f"no budget or tag value is called {one_line(name)!r}; {hint}")
     raise typer.Exit(EXIT_FAILED)
 
 
