@@ -20,6 +20,7 @@ CENTS_BELOW = 10_000 * NANOS
 """Amounts of a budget from here up are shown without cents."""
 
 _ICONS = {AlertStatus.ACKNOWLEDGED: "☑️", AlertStatus.SNOOZED: "💤", AlertStatus.RESOLVED: "✅"}
+_CROSSED_SHOWN = 6
 _NOTE_LIMIT = 300
 
 
@@ -150,7 +151,7 @@ def footer_line(alert: Alert, style: Style = PLAIN) -> str:
 
 def id_line(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``A-7F3K · budget every-team · crossed 80 %, 100 % · data of Mon 23 Nov 14:32``."""
-    crossed = ", ".join(each.replace("%", " %") for each in alert.crossed)
+    crossed = ", ".join(each.replace("%", " %") for each in _few(alert.crossed))
     again = " again" if alert.reason == "reopened" else ""
     return _join(
         alert.id,
@@ -159,6 +160,15 @@ def id_line(alert: Alert, style: Style = PLAIN) -> str:
         f"data of {moment(alert.as_of_ms, alert.timezone)}",
         "⚠️ a source could not be read since" if alert.stale else "",
     )
+
+
+def _few(crossed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the crossed thresholds as people read them: a tiny budget crosses forty at once."""
+    actual = tuple(each for each in crossed if not each.startswith("forecast"))
+    if len(actual) <= _CROSSED_SHOWN:
+        return crossed
+    rest = tuple(each for each in crossed if each.startswith("forecast"))
+    return (*actual[: _CROSSED_SHOWN - 2], "...", actual[-1], *rest)
 
 
 def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:

@@ -142,6 +142,12 @@ def test_what_stands_behind_the_number_is_said() -> None:
     assert "some rates assumed" in wording.coverage_line(told)
 
 
+def test_a_tiny_budget_that_crossed_forty_thresholds_names_the_first_and_the_last() -> None:
+    many = tuple(f"{percent}%" for percent in (80, 100, *range(775, 1775, 25)))
+    line = wording.id_line(alert(crossed=(*many, "forecast 100%")))
+    assert "crossed 80 %, 100 %, 775 %, 800 %, ..., 1750 %, forecast 100 %" in line
+
+
 def test_states_say_who_when_until_and_why() -> None:
     said = wording.state_line(acknowledged(), "Europe/Berlin")
     assert said == "Acknowledged by anna, Mon 23 Nov 14:40 · quiet until the next threshold · “on it”"
