@@ -83,7 +83,7 @@ def next_threshold(thresholds: Collection[Threshold], beyond: int, level: Level)
     """Return the percent at which the next actual threshold is reached, or None."""
     ahead = [each.percent for each in thresholds if each.basis is Basis.ACTUAL and not _reached(each, level)]
     top = _top_actual(thresholds)
-    if not ahead and beyond and top is not None:
+    if not ahead and beyond and top is not None and top.percent >= 100:  # as `_further` has it
         used = percent_floor(level.spent, level.amount)
         return top.percent + beyond * (max(used - top.percent, 0) // beyond + 1)
     return min(ahead, default=None)

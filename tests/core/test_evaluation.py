@@ -112,6 +112,9 @@ def test_next_threshold(spent: int, wanted: int) -> None:
 def test_next_threshold_may_be_none() -> None:
     assert next_threshold(ACTUAL, 0, Level(1000, 1000, None)) is None
     assert next_threshold([FORECAST], 25, Level(1000, 1000, None)) is None
+    eighty = [Threshold(Basis.ACTUAL, 80)]  # nothing goes beyond one below 100 %, and nothing says that it will
+    assert next_threshold(eighty, 25, Level(1000, 900, None)) is None
+    assert due_thresholds(eighty, 25, Level(1000, 1100, None)) == eighty
 
 
 def test_percent_is_rounded_down() -> None:
