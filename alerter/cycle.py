@@ -87,6 +87,11 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
     began = time.monotonic()
     state, request = _begin(services, source.name, now_ms)
     recorded, tokens, error = Recorded(), TokensRead(), ""
+
+    def alive() -> None:
+        if progress is not None:
+            progress(source.name, recorded.seen, recorded.seen)
+
     try:
         for batch in source.poll(request):
             recorded += _record(services, state, batch, request.now_ms)
@@ -96,7 +101,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
                 error = "stopped"
                 break
         else:
-            tokens = read_tokens(services, source, state, request, stop)
+            tokens = read_tokens(services, source, state, request, stop, alive=alive)
     except SourceError as failure:
         error = str(failure)
         log.warning("poll failed source=%s error=%s", source.name, error)

@@ -30,6 +30,12 @@ class Metrics:
             "alerter_poll_duration_seconds", "Time that a poll took.", by, registry=into, buckets=_POLL_BUCKETS
         )
         self._seen = Counter("alerter_runs_seen_total", "Runs that polls read, repeats included.", by, registry=into)
+        self._traces = Counter(
+            "alerter_traces_total",
+            "Traces whose tokens were counted, by outcome.",
+            ("source", "outcome"),
+            registry=into,
+        )
         self._running = Gauge("alerter_running_runs", "Runs that accrue cost now.", by, registry=into)
         self._complete = Gauge(
             "alerter_last_complete_poll_timestamp_seconds", "When a poll last completed.", by, registry=into
@@ -62,6 +68,11 @@ class Metrics:
         """Count a poll that ended early, after ``runs`` runs."""
         self._count(source, seconds, runs)
         self._failed.labels(source).inc()
+
+    def traces_counted(self, source: str, outcomes: Mapping[str, int]) -> None:
+        """Add how many traces were ``counted``, and of them ``unpriced``, ``cost_differs`` and ``count_differs``."""
+        for outcome, count in outcomes.items():
+            self._traces.labels(source, outcome).inc(count)
 
     def job_failed(self, job: str) -> None:
         """Count that a job (``poll``, ``reload``) failed; it is tried again at its next tick."""

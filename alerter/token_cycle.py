@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from threading import Event
 
 from alerter.core.ports import PollRequest, RunSource
@@ -17,12 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def read_tokens(
-    services: Services, source: RunSource, state: SourceState, request: PollRequest, stop: Event
+    services: Services,
+    source: RunSource,
+    state: SourceState,
+    request: PollRequest,
+    stop: Event,
+    *,
+    alive: Callable[[], None] = lambda: None,
 ) -> TokensRead:
     """Charge what a source's traces used since they were last read; nothing where no trace is to be read.
 
     Each batch is recorded together with how far it was read, so that a process that is killed doubles nothing. A source
-    is first read from the start of the earliest open period on.
+    is first read from the start of the earliest open period on. ``alive`` is called after every batch.
 
     Raises:
         SourceError: the server can't be read; the batches so far stand.
@@ -41,14 +47,19 @@ def read_tokens(
     for batch in source.traces(TraceRequest(cursor, request.horizon_ms, request.now_ms, limit, known)):
         with services.ledger.write() as view:
             read += recorder.record(view.connection, state, batch)
+        alive()
         if stop.is_set():
             break
+    _compare(source.name, read)
+    return read
+
+
+def _compare(source: str, read: TokensRead) -> None:
     if read.cost_differs or read.count_differs:
         log.warning(
             "what MLflow logged of traces is more than 5 %% beside what was counted source=%s cost=%d tokens=%d of=%d",
-            source.name,
+            source,
             read.cost_differs,
             read.count_differs,
             read.counted,
         )
-    return read

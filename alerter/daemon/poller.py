@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from alerter.cycle import CycleReport, Polled, Progress, run_cycle
@@ -79,6 +80,8 @@ class Poller:
         self.progress(source, seen, expected)
 
     def _count(self, polled: Polled) -> None:
+        if polled.tokens.counted:
+            self._metrics.traces_counted(polled.source, asdict(polled.tokens))
         if polled.error:
             self._metrics.poll_failed(polled.source, seconds=polled.seconds, runs=polled.recorded.seen)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,11 @@ from alerter.core.money import CurrencyMismatchError, from_nanos
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from alerter.coverage import coverage_lines, measure
+from alerter.cycle import run_cycle
+from alerter.metrics import Metrics
 from alerter.sources.mlflow_rest.spans import tokens_of
+from alerter.status import budget_status
+from alerter.store.engine import Store
 from alerter.store.traces import counted
 from alerter.tokens.prices import TokenPrices
 from alerter.verify import verify_ledger
@@ -108,6 +112,32 @@ def test_a_trace_counts_on_its_local_day_where_the_day_begins_at_a_quarter_past(
             "SELECT nanos FROM daily d JOIN budget b ON b.id = d.budget_id WHERE b.name = 'llm' ORDER BY local_day"
         )
     assert [from_nanos(int(str(row[0]))) for row in days] == [Decimal("0.000156"), Decimal("0.00015")]
+
+
+def test_both_databases_keep_the_same(tmp_path: Path, store: Store) -> None:
+    source = TracedSource()
+    source.pieces = [[trace(1), trace(2, model="our-llm")], [trace(1), trace(3, T0 - HOUR)]]
+    services = replace(wire(config_of(tmp_path, BUDGETS), store, now_ms=T0), sources=[source])
+    for _ in range(2):
+        assert not run_cycle(services, T0 + HOUR).failed
+    with services.windows.read() as view:
+        assert verify_ledger(view).ok
+        spent = {row.title: row.spent_nanos for row in budget_status(view, T0 + HOUR)}
+    assert (spent["llm"], spent["nlp"]) == (312_000, 312_000)
+
+
+def test_what_was_counted_is_told_and_that_it_goes_on(migrated_sqlite: Path) -> None:
+    beats: list[tuple[str, int, int]] = []
+    dear = replace(trace(2), logged_cost=Decimal("0.000164"), logged_tokens=1010)  # 0.000156 is within 5 %
+    far = replace(trace(3), logged_cost=Decimal("0.000165"), logged_tokens=2020)
+    with traced(migrated_sqlite, [[trace(1), dear], [far, trace(4, model="our-llm")]]) as made:
+        report = run_cycle(made.services, T0 + HOUR, progress=lambda *at: beats.append(at))
+    metrics = Metrics("1")
+    (polled,) = report.polls
+    metrics.traces_counted(polled.source, asdict(polled.tokens))
+    assert asdict(polled.tokens) == {"counted": 4, "unpriced": 1, "cost_differs": 1, "count_differs": 1}
+    assert len(beats) == 3  # one batch of runs, two of traces
+    assert 'alerter_traces_total{outcome="cost_differs",source="main"} 1.0' in metrics.render().decode()
 
 
 def test_components_keep_tokens_and_machines_apart(migrated_sqlite: Path) -> None:

@@ -16,10 +16,12 @@ import pytest
 from alerter.bootstrap import wire
 from alerter.config import Config
 from alerter.core.money import plain
+from alerter.core.traces import TraceRequest
 from alerter.cycle import CycleReport, run_cycle
 from alerter.evidence import run_counts
 from alerter.explain import explain
 from alerter.services import Services
+from alerter.sources.mlflow_rest import MlflowRestSource
 from alerter.spending import accruals
 from alerter.status import budget_status, top_runs
 from alerter.store.engine import Store
@@ -123,6 +125,32 @@ def test_a_traces_tag_goes_before_its_runs_and_that_before_its_experiments(trace
         "vision": "0.30",
         "nlp": "0.60",
     }
+
+
+def test_the_file_behind_a_server_tells_the_same_and_late_traces_are_found(traced: Traced) -> None:
+    traced.call("gpt-4o-mini", 1_000, 10, team="nlp")
+    name = traced.server.experiment_name(traced.experiment)
+    uris = (traced.server.uri, f"sqlite:///{traced.server.database}")
+    sources = [MlflowRestSource(name="main", tracking_uri=uri, include=[name]) for uri in uris]
+    first = [list(source.traces(request_at(traced.now_ms))) for source in sources]
+    assert first[0] == first[1]
+    assert {each.own for batch in first[0] for each in batch.traces} == {(("team", "nlp"),)}
+    late = traced.now_ms - DAY - 6 * 3_600_000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        span = mlflow.start_span_no_context("late", start_time_ns=late * 1_000_000)
+        span.set_attributes({"mlflow.chat.tokenUsage": {"input_tokens": 7, "output_tokens": 0, "total_tokens": 7}})
+        span.end()
+        mlflow.flush_trace_async_logging()
+    for source in sources:
+        batches = source.traces(request_at(traced.now_ms, first[0][-1].cursor))
+        found = {each.at_ms: each.used[0].input_tokens for batch in batches for each in batch.traces}
+        assert found[late] == 7
+
+
+def request_at(now_ms: int, cursor: str = "") -> TraceRequest:
+    """A first read of the last three days, or one that goes on, with nothing counted yet."""
+    return TraceRequest(cursor, now_ms - 3 * DAY, now_ms, 500, lambda _ids: ())
 
 
 def test_cached_tokens_cost_less_and_what_mlflow_counts_otherwise_is_told(traced: Traced) -> None:
