@@ -138,7 +138,7 @@ def _ack(rest: str) -> Command:
         return Ack(reference, None, note)
     until = _name(tokens[cut + 1 :])
     if until is None:
-        return Unclear("Until when? Write `ack A-7F3K until tomorrow`, or leave `until` out.")
+        return Unclear("Until when? An acknowledgement lasts until the next threshold: leave `until` out.")
     return Ack(reference, until, note)
 
 

@@ -91,7 +91,7 @@ def help_lines(slash: str) -> tuple[str, ...]:
     lines = (
         ("status [NAME]", "where budgets stand"),
         ("list [over 80]", "every budget in a line, or those from 80 % up"),
-        ("ack ID|NAME [until ...] [-- note]", "acknowledge an alert: quiet until the next threshold"),
+        ("ack ID|NAME [-- note]", "acknowledge an alert: quiet until the next threshold"),
         ("unack ID|NAME", "take that back"),
         ("top [N] [NAME]", "the most expensive runs"),
         ("help", "this list"),
