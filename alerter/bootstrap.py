@@ -52,7 +52,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         windows=Ledger(store, budgets, config, adds=False),
         sources=sources,
         pricer=pricer,
-        recorder=Recorder(ledger.interner, ledger.attribution, pricer, config.metering.patience),
+        recorder=make_recorder(config, ledger, pricer),
         describer=Describer(links, pricer, config.alerts.coverage_floor_percent),
         notifiers=make_notifiers(config, stop),
         receivers={each.name: each for each in config.receivers},
@@ -113,6 +113,12 @@ def make_tokens(config: Config, ledger: Ledger) -> TokenRecorder | None:
     prices = TokenPrices(config.prices.rules)
     keys = {key for budget in config.budgets for key in (*budget.group_by, *(key for key, _ in budget.match))}
     return TokenRecorder(ledger.interner, ledger.attribution, prices, frozenset(keys))
+
+
+def make_recorder(config: Config, ledger: Ledger, pricer: Pricer) -> Recorder:
+    """Return what writes observations into the ledger."""
+    free = config.metering.nested == "free"
+    return Recorder(ledger.interner, ledger.attribution, pricer, config.metering.patience, free=free)
 
 
 def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:

@@ -48,6 +48,11 @@ class Pricer:
         self._resources: dict[Pairs, Resources] = {}
         self._templates: dict[tuple[Pairs, Pairs, int | None], tuple[tuple[Rate, int], ...]] = {}
 
+    @property
+    def currency(self) -> str:
+        """The ISO-4217 code of every price."""
+        return self._rules.currency
+
     def next_change_ms(self, after_ms: int) -> int | None:
         """Return the next instant at which a dated price begins or ends; None if none does."""
         return next_change_ms(self._rules, after_ms)

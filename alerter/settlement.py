@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from alerter.core.charges import TOTAL, ChargeLine, Rate
 from alerter.core.logged_cost import spread, total_line, total_lines
-from alerter.core.metering import Known, Metered
+from alerter.core.metering import Known, Metered, Segment
+from alerter.core.nesting import FOREVER, covered_rate, merged, split
 from alerter.core.usage import Pairs
-from alerter.pricer import Pricer
+from alerter.pricer import Pricer, merge
 from alerter.store.ledger import METER_CODES, Charge, History, OpenSegment, Plan, StoredRun, charge_key
 
 Piece = tuple[int, int, Rate, int]
 """``(start_ms, end_ms, rate, quantity)``: time that was priced before and keeps its rate."""
-
-FOREVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,31 @@ def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: in
         if line.start_ms < begins:
             lines.append(ChargeLine(line.rate, line.quantity, line.start_ms, min(line.end_ms, begins)))
     return Wanted(tuple(lines), begins, tuple((line.rate, line.quantity) for line in current))
+
+
+def want_beside(
+    metered: Metered, cover: Sequence[Segment], pieces: Sequence[Piece], machine: Machine, now_ms: int
+) -> Wanted:
+    """Return where a run's charges should stand of which another run pays some time, which is charged at nothing."""
+    if not cover:
+        return want(metered, pieces, machine, now_ms)
+    since = metered.open_since_ms
+    segments = merged([*metered.settled, *(() if since is None else ((since, FOREVER),))])
+    # What begins only after a suspect's last sign of life doesn't concern it.
+    parts = list(split(segments, [each for each in cover if since is None or each[0] < max(now_ms, since + 1)]))
+    accruing, covered = (
+        next((start for (start, end), is_free in parts if is_free is free and end == FOREVER), None)
+        for free in (False, True)
+    )
+    settled = tuple(part for part, is_free in parts if not is_free and part[1] != FOREVER)
+    held = [each for each in pieces if each[1] != FOREVER or accruing is None or each[0] <= accruing]
+    wanted = want(Metered(settled, accruing), held, machine, now_ms)
+    rate, quantity = covered_rate(machine.pricer.currency)
+    free = [ChargeLine(rate, quantity, *part) for part, is_free in parts if is_free and part[1] != FOREVER]
+    lines = (*merge(wanted.lines), *free)
+    if covered is not None:
+        return Wanted(lines, covered, ((rate, quantity),))
+    return Wanted(lines, wanted.open_since_ms, wanted.plan)
 
 
 def _want_total(metered: Metered, pieces: Sequence[Piece], logged: tuple[Rate, int], now_ms: int) -> Wanted:

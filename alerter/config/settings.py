@@ -95,6 +95,7 @@ class MeteringConfig(Section):
     stale_after_s: PositiveDuration = Field(10800.0, alias="stale_after")
     no_heartbeat_after_s: PositiveDuration = Field(86400.0, alias="no_heartbeat_after")
     max_nodes: int = Field(64, ge=1, le=10000)
+    nested: Literal["free", "sum"] = Field("free", description="what a run costs while the run above has its machine")
     keys: dict[UsageField, OneOrMany[Text]] = Field(default_factory=dict)
     resources: Annotated[
         Path | None, PlainValidator(existing_file), WithJsonSchema({"type": "string", "examples": ["clusters.csv"]})

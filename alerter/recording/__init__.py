@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from alerter.core.charges import TOTAL
 from alerter.core.liveness import Patience
-from alerter.core.metering import meter, vanished
+from alerter.core.metering import Metered, meter, vanished
 from alerter.core.money import MoneyError
 from alerter.core.ports import Batch
 from alerter.core.usage import RunObservation
@@ -26,6 +27,7 @@ from alerter.recording.entries import (
     row_of,
     run_digest,
 )
+from alerter.recording.family import Family
 from alerter.recording.life import Heard, hear_descendants, suspects, tell_ancestors
 from alerter.recording.valuation import Valuation
 from alerter.settlement import known_of
@@ -68,12 +70,19 @@ class Recorder:
     """
 
     def __init__(
-        self, interner: Interner, attribution: Attribution, pricer: Pricer, patience: Patience | None = None
+        self,
+        interner: Interner,
+        attribution: Attribution,
+        pricer: Pricer,
+        patience: Patience | None = None,
+        *,
+        free: bool = True,
     ) -> None:
         self._interner = interner
         self._attribution = attribution
         self._valuation = Valuation(interner, pricer)
         self._patience = patience or Patience()
+        self._family = Family(interner, pricer, free=free)
         self._heard = Heard()
 
     def forget(self) -> None:
@@ -139,8 +148,9 @@ class Recorder:
         entries += self._gone(connection, [known[uuid] for uuid in gone if uuid in known])
         self._load(connection, entries)
         entries = self._heard.put_off(entries)
-        clamped = self._meter(connection, entries, now_ms, source.complete_ms or 0)
-        corrected = self._write(connection, source.id, entries, now_ms)
+        clamped = self._meter(entries, now_ms, source.complete_ms or 0)
+        priced = self._price(connection, source, entries, now_ms)
+        corrected = self._write(connection, source.id, priced, now_ms)
         ledger.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
         return Recorded(len(runs), len(entries), corrected, clamped)
 
@@ -156,30 +166,31 @@ class Recorder:
         entries = self._open_entries(connection, source)
         patience = self._patience
         untils = suspects(connection, source.id, entries, heard=self._heard, patience=patience, now_ms=now_ms)
-        changed = []
-        for entry in entries:
-            uuid = entry.known.run_uuid if entry.known is not None else ""
-            if uuid in self._heard.ended:
-                continue
-            if self._valuation.refresh(connection, entry, untils[uuid], last_seen_ms, now_ms):
-                changed.append(entry)
-        ended = self._entries(
-            connection,
-            list(self._heard.ended.values()),
-            {each.known.run_uuid: each.known for each in entries if each.known},
-        )
+        rows = {each.run_uuid: each.known for each in entries if each.known is not None}
+        ended = self._entries(connection, list(self._heard.ended.values()), rows)
         self._load(connection, ended)
         for entry in ended:
-            if entry.run is not None and entry.opened is not None:
-                entry.opened = replace(entry.opened, until_ms=untils.get(entry.run.run_uuid))
-        self._meter(connection, ended, now_ms, last_seen_ms)
-        self._write(connection, source.id, changed + ended, now_ms)
+            if entry.opened is not None:
+                entry.opened = replace(entry.opened, until_ms=untils.get(entry.run_uuid))
+        self._meter(ended, now_ms, last_seen_ms)
+        running = [entry for entry in entries if entry.run_uuid not in self._heard.ended]
+        nested = [entry for entry in running if entry.parent_uuid]
+        self._family.cover(connection, source.id, [*nested, *ended], partial(self._stored, connection))
+        changed = [
+            entry
+            for entry in running
+            if self._valuation.refresh(connection, entry, untils[entry.run_uuid], last_seen_ms, now_ms)
+        ]
+        self._write(connection, source.id, self._price(connection, source, [*changed, *ended], now_ms), now_ms)
         self._heard.ended.clear()
         return len(changed) + len(ended)
 
     def _open_entries(self, connection: Connection, source: SourceState) -> list[Entry]:
         opened = ledger.open_segments(connection, source.id)
-        entries = [self._stored_entry(row) for row in ledger.stored_by_id(connection, list(opened))]
+        return self._stored(connection, ledger.stored_by_id(connection, list(opened)))
+
+    def _stored(self, connection: Connection, rows: Iterable[StoredRun]) -> list[Entry]:
+        entries = [self._stored_entry(row) for row in rows]
         self._name(connection, entries)
         self._load(connection, entries)
         return entries
@@ -232,23 +243,33 @@ class Recorder:
             if segment is not None:
                 entry.until_ms, entry.kin_ms = segment.until_ms, segment.kin_ms
 
-    def _meter(self, connection: Connection, entries: Sequence[Entry], now_ms: int, last_seen_ms: int) -> int:
+    def _meter(self, entries: Sequence[Entry], now_ms: int, last_seen_ms: int) -> int:
         clamped = 0
         for entry in entries:
             known = known_of(entry.known, entry.history, entry.opened)
             if entry.run is None:
-                metered, entry.reason = vanished(known, last_seen_ms=last_seen_ms), "no longer in MLflow"
+                entry.metered, entry.reason = vanished(known, last_seen_ms=last_seen_ms), "no longer in MLflow"
             else:
-                metered = meter(entry.run, known, now_ms=now_ms, last_seen_ms=last_seen_ms)
+                entry.metered = meter(entry.run, known, now_ms=now_ms, last_seen_ms=last_seen_ms)
                 entry.reason = reason_of(entry, entry.run)
-            clamped += bool(metered.clamps)
+            clamped += bool(entry.metered.clamps)
+        return clamped
+
+    def _price(self, connection: Connection, source: SourceState, entries: Sequence[Entry], now_ms: int) -> list[Entry]:
+        """Price metered entries; return them and the runs nested in them whose costs follow from theirs."""
+        make = partial(self._stored, connection)
+        whole = [*entries, *self._family.below(connection, source.id, entries, make)]
+        priced = [entry for entry in whole if entry.wanted is None]
+        self._family.cover(connection, source.id, whole, make)
+        for entry in priced:
+            metered = entry.metered or Metered((), None)
             suspected = metered.open_since_ms is not None and entry.until_ms is not None
             at_ms = entry.until_ms if suspected and entry.until_ms is not None else now_ms
-            entry.wanted = self._valuation.want(connection, entry, metered, at_ms, last_seen_ms)
+            entry.wanted = self._valuation.want(connection, entry, metered, at_ms, source.complete_ms or 0)
             if any(rate.pricing_unit == TOTAL for rate, _ in entry.wanted.plan):
                 entry.until_ms = None  # it says itself what it costs
             check_cost(entry.wanted, now_ms)
-        return clamped
+        return whole
 
     def _write(self, connection: Connection, source_id: int, entries: Sequence[Entry], now_ms: int) -> int:
         if not entries:

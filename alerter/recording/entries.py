@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from alerter.core.charges import Rate, cost_until
+from alerter.core.metering import Metered, Segment
 from alerter.core.usage import Pairs, RunObservation
 from alerter.settlement import Wanted, difference, plan_of
 from alerter.store import ledger
@@ -25,7 +26,9 @@ MAX_RUN_NANOS = 2**59
 class Entry:
     """One run on its way into the ledger.
 
-    ``until_ms`` and ``kin_ms`` are what its open segment should say of its life.
+    ``until_ms`` and ``kin_ms`` are what its open segment should say of its life. ``cover`` is the time that the run
+    above pays for, ``priced_as`` that run's usage where this one names no machine; ``derived`` is one that was not
+    observed itself.
     """
 
     run_id: int
@@ -42,6 +45,17 @@ class Entry:
     reason: str = ""
     until_ms: int | None = None
     kin_ms: int | None = None
+    metered: Metered | None = None
+    cover: tuple[Segment, ...] = ()
+    priced_as: Pairs | None = None
+    derived: bool = False
+
+    @property
+    def run_uuid(self) -> str:
+        """MLflow's id of it."""
+        if self.run is not None:
+            return self.run.run_uuid
+        return self.known.run_uuid if self.known is not None else ""
 
     @property
     def parent_uuid(self) -> str | None:

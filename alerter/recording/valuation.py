@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from alerter.core.charges import TOTAL, Rate
+from alerter.core.charges import TOTAL, Confidence, Rate
 from alerter.core.metering import Metered, clipped
+from alerter.core.nesting import COVERED, FOREVER
 from alerter.pricer import Pricer
 from alerter.recording.entries import Entry
 from alerter.settlement import (
-    FOREVER,
     Machine,
     Piece,
     Wanted,
@@ -20,6 +20,7 @@ from alerter.settlement import (
     settled_pieces,
     standing_total,
     want,
+    want_beside,
 )
 from alerter.store.interning import Interner
 
@@ -42,12 +43,15 @@ class Valuation:
         if any(rates[rate_id].pricing_unit == TOTAL for rate_id, _ in opened.plan):
             return False  # it says itself what it costs
         lives_on = until_ms == opened.until_ms
-        if lives_on and (until_ms is not None or now_ms <= opened.start_ms):
+        is_covered = any(rates[rate_id].pricing_unit == COVERED for rate_id, _ in opened.plan)
+        if lives_on and (until_ms is not None or is_covered or now_ms <= opened.start_ms):
             return False
         settled = known_of(entry.known, entry.history, None).settled
         at_ms, since = now_ms if until_ms is None else until_ms, opened.start_ms
         if at_ms < since:
-            pieces = [piece for piece in settled_pieces(entry.history, rates) if piece[0] < at_ms]
+            pieces = [
+                each for each in settled_pieces(entry.history, rates) if each[0] < at_ms and _holds(entry, each[2])
+            ]
             pieces = [(start, min(end, at_ms), rate, quantity) for start, end, rate, quantity in pieces]
             settled, since = clipped(settled, at_ms), at_ms
             entry.reason = "suspected stale"
@@ -56,11 +60,12 @@ class Valuation:
             if lives_on and any(end == FOREVER for _, end, _, _ in pieces):
                 return False
         entry.until_ms = until_ms
-        entry.wanted = want(Metered(settled, since), pieces, self._machine(entry), at_ms)
+        entry.metered = Metered(settled, since)
+        entry.wanted = want_beside(entry.metered, entry.cover, pieces, self._machine(entry), at_ms)
         return True
 
     def _machine(self, entry: Entry) -> Machine:
-        return Machine(self._pricer, entry.usage, entry.tags)
+        return Machine(self._pricer, entry.usage if entry.priced_as is None else entry.priced_as, entry.tags)
 
     def _rates(self, connection: Connection, entry: Entry) -> dict[int, Rate]:
         ids = {charge.rate_id for charge in entry.history.standing}
@@ -80,12 +85,21 @@ class Valuation:
         elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
             pieces = self._pieces(connection, entry, now_ms, last_seen_ms)
         # else other params are another machine: all of the run's time is priced anew.
+        if logged is None:
+            return want_beside(metered, entry.cover, pieces, self._machine(entry), now_ms)
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
 
     def _pieces(self, connection: Connection, entry: Entry, now_ms: int, last_seen_ms: int) -> list[Piece]:
         rates = self._rates(connection, entry)
-        pieces = settled_pieces(entry.history, rates)
-        if entry.opened is not None:
+        pieces = [piece for piece in settled_pieces(entry.history, rates) if _holds(entry, piece[2])]
+        if entry.opened is not None and all(_holds(entry, rates[rate_id]) for rate_id, _ in entry.opened.plan):
             machine = self._machine(entry)
             pieces += open_pieces(entry.opened, rates, machine, last_seen_ms=last_seen_ms, now_ms=now_ms)
         return pieces
+
+
+def _holds(entry: Entry, rate: Rate) -> bool:
+    """Whether time stays at a rate: not where another run paid, nor at none where the run above has a machine."""
+    if rate.pricing_unit == COVERED:
+        return False
+    return entry.priced_as is None or rate.confidence is not Confidence.GAP

@@ -17,8 +17,8 @@ from alerter.spending import accruals, by_budget
 from alerter.verify import verify_ledger
 from tests.truth.alarms import Alarms, Plan, Scope, a_day, a_month, a_week, last_days
 from tests.truth.ledgers import DAY, HOUR, MINUTE, House, config_of, house
-from tests.truth.oracle import Line, Story, Tariff, daily, midnights
-from tests.truth.worlds import Steps, World, as_int, steps
+from tests.truth.oracle import Line, Story, Tariff, beside, daily, is_own_machine, midnights
+from tests.truth.worlds import Steps, World, as_int, nested_steps, steps
 
 NANO = 10**9
 FIRST_MS = int(datetime(2026, 10, 22, 9, 30, tzinfo=UTC).timestamp()) * 1000
@@ -89,6 +89,7 @@ class Truth:
 
     stories: dict[str, Story] = field(default_factory=dict)
     complete: int = 0
+    nests: bool = False
     alarms: Alarms = field(default_factory=lambda: Alarms(PLANS))
 
     def poll(self, world: World, now: int, read: Sequence[RunObservation], *, complete: bool) -> None:
@@ -140,14 +141,36 @@ class Truth:
                 signs.append(until if until is not None else now if end is None else min(end, now))
         return max((each for each in signs if each is not None), default=None)
 
+    def _lines(self, story: Story) -> list[Line]:
+        lines = list(story.lines)
+        if story.since is not None:
+            until = self.complete if story.until is None else story.until
+            lines.append(Line(story.since, max(until, story.since), story.plan))
+        return lines
+
+    def _paid(self, story: Story) -> list[Line]:
+        """The lines of a run beside the time of the run above."""
+        assert story.seen is not None
+        above, usage = story, dict(story.seen.usage)
+        while self.nests:
+            assert above.seen is not None
+            found = self.stories.get(above.seen.parent_uuid or "")
+            if found is None or found.seen is None:
+                break
+            above, machine = found, dict(found.seen.usage)
+            if "training_epochs" not in machine:
+                if is_own_machine(usage, machine):
+                    break
+                usage = machine if "training_epochs" in usage else usage
+                beyond = [] if above.since is None else [Line(above.since, 2**60, ())]
+                return beside(self._lines(story), [*above.lines, *beyond], usage, TARIFFS[0])
+        return self._lines(story)
+
     def totals(self) -> Daily:
         found: Daily = {}
         for story in self.stories.values():
             assert story.seen is not None
-            lines = list(story.lines)
-            if story.since is not None:
-                until = self.complete if story.until is None else story.until
-                lines.append(Line(story.since, max(until, story.since), story.plan))
+            lines = self._paid(story)
             for budget, scope in scopes(dict(story.seen.tags)).items():
                 days = found.setdefault((budget, scope), {})
                 for day, nanos in daily(lines, PLANS[budget].zone).items():
@@ -209,12 +232,19 @@ class Configs(list[Config]):
 @pytest.fixture(scope="module")
 def configs(tmp_path_factory: pytest.TempPathFactory) -> Configs:
     folder = tmp_path_factory.mktemp("configs")
-    return Configs(config_of(folder / m5, BUDGETS, PRICES.format(m5=m5)) for m5 in M5)
+    alerter = "metering: {nested: sum}\n"
+    return Configs(config_of(folder / m5, BUDGETS, PRICES.format(m5=m5), alerter) for m5 in M5)
 
 
-def play(home: House, configs: Configs, happened: Steps, *, twice: bool = False) -> None:
+@pytest.fixture(scope="module")
+def nesting(tmp_path_factory: pytest.TempPathFactory) -> Configs:
+    """The same where nested runs are free over the time of the run above."""
+    return Configs([config_of(tmp_path_factory.mktemp("nesting"), BUDGETS, PRICES.format(m5=M5[0]))])
+
+
+def play(home: House, configs: Configs, happened: Steps, *, twice: bool = False, nests: bool = False) -> None:
     """Let it happen, and compare everything after each poll."""
-    world, truth, now = World(), Truth(), FIRST_MS
+    world, truth, now = World(), Truth(nests=nests), FIRST_MS
     for pause, what in [*happened, (HOUR, ("poll", 2, None))]:
         now += pause
         if what[0] != "poll":
@@ -345,6 +375,13 @@ def test_a_known_story(configs: Configs, migrated_sqlite: Path, story: str) -> N
 def test_totals_and_alerts_are_what_the_oracle_says(configs: Configs, migrated_sqlite: Path, happened: Steps) -> None:
     with house(configs[0], migrated_sqlite, FIRST_MS) as home:
         play(home, configs, happened)
+
+
+@settings(lightly, max_examples=100)
+@given(nested_steps)
+def test_nested_runs_are_what_the_oracle_says(nesting: Configs, migrated_sqlite: Path, happened: Steps) -> None:
+    with house(nesting[0], migrated_sqlite, FIRST_MS) as home:
+        play(home, nesting, happened, twice=True, nests=True)
 
 
 @settings(lightly, max_examples=30)

@@ -70,6 +70,22 @@ def stories(draw: st.DrawFn) -> Steps:
 steps = stories()
 
 
+def _families(drawn: tuple[Steps, list[tuple[int, int, int]]]) -> Steps:
+    """Three runs within each other, seen in any order; then a story without edits of params and prices."""
+    story, family = drawn
+    found: Steps = []
+    for name, (pause, machine, above) in zip(("r1", "r2", "r3"), family, strict=True):
+        parent = (None, "r1", "r2")[min(above, int(name[1]) - 1)]
+        found.append((pause, ("begin", name, machine, "RUNNING", 0, parent)))
+    return found + [each for each in story if each[1][0] not in {"params", "reprice"}]
+
+
+nested_steps = st.tuples(
+    steps,
+    st.lists(st.tuples(pauses, st.sampled_from([0, 0, 1, 2, 4, 5, 5]), st.integers(0, 2)), min_size=3, max_size=3),
+).map(_families)
+
+
 @dataclass
 class World:
     """What really happens on the tracking server."""
