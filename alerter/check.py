@@ -8,7 +8,7 @@ from itertools import islice
 
 from alerter.config import Config
 from alerter.core.budgets import Budget, TagCleaning, receivers_for, scope_of
-from alerter.core.ports import Finding, PollRequest, SourceError, Target
+from alerter.core.ports import Finding, PollRequest, RunSource, Target
 from alerter.core.usage import Pairs
 from alerter.services import Services
 from alerter.store.engine import Store, StoreError
@@ -53,13 +53,21 @@ def check_database(store: Store) -> Finding:
 def check_network(services: Services) -> Iterator[Finding]:
     """Yield what the tracking servers and the notifiers' services say; sends nothing to anybody."""
     for source in services.sources:
-        yield from source.check()
+        yield from _source(source)
     targets: dict[str, list[Target]] = {}
     for receiver in services.config.receivers:
         for kind, settings in receiver.channels.items():
             targets.setdefault(kind, []).append(Target(receiver.name, settings))
     for kind, notifier in services.notifiers.items():
         yield from notifier.check(targets.get(kind, ()))
+
+
+def _source(source: RunSource) -> list[Finding]:
+    try:
+        return source.check()
+    except Exception as error:  # noqa: BLE001 - one that answers like nothing we know must not hide the other findings
+        text = f"its answer is not understood ({type(error).__name__})"
+        return [Finding("error", f"source {source.name}", text, "check that tracking_uri is an MLflow 3 server")]
 
 
 def check_matches(services: Services) -> Iterator[Finding]:
@@ -83,8 +91,8 @@ def _sampled(services: Services) -> Iterator[Pairs]:
         try:
             for batch in islice(batches, _SAMPLED_BATCHES):
                 yield from {run.tags for run in batch.runs}
-        except SourceError:
-            continue  # what is wrong with it is a finding of its own
+        except Exception:  # noqa: BLE001, S112 - what is wrong with it is a finding of its own
+            continue
 
 
 def unmatched(budget: Budget, tag_sets: Sequence[Pairs], cleaning: TagCleaning) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -93,7 +93,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
             progress(source.name, recorded.seen, recorded.seen)
 
     try:
-        for batch in source.poll(request):
+        for batch in _batches(source, request):
             recorded += _record(services, state, batch, request.now_ms)
             if progress is not None:
                 progress(source.name, recorded.seen, batch.expected)
@@ -113,6 +113,20 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
             sources.mark_failing(view.connection, state.id, request.now_ms, error)
         running = len(ledger.open_runs(view.connection, state.id))
     return Polled(source.name, recorded, tokens, running, time.monotonic() - began, error)
+
+
+def _batches(source: RunSource, request: PollRequest) -> Iterator[Batch]:
+    """Yield what a source tells; whatever goes wrong in it is its own failure, so that the others are still read."""
+    try:
+        yield from source.poll(request)
+    except SourceError:
+        raise
+    except Exception as error:
+        log.exception("poll broke off source=%s", source.name)
+        raise SourceError(
+            f"source {source.name}: its answer is not understood ({type(error).__name__}). "
+            "Check that tracking_uri is an MLflow 3 server; if it is, please report the logged traceback as a bug."
+        ) from error
 
 
 def _begin(services: Services, name: str, now_ms: int) -> tuple[SourceState, PollRequest]:
