@@ -10,7 +10,7 @@ from decimal import Decimal
 from importlib.util import find_spec
 
 from alerter.core.charges import TOTAL, Confidence, Rate
-from alerter.core.money import CurrencyMismatchError, to_nanos
+from alerter.core.money import CurrencyMismatchError, MoneyError, to_nanos
 from alerter.core.ports import PriceBookError
 from alerter.core.price_rules import PriceRules, fits
 from alerter.core.usage import Meter, Tokens
@@ -23,6 +23,9 @@ _PROVIDERS = {"azure_openai": "azure", "bedrock": "aws", "gemini": "google", "ve
 """Names of providers as clients log them, where genai-prices has others."""
 
 _REMEMBERED = 1_000
+
+MOST_NANOS = 2**50
+"""About a million units of the currency: more than one call costs, and thousands of them fit the ledger's sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,17 @@ class TokenPrices:
         """Return what some tokens cost."""
         if not used.model:
             return self._gap("the model is not logged")
+        try:
+            found = self._priced(used)
+        except MoneyError:
+            return self._gap(f"a call of model {used.model} that costs billions is a mistake")
+        if found is None:
+            return self._gap(f"no price for model {used.model}")
+        if found.nanos > MOST_NANOS:
+            return self._gap(f"a call of model {used.model} that costs millions is a mistake")
+        return found
+
+    def _priced(self, used: Tokens) -> Priced | None:
         for rule in self._rules.tokens:
             if rule.term.covers(used.at_ms) and any(fits(glob, used.model) for glob in rule.models):
                 rate = Rate(Meter.TOKENS, "1", "1", TOTAL, self._rules.currency, rule.where, rule.term.as_of)
@@ -73,7 +87,7 @@ class TokenPrices:
             found = self._look_up(used, model, provider)
             if found is not None:
                 return found
-        return self._gap(f"no price for model {used.model}")
+        return None
 
     def _look_up(self, used: Tokens, model: str, provider: str | None) -> Priced | None:
         from genai_prices import Usage, calc_price  # noqa: PLC0415 - 0.3 s and 33 MB that few need

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,17 +15,16 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from alerter.bootstrap import wire
-from alerter.core.money import CurrencyMismatchError, from_nanos
+from alerter.core.money import from_nanos
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from alerter.coverage import coverage_lines, measure
 from alerter.cycle import run_cycle
+from alerter.export import export_csv
 from alerter.metrics import Metrics
-from alerter.sources.mlflow_rest.spans import tokens_of
 from alerter.status import budget_status
 from alerter.store.engine import Store
 from alerter.store.traces import counted
-from alerter.tokens.prices import TokenPrices
 from alerter.verify import verify_ledger
 from tests.truth.ledgers import DAY, HOUR, MINUTE, FakeSource, House, config_of, house, run
 
@@ -170,50 +170,14 @@ def test_without_a_budget_that_asks_no_trace_is_read(migrated_sqlite: Path) -> N
         assert total(made) == 0
 
 
-OWN = """
-catalogs: []
-tokens:
-  - {model: "our-*", per_million_input: "0.40", per_million_output: "1.20", effective_from: 2026-11-23}
-  - model: [our-embedder, gpt-4o-mini]
-    per_million_input: "0.01"
-    per_million_cached: "0.001"
-    per_million_output: "0"
-"""
-
-
-def test_own_prices_go_before_the_list_in_their_days(tmp_path: Path) -> None:
-    prices = TokenPrices(config_of(tmp_path, BUDGETS, OWN).prices.rules)
-
-    def cost(model: str, at_ms: int = T0) -> tuple[Decimal, str]:
-        found = prices.price(Tokens(model, at_ms, 1_000_000, 500_000, cached_input_tokens=400_000))
-        return from_nanos(found.nanos), found.rate.rule
-
-    assert cost("our-embedder") == (Decimal(1), "prices.yaml tokens #1 our-*")
-    assert cost("our-embedder", T0 - DAY) == (Decimal("0.0064"), "prices.yaml tokens #2 our-embedder|gpt-4o-mini")
-    assert cost("gpt-4o-mini")[0] == Decimal("0.0064")
-    assert cost("claude-sonnet-4-5")[1].startswith("genai-prices ")
-    # As routers name it, and with a provider.
-    for model, provider in (("openai/gpt-4o", ""), ("gpt-4o", "openai"), ("gpt-4o", "never heard of")):
-        priced = prices.price(Tokens(model, T0, 1_000_000, 0, provider=provider))
-        assert priced.rate.rule.endswith(" openai gpt-4o")
-        assert from_nanos(priced.nanos) == Decimal("2.5")
-
-
-def test_a_service_tier_has_its_own_price(tmp_path: Path) -> None:
-    prices = TokenPrices(config_of(tmp_path, BUDGETS).prices.rules)
-    usual, flex = (prices.price(Tokens("gpt-5", T0, 1_000_000, 0, tier=tier)) for tier in ("", "flex"))
-    assert flex.nanos * 2 == usual.nanos > 0
-    assert flex.rate.rule == f"{usual.rate.rule} flex"
-
-
-def test_the_list_is_not_mixed_with_another_currency(tmp_path: Path, migrated_sqlite: Path) -> None:
-    euros = BUDGETS.replace("receivers", "currency: EUR, receivers")
-    config = config_of(tmp_path / "none", euros, "currency: EUR\ncatalogs: []\n")
-    with traced(migrated_sqlite, []) as made, pytest.raises(CurrencyMismatchError, match=r"prices\.yaml in EUR"):
-        wire(config, made.store, now_ms=T0)
-    prices = TokenPrices(config_of(tmp_path / "own", euros, "currency: EUR" + OWN).prices.rules)
-    assert prices.price(Tokens("our-llm", T0, 10, 10)).rate.currency == "EUR"
-    assert prices.price(Tokens("claude-sonnet-4-5", T0, 10, 10)).is_gap
+def test_tokens_are_in_the_export(migrated_sqlite: Path) -> None:
+    with traced(migrated_sqlite, [[trace(1), trace(2, model="our-llm")]]) as made:
+        made.cycle(T0 + HOUR)
+        out = StringIO()
+        with made.services.windows.read() as view:
+            done = export_csv(view, made.services.pricer, (T0 - DAY, T0 + DAY), T0 + HOUR, out)
+        assert done.nanos == total(made, "SELECT SUM(cost_nanos) FROM charge")
+        assert "LLM tokens gpt-4o-mini" in out.getvalue()
 
 
 def test_status_names_a_model_without_a_price_and_what_to_do(migrated_sqlite: Path) -> None:
@@ -226,55 +190,6 @@ def test_status_names_a_model_without_a_price_and_what_to_do(migrated_sqlite: Pa
         "no run time this month",
         "no price: tokens (no price for model our-llm); give one under `tokens:` in prices.yaml",
     ]
-
-
-def span(name: str, parent: str, usage: dict[str, int] | None, model: str = "", **more: str) -> dict[str, Any]:
-    attributes = [{"key": key, "value": {"string_value": value}} for key, value in more.items()]
-    if usage is not None:
-        values = [{"key": key, "value": {"int_value": str(value)}} for key, value in usage.items()]
-        attributes.append({"key": "mlflow.chat.tokenUsage", "value": {"kvlist_value": {"values": values}}})
-    if model:
-        attributes.append({"key": "mlflow.llm.model", "value": {"string_value": model}})
-    return {"span_id": name, "parent_span_id": parent, "attributes": attributes}
-
-
-CALL = {"input_tokens": 10, "output_tokens": 2}
-
-
-@pytest.mark.parametrize(
-    ("spans", "found"),
-    [
-        pytest.param([span("a", "", CALL, "m")], [("m", 10, 2)], id="one"),
-        pytest.param(
-            [span("a", "", {"input_tokens": 20}), span("b", "a", CALL, "m"), span("c", "a", CALL, "n")],
-            [("m", 10, 2), ("n", 10, 2)],
-            id="a sum above calls of two models",
-        ),
-        pytest.param([span("a", "", CALL, "m"), span("b", "a", CALL, "m")], [("m", 10, 2)], id="the same call twice"),
-        pytest.param([span("a", "", CALL), span("b", "a", CALL)], [("", 10, 2)], id="no model anywhere"),
-        pytest.param([span("a", "", CALL), span("b", "a", None, "m")], [("m", 10, 2)], id="model on another span"),
-        pytest.param([span("a", "gone", CALL, "m")], [("m", 10, 2)], id="its parent is missing"),
-        pytest.param([span("a", "a", CALL, "m")], [("m", 10, 2)], id="its own parent"),
-        pytest.param([span("a", "", {"input_tokens": -5}, "m")], [], id="nothing readable"),
-        pytest.param([], [], id="no span"),
-    ],
-)
-def test_every_llm_call_counts_once(spans: list[dict[str, Any]], found: list[tuple[str, int, int]]) -> None:
-    tokens = tokens_of(spans, T0)
-    assert sorted((each.model, each.input_tokens, each.output_tokens) for each in tokens) == found
-
-
-def test_cached_tokens_are_part_of_the_input_whichever_way_a_client_counts() -> None:
-    usage = {"input_tokens": 10, "output_tokens": 2, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 1}
-    (openai,) = tokens_of([span("a", "", usage, "m")], T0)
-    (anthropic,) = tokens_of([span("a", "", usage, "m", **{"mlflow.message.format": "anthropic"})], T0)
-    (apart,) = tokens_of([span("a", "", usage | {"cache_read_input_tokens": 90}, "m")], T0)
-    assert (openai.input_tokens, anthropic.input_tokens, apart.input_tokens) == (10, 15, 101)
-
-
-def test_a_trace_thousands_of_spans_deep_is_read() -> None:
-    deep = [span(f"{depth}", f"{depth - 1}", CALL if depth == 4999 else None, "m") for depth in range(5000)]
-    assert [each.model for each in tokens_of(deep, T0)] == ["m"]
 
 
 def test_counted_traces_are_told_by_their_ids(migrated_sqlite: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from alerter.sources.mlflow_rest.cursor import Position
-from alerter.sources.mlflow_rest.decoding import Decoder, own_tags
+from alerter.sources.mlflow_rest.decoding import MAX_KEY, Decoder, _plain, own_tags
 from alerter.sources.mlflow_rest.spans import tokens_of, whole
 from alerter.sources.mlflow_rest.tracking import Page, Query, Row, Tracking
 
@@ -140,7 +140,7 @@ class TraceReader:
             experiment_id=experiment_id,
             tags=self._decoder.tags_of(experiment_id, str(metadata.get("mlflow.user") or "")),
             own=own_tags((row.get("tags") or {}).items()),
-            source_run=str(metadata["mlflow.sourceRun"]) if metadata.get("mlflow.sourceRun") else None,
+            source_run=_plain(str(metadata.get("mlflow.sourceRun") or ""), MAX_KEY) or None,
             used=tuple(each for each in used if each.total),
             logged_cost=_cost(_json(metadata.get("mlflow.trace.cost")).get("total_cost")),
             logged_tokens=total or None,
