@@ -92,9 +92,8 @@ def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Mome
 
 def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, moment: Moment) -> Alert:
     standing, budget = fired.standing, fired.standing.budget
-    shares = evidence.top(TOP_RUNS)
+    shares, priced = evidence.top(TOP_RUNS), evidence.priced_percent()
     leader, share = _leader(view, evidence, describer)
-    priced = evidence.priced_percent()
     return Alert(
         id=fired.told.public_id,
         budget=budget.name,
