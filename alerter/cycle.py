@@ -60,7 +60,7 @@ def run_cycle(
     """Poll every source, record what it showed, evaluate every budget, and enqueue what must be told.
 
     A source that can't be read leaves its last totals, marked stale, and stops no other one. Nothing is evaluated
-    before some source has been swept once.
+    before a sweep is complete; see `_half_swept`.
 
     Raises:
         StoreError: the database can't be used; what was committed before stands.
@@ -71,7 +71,7 @@ def run_cycle(
         states = [sources.source_state(view.connection, source.name) for source in services.sources]
         tell_operators(view, services, states, now_ms)
         read = [state.complete_ms for state in states if state.complete_ms is not None]
-        if stop.is_set() or not read:
+        if stop.is_set() or not read or any(_half_swept(services, state, now_ms) for state in states):
             return CycleReport(polls, evaluated=False)
         before_ms = meta.evaluated_ms(view.connection)
         at_ms = max(now_ms, before_ms or 0)
@@ -104,7 +104,8 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
             tokens = read_tokens(services, source, state, request, stop, alive=alive)
     except SourceError as failure:
         error = str(failure)
-        log.warning("poll failed source=%s error=%s", source.name, error)
+        known = state.failing_since_ms is not None and state.error == error
+        log.log(logging.DEBUG if known else logging.WARNING, "poll failed source=%s error=%s", source.name, error)
     with services.ledger.write() as view:
         if not error:
             services.recorder.refresh(view.connection, state, now_ms=request.now_ms)
@@ -151,6 +152,16 @@ def _horizon_ms(services: Services, now_ms: int) -> int:
         if (period := period_at(budget.period, budget.timezone, now_ms)) is not None
     ]
     return min(starts, default=now_ms)
+
+
+def _half_swept(services: Services, state: SourceState, now_ms: int) -> bool:
+    """Whether a source's first sweep broke off part-way: what it has told so far would fire bit by bit.
+
+    It holds the others' evaluation back no longer than `source_down_after`.
+    """
+    if state.swept or not state.cursor or state.failing_since_ms is None:
+        return False
+    return now_ms - state.failing_since_ms < services.config.poll.source_down_after_s * 1000
 
 
 def _stale(states: Sequence[SourceState]) -> bool:

@@ -80,7 +80,8 @@ class Evidence:
     def note(self) -> str:
         """Return what was assumed, at most two things; that prices are out of date comes first."""
         old = [f"prices of {self.oldest}"] if self.oldest else []
-        return "; ".join([*old, *sorted(self.notes)][:2])
+        notes = {part for note in self.notes for part in note.split("; ")}
+        return "; ".join([*old, *sorted(notes)][:2])
 
 
 @dataclass(frozen=True, slots=True)

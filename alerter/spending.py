@@ -85,9 +85,9 @@ class Spend:
         return self.settled + self.accruing
 
     def trend(self, zone: str, now_ms: int) -> Trend:
-        """Return what a forecast needs: the last days since the first one with any spending."""
+        """Return what a forecast needs: today so far and the seven local days before it, spent in or not."""
         today = day_of(zone, now_ms)
-        first = max(min(self.recent, default=today), today - RECENT_DAYS + 1)
+        first = today - RECENT_DAYS + 1
         days = tuple(self.recent.get(day, 0) for day in range(first, today + 1))
         return Trend(self.spent, self.per_hour, days, now_ms - midnight_ms(zone, first))
 

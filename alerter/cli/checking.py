@@ -98,4 +98,8 @@ def _print(found: Sequence[Finding]) -> None:
         if each.remedy:
             typer.echo(f"{'':7}  {'':{min(width, 40)}}  -> {each.remedy}")
     counts = {level: sum(each.level == level for each in found) for level in _SIGNS}
-    typer.echo(f"{counts['error']} errors, {counts['warning']} warnings")
+    typer.echo(f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}")
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

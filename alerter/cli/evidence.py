@@ -23,6 +23,7 @@ def print_evidence(found: dict[str, Any]) -> None:
     if found["gaps"]:
         typer.echo("\nnot priced")
         print_table(("meter", "missing", "from", "to"), [_gap(each) for each in found["gaps"][:_SHOWN]])
+        _print_more(found["gaps"])
 
 
 def _print_alert(found: dict[str, Any]) -> None:
@@ -33,6 +34,7 @@ def _print_alert(found: dict[str, Any]) -> None:
     typer.echo(f"spent {alert['spent']} of {alert['amount']} (estimate); {alert['spent_when_fired']} when it fired\n")
     rows = [(run["name"], run["run_id"], run["status"], run["cost"]) for run in found["runs"][:_SHOWN]]
     print_table(("run", "id", "status", ">cost"), rows)
+    _print_more(found["runs"])
     typer.echo("")
 
 
@@ -70,8 +72,12 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
     notes = [note for each in charges[:_SHOWN] for note in each["note"].split("; ") if note]
     for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
         typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")
-    if len(charges) > _SHOWN:
-        typer.echo(f"and {len(charges) - _SHOWN} more; --json has them all")
+    _print_more(charges)
+
+
+def _print_more(lines: list[dict[str, Any]]) -> None:
+    if len(lines) > _SHOWN:
+        typer.echo(f"and {len(lines) - _SHOWN} more; --json has them all")
 
 
 def _gap(each: dict[str, Any]) -> tuple[str, str, str, str]:

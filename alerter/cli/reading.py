@@ -160,8 +160,11 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
     _table(("budget", "period", ">used", ">spent (estimate)", ">of", ">forecast", ">runs"), lines)
     for line in coverage_lines(coverage):
         typer.echo(one_line(line, 400))
-    as_of = iso(fresh.as_of_ms) if fresh.as_of_ms is not None else "never"
-    typer.echo(f"data of {as_of}" + (" (stale: a source could not be read since)" if fresh.stale else ""))
+    if fresh.as_of_ms is None:
+        typer.echo("nothing has been read yet: what is spent is unknown, not zero")
+    else:
+        since = " (stale: a source could not be read since)" if fresh.stale else ""
+        typer.echo(f"data of {iso(fresh.as_of_ms)}{since}")
     for error in fresh.errors:
         typer.echo(f"  {error}")
 
@@ -169,6 +172,7 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
 def _print_alerts(rows: Sequence[AlertView]) -> None:
     from alerter.core.money import human
     from alerter.core.periods import iso
+    from alerter.core.text import actor_name
 
     if not rows:
         typer.echo("no alerts")
@@ -176,7 +180,7 @@ def _print_alerts(rows: Sequence[AlertView]) -> None:
     lines = [
         (
             row.id,
-            row.status.value + (f" by {row.acknowledged_by}" if row.acknowledged_by else ""),
+            row.status.value + (f" by {actor_name(row.acknowledged_by)}" if row.acknowledged_by else ""),
             row.budget if not row.scope else f"{row.budget} / {row.title}",
             f"{row.basis.value} {row.threshold} %",
             f"{human(row.spent_nanos, row.currency)} of {human(row.amount_nanos, row.currency)}",

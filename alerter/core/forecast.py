@@ -22,7 +22,7 @@ class Trend:
     Attributes:
         spent: in the period so far.
         per_hour: what the running machines cost now.
-        recent_days: totals of the last local days, oldest first, today's (partial) last; at most eight.
+        recent_days: totals of the seven local days before today, oldest first, and of today so far.
         recent_ms: the time that ``recent_days`` cover, in ms, up to now.
     """
 

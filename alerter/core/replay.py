@@ -241,7 +241,7 @@ class _Replay:
 
     def _forecast(self, day: int, period: Period, base: int, held: _Day, place: int) -> Forecast | None:
         zone, at_ms, today = self._budget.timezone, held.edges()[place], held.until(place)
-        first = next((each for each in range(day - RECENT_DAYS + 1, day) if each in self._days), day)
+        first = day - RECENT_DAYS + 1
         days = tuple(today if each == day else self._totals.get(each, 0) for each in range(first, day + 1))
         trend = Trend(base + today, held.burn_at(at_ms), days, at_ms - midnight_ms(zone, first))
         start_ms, end_ms = bounds_ms(period, zone)

@@ -98,10 +98,11 @@ def scopes_called(connection: Connection, reference: str) -> list[ScopeName]:
     A budget's name means all of its scopes. Empty where nothing is called so.
     """
     names = _names(connection, "b.active")
-    wanted = reference.strip()
+    given = reference.strip()
+    wanted = {given, given.replace(" / ", "/")}  # as it is written, and as lists show it
     for fold in (str, str.casefold, _as_shown):
         for called in (ScopeName.full_names, ScopeName.short_names):
-            found = [each for each in names if fold(wanted) in set(map(fold, called(each)))]
+            found = [each for each in names if set(map(fold, wanted)) & set(map(fold, called(each)))]
             if found:
                 return found
     return []

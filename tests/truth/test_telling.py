@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,7 @@ budgets:
 def test_a_closed_period_resolves_silently_and_a_new_one_tells_again(tmp_path: Path, migrated_sqlite: Path) -> None:
     with house(config_of(tmp_path, budgets(), PRICES, RECEIVERS), migrated_sqlite, NOW_MS, [running(9)]) as home:
         home.cycle(NOW_MS)
+        home.source.put(replace(running(9), last_metric_ms=NOW_MS + DAY))
         home.cycle(NOW_MS + DAY)
         two = [row[1:] for row in alerts(home) if row[0] == "two" and row[2] == 80]
         assert two == [
