@@ -30,6 +30,7 @@ def check_offline(config: Config) -> Iterator[Finding]:
     yield from _secrets(config)
     yield from _web(config)
     yield from _receivers(config)
+    yield from _not_yet(config)
     if config.operators is None:
         remedy = "set `operators:` in alerter.yaml to a receiver"
         yield Finding("warning", "operators", "nobody is told when a source or a delivery fails", remedy)
@@ -139,6 +140,17 @@ def _web(config: Config) -> Iterator[Finding]:
     if config.web.host not in {"127.0.0.1", "::1", "localhost"} and config.secrets.alerter_web_token is None:
         remedy = "set ALERTER_WEB_TOKEN, or listen on 127.0.0.1"
         yield Finding("warning", "web", f"anyone who reaches {config.web.listen} can read the page", remedy)
+
+
+def _not_yet(config: Config) -> Iterator[Finding]:
+    """Yield what the files may say and the program does not do yet: nobody should rely on it."""
+    for source in config.sources:
+        if source.backend_store is not None:
+            text = "backend_store is not used yet: the server is read over REST"
+            yield Finding("warning", f"source {source.name}", text)
+    for budget in config.budgets:
+        if "storage" in budget.components:
+            yield Finding("warning", f"budget {budget.name}", "storage is not counted yet", budget.source)
 
 
 def _receivers(config: Config) -> Iterator[Finding]:

@@ -113,7 +113,7 @@ def want_beside(
     since = metered.open_since_ms
     segments = merged([*metered.settled, *(() if since is None else ((since, FOREVER),))])
     # What begins only after a suspect's last sign of life doesn't concern it.
-    parts = list(split(segments, [each for each in cover if since is None or each[0] < max(now_ms, since + 1)]))
+    parts = list(split(segments, [each for each in cover if since is None or each[0] <= max(now_ms, since)]))
     accruing, covered = (
         next((start for (start, end), is_free in parts if is_free is free and end == FOREVER), None)
         for free in (False, True)

@@ -1,0 +1,218 @@
+"""A ledger beside its oracle: what the one holds, and what the other says it should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from alerter.core.usage import RunObservation
+from alerter.spending import accruals, by_budget
+from alerter.verify import verify_ledger
+from tests.truth.alarms import Alarms, Plan, Scope, a_day, a_month, a_week, last_days
+from tests.truth.ledgers import House
+from tests.truth.oracle import Story, beside, daily, is_own_machine, midnights
+from tests.truth.tariff import Line, Tariff
+from tests.truth.worlds import World, as_int
+
+NANO = 10**9
+FIRST_MS = int(datetime(2026, 10, 22, 9, 30, tzinfo=UTC).timestamp()) * 1000
+"""A month with two changes of clocks ahead: Berlin's on 25 October, New York's on 1 November."""
+
+BUDGETS = """
+defaults: {receivers: [console], thresholds: [50%, 100%]}
+budgets:
+  - {name: all, amount: "40", period: daily, timezone: Europe/Berlin}
+  - name: teams
+    group_by: [team, project]
+    amount: "90"
+    period: weekly
+    timezone: America/New_York
+    overrides: [{team: a, amount: "700"}]
+  - {name: fraud, match: {project: ["fraud*"]}, amount: "350", period: {rolling_days: 3}, timezone: Australia/Lord_Howe}
+  - {name: owned, match: {team: [a, b]}, amount: "1500", period: monthly, timezone: Asia/Kathmandu}
+"""
+PRICES = """
+catalogs: []
+prices:
+  - {{match: {{instance_type: m5.xlarge}}, per_instance_hour: "{m5}"}}
+  - {{match: {{instance_type: p4d.24xlarge}}, per_instance_hour: "32.7726", effective_to: 2026-10-24}}
+  - match: {{instance_type: p4d.24xlarge}}
+    per_instance_hour: "21.957642"
+    effective_from: 2026-10-24
+    effective_to: 2026-10-27
+  - {{match: {{instance_type: p4d.24xlarge}}, per_instance_hour: "21.9", effective_from: 2026-10-27}}
+  - {{match: {{instance_type: tiny}}, per_instance_hour: "0.0000001234567891"}}
+resources: {{per_vcpu_hour: "0.031611", per_gib_hour: "0.004237", per_gpu_hour: {{"*": "1.3333333333333"}}}}
+"""
+P4D = [("", "32.7726"), ("2026-10-24", "21.957642"), ("2026-10-27", "21.9")]
+PARTS = {"vcpu": "0.031611", "gib": "0.004237", "gpu": "1.3333333333333"}
+M5 = ("0.192", "0.2110000001")
+TARIFFS = [
+    Tariff({"m5.xlarge": [("", m5)], "p4d.24xlarge": P4D, "tiny": [("", "0.0000001234567891")]}, PARTS) for m5 in M5
+]
+
+
+def _team(tags: dict[str, str]) -> str:
+    return tags.get("team", "(untagged)").strip()
+
+
+def scopes(tags: dict[str, str]) -> dict[str, Scope]:
+    """Which scope of which budget counts a run of these tags."""
+    project = tags.get("project", "(untagged)")
+    found: dict[str, Scope] = {"all": (), "teams": (("team", _team(tags)), ("project", project))}
+    if project.startswith("fraud"):
+        found["fraud"] = ()
+    if _team(tags) in {"a", "b"}:
+        found["owned"] = ()
+    return found
+
+
+PLANS = {
+    "all": Plan("Europe/Berlin", a_day, lambda _: 40 * NANO),
+    "teams": Plan("America/New_York", a_week, lambda scope: (700 if ("team", "a") in scope else 90) * NANO),
+    "fraud": Plan("Australia/Lord_Howe", last_days(3), lambda _: 350 * NANO, rolling=True),
+    "owned": Plan("Asia/Kathmandu", a_month, lambda _: 1500 * NANO),
+}
+
+Daily = dict[tuple[str, Scope], dict[date, int]]
+
+
+@dataclass
+class Truth:
+    """The oracle's side: every run's story, and the alerts that follow."""
+
+    stories: dict[str, Story] = field(default_factory=dict)
+    complete: int = 0
+    nests: bool = False
+    alarms: Alarms = field(default_factory=lambda: Alarms(PLANS))
+
+    def poll(self, world: World, now: int, read: Sequence[RunObservation], *, complete: bool) -> None:
+        tariff = TARIFFS[world.tariff]
+        ended = {}
+        for each in read:
+            story = self.stories.setdefault(each.run_uuid, Story())
+            if story.is_suspect_ending(each):
+                ended[each.run_uuid] = each
+            else:
+                story.observe(each, now, self.complete, tariff)
+        if complete:
+            for name, story in self.stories.items():
+                if name not in world.runs and story.since is not None:
+                    story.vanish(now, self.complete, tariff)
+            self._live(world, now, ended)
+            self.complete = now
+
+    def _live(self, world: World, now: int, ended: Mapping[str, RunObservation]) -> None:
+        """What a complete poll knows: who is alive, what things cost by now, and which suspects really ended."""
+        tariff, found = TARIFFS[world.tariff], dict[str, int | None]()
+        # Runs nest in runs of lower names only.
+        for name in sorted(self.stories, reverse=True):
+            if self.stories[name].since is not None:
+                metric = world.runs[name].last_metric_ms
+                found[name] = self.stories[name].life(metric, self._below(name, found, now, ended), now)
+        for name, until in found.items():
+            story = self.stories[name]
+            if name in ended:
+                story.until = until
+                story.observe(ended[name], now, self.complete, tariff)
+            else:
+                story.count_to(until, tariff, now, self.complete)
+
+    def _below(
+        self, name: str, found: Mapping[str, int | None], now: int, ended: Mapping[str, RunObservation]
+    ) -> int | None:
+        """Up to when any run counts that is nested in one."""
+        signs: list[int | None] = []
+        for child, story in self.stories.items():
+            if story.seen is None or story.seen.parent_uuid != name:
+                continue
+            signs.append(self._below(child, found, now, ended))
+            if story.since is None:
+                signs.append(story.end())
+            else:
+                end = ended[child].end_ms if child in ended else None
+                until = found[child]
+                signs.append(until if until is not None else now if end is None else min(end, now))
+        return max((each for each in signs if each is not None), default=None)
+
+    def _lines(self, story: Story) -> list[Line]:
+        lines = list(story.lines)
+        if story.since is not None:
+            until = self.complete if story.until is None else story.until
+            lines.append(Line(story.since, max(until, story.since), story.plan))
+        return lines
+
+    def _paid(self, story: Story) -> list[Line]:
+        """The lines of a run beside the time of the run above."""
+        assert story.seen is not None
+        above, usage = story, dict(story.seen.usage)
+        while self.nests:
+            assert above.seen is not None
+            found = self.stories.get(above.seen.parent_uuid or "")
+            if found is None or found.seen is None:
+                break
+            above, machine = found, dict(found.seen.usage)
+            if "training_epochs" not in machine:
+                if is_own_machine(usage, machine):
+                    break
+                usage = machine if "training_epochs" in usage else usage
+                beyond = [] if above.since is None else [Line(above.since, 2**60, ())]
+                return beside(self._lines(story), [*above.lines, *beyond], usage, TARIFFS[0])
+        return self._lines(story)
+
+    def totals(self) -> Daily:
+        found: Daily = {}
+        for story in self.stories.values():
+            assert story.seen is not None
+            lines = self._paid(story)
+            for budget, scope in scopes(dict(story.seen.tags)).items():
+                days = found.setdefault((budget, scope), {})
+                for day, nanos in daily(lines, PLANS[budget].zone).items():
+                    days[day] = days.get(day, 0) + nanos
+        return {key: {day: nanos for day, nanos in days.items() if nanos} for key, days in found.items()}
+
+
+def ledger_totals(home: House, now: int) -> Daily:
+    """The same from the program: the daily rows, and what accrues by local day."""
+    names = {row_id: str(name) for row_id, name in home.rows("SELECT id, name FROM budget")}
+    found: Daily = {}
+    for budget, key, day, nanos in home.rows(
+        "SELECT d.budget_id, s.key, d.local_day, d.nanos FROM daily d JOIN scope s ON s.id = d.scope_id"
+    ):
+        days = found.setdefault((names[budget], _scope(str(key))), {})
+        days[date.fromordinal(as_int(day))] = as_int(nanos)
+    keys = {row_id: _scope(str(key)) for row_id, key in home.rows("SELECT id, key FROM scope")}
+    with home.services.ledger.write() as view:
+        for budget_id, counted in by_budget(view, accruals(view, now)).items():
+            for accruing, share in counted:
+                days = found.setdefault((names[budget_id], keys[share.scope_id]), {})
+                for day, since, until in midnights(share.zone, accruing.start_ms, accruing.as_of_ms):
+                    days[day] = days.get(day, 0) + accruing.nanos(since, until, share)
+    return {key: {day: nanos for day, nanos in days.items() if nanos} for key, days in found.items()}
+
+
+def _scope(text: str) -> Scope:
+    return tuple((key, value) for key, value in json.loads(text))
+
+
+def alerts_of(home: House) -> dict[tuple[str, Scope, str, int], bool]:
+    rows = home.rows(
+        "SELECT b.name, s.key, a.period_start, a.percent, a.status FROM alert a "
+        "JOIN budget b ON b.id = a.budget_id JOIN scope s ON s.id = a.scope_id"
+    )
+    return {(str(a), _scope(str(b)), str(c), as_int(d)): status == "firing" for a, b, c, d, status in rows}
+
+
+def without_blanks(totals: Daily) -> Daily:
+    return {key: days for key, days in totals.items() if days}
+
+
+def check(home: House, truth: Truth, now: int) -> None:
+    assert without_blanks(ledger_totals(home, now)) == without_blanks(truth.totals())
+    assert alerts_of(home) == truth.alarms.firing
+    with home.services.ledger.write() as view:
+        verification = verify_ledger(view)
+    assert verification.ok, list(verification.lines())
+    assert all(as_int(nanos) >= 0 for (nanos,) in home.rows("SELECT nanos FROM daily"))
