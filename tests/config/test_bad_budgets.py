@@ -192,8 +192,10 @@ def test_two_files_of_a_folder_may_not_share_a_name(folder: Folder) -> None:
             f"budgets/{team}.yaml", "budgets:\n  - {name: gpu, amount: 5, period: daily, receivers: console}\n"
         )
     assert folder.problems() == [
-        "config/budgets/b.yaml:2:12: budget 'gpu' stands at config/budgets/a.yaml:2 already: "
-        "give one of them another name"
+        (
+            "config/budgets/b.yaml:2:12: budget 'gpu' stands at config/budgets/a.yaml:2 already: "
+            "give one of them another name"
+        )
     ]
 
 
