@@ -172,7 +172,7 @@ def test_totals_and_alerts_are_what_the_oracle_says(configs: Configs, migrated_s
 @given(nested_steps)
 def test_nested_runs_are_what_the_oracle_says(nesting: Configs, migrated_sqlite: Path, happened: Steps) -> None:
     with house(nesting[0], migrated_sqlite, FIRST_MS) as home:
-        play(home, nesting, happened, twice=True, nests=True)
+        play(home, nesting, happened, nests=True)
 
 
 @settings(lightly, max_examples=30)
