@@ -5,6 +5,7 @@ text (see `alerter.store.bulk`): this is what the migrations must amount to, and
 """
 
 from alerter.store.schema.alerts import AlertNotificationRow, AlertRow, AuditRow, HoldRow, NotificationRow
+from alerter.store.schema.closings import ClosingRow, ClosingTotalRow
 from alerter.store.schema.ledger import (
     BudgetRevisionRow,
     BudgetRow,
@@ -29,6 +30,8 @@ __all__ = [
     "BudgetRevisionRow",
     "BudgetRow",
     "ChargeRow",
+    "ClosingRow",
+    "ClosingTotalRow",
     "CorrectionRow",
     "CountedTraceRow",
     "DailyRow",
