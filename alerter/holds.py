@@ -153,6 +153,7 @@ def _acknowledge(connection: Connection, episode: Episode, ask: _Ask) -> Outcome
         via=ask.via,
         note=ask.note,
         created_ms=ask.now_ms,
+        subject=episode.subject,
     )
     if not place_hold(connection, made):
         winner = _hold(connection, episode)
@@ -174,7 +175,8 @@ def _unacknowledge(connection: Connection, episode: Episode, ask: _Ask) -> Outco
 
 
 def _hold(connection: Connection, episode: Episode) -> Hold | None:
-    return hold_in_force(connection, episode.name.budget_id, episode.name.scope_id, episode.period_start)
+    name = episode.name
+    return hold_in_force(connection, name.budget_id, name.scope_id, episode.period_start, episode.subject)
 
 
 def _covers_all(held: Hold, episode: Episode) -> bool:

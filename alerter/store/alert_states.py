@@ -21,7 +21,8 @@ _STATES = (
     "SELECT a.public_id, a.basis, a.percent, a.status, a.reason, a.resolved_ms, b.spec, h.kind, h.percent AS held, "
     "h.forecast_percent AS held_forecast, h.until_ms, h.actor, h.note, h.created_ms "
     "FROM alert a JOIN budget b ON b.id = a.budget_id LEFT JOIN hold h ON h.budget_id = a.budget_id "
-    "AND h.scope_id = a.scope_id AND h.period_start = a.period_start AND h.ended_ms IS NULL WHERE a.id IN {values}"
+    "AND h.scope_id = a.scope_id AND h.period_start = a.period_start AND h.subject = a.subject AND h.ended_ms IS NULL "
+    "WHERE a.id IN {values}"
 )
 
 

@@ -1,4 +1,4 @@
-"""The alerts' rows: one per (budget, scope, period, basis, percent)."""
+"""The alerts' rows: one per (budget, scope, period, basis, percent), or per run that passed its limit."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ ENDLESS = "9999-12-31"
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _COLUMNS = (
     "id, public_id, budget_id, scope_id, period_start, period_end, basis, percent, status, reason, amount_nanos, "
-    "spent_nanos, fired_ms, resolved_ms"
+    "spent_nanos, fired_ms, resolved_ms, subject"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
-    """An alert's row; ``period_start`` and ``period_end`` are local ISO dates."""
+    """An alert's row.
+
+    ``period_start`` and ``period_end`` are local ISO dates; ``subject`` is the MLflow id of the one run that it is
+    about, ``""`` of a budget's own.
+    """
 
     id: int
     public_id: str
@@ -42,6 +46,7 @@ class StoredAlert:
     spent_nanos: int
     fired_ms: int
     resolved_ms: int | None
+    subject: str = ""
 
 
 def load_alerts(connection: Connection, where: str = "", *values: object) -> list[StoredAlert]:
@@ -73,12 +78,12 @@ def put_alert(connection: Connection, alert: StoredAlert) -> StoredAlert:
         )
         return alert
     public_id = _public_id(connection, alert)
-    columns = _COLUMNS.removeprefix("id, ").removesuffix(", resolved_ms")
+    columns = _COLUMNS.removeprefix("id, ").replace(" resolved_ms,", "")
     key = (alert.budget_id, alert.scope_id, alert.period_start, alert.period_end, alert.basis.value, alert.percent)
-    facts = (FIRING, alert.reason, alert.amount_nanos, alert.spent_nanos, alert.fired_ms)
+    facts = (FIRING, alert.reason, alert.amount_nanos, alert.spent_nanos, alert.fired_ms, alert.subject)
     query(
         connection,
-        f"INSERT INTO alert ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        f"INSERT INTO alert ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
         public_id,
         *key,
         *facts,
@@ -102,7 +107,8 @@ def count_firing(connection: Connection) -> int:
 
 def _public_id(connection: Connection, alert: StoredAlert) -> str:
     """Return a short id that no other alert has: four characters, more only where those are taken."""
-    key = (alert.budget_id, alert.scope_id, alert.period_start, alert.basis.value, alert.percent)
+    key: tuple[int | str, ...] = (alert.budget_id, alert.scope_id, alert.period_start, alert.basis.value, alert.percent)
+    key += (alert.subject,) if alert.subject else ()
     number = int.from_bytes(blake2b(repr(key).encode(), digest_size=16).digest(), "big")
     letters = _letters(number, 20)
     for length in range(4, 20):

@@ -14,7 +14,8 @@ ACK = "ack"
 SNOOZE = "snooze"
 
 _COLUMNS = (
-    "id, budget_id, scope_id, period_start, kind, percent, forecast_percent, until_ms, actor, via, note, created_ms"
+    "id, budget_id, scope_id, period_start, kind, percent, forecast_percent, until_ms, actor, via, note, created_ms, "
+    "subject"
 )
 
 
@@ -27,6 +28,7 @@ class Hold:
         percent, forecast_percent: the highest thresholds that it covers, of either basis; 0 is none.
         until_ms: when it ends by itself, or None.
         created_ms: epoch milliseconds.
+        subject: the MLflow id of the one run that it is about, else ``""``.
     """
 
     id: int
@@ -41,6 +43,7 @@ class Hold:
     via: str
     note: str
     created_ms: int
+    subject: str = ""
 
     def covers(self, basis: Basis, percent: int) -> bool:
         """Whether it keeps an alert of this threshold quiet: not one that is higher than what it was made for."""
@@ -56,14 +59,18 @@ def lock_scope(connection: Connection, scope_id: int) -> None:
         query(connection, "SELECT id FROM scope WHERE id = ? FOR NO KEY UPDATE", scope_id)
 
 
-def hold_in_force(connection: Connection, budget_id: int, scope_id: int, period_start: str) -> Hold | None:
-    """Return the hold on a (budget, scope, period), or None."""
+def hold_in_force(
+    connection: Connection, budget_id: int, scope_id: int, period_start: str, subject: str = ""
+) -> Hold | None:
+    """Return the hold on a (budget, scope, period), or on the alert of one run (``subject``) in it; or None."""
     row = query(
         connection,
-        f"SELECT {_COLUMNS} FROM hold WHERE budget_id = ? AND scope_id = ? AND period_start = ? AND ended_ms IS NULL",
+        f"SELECT {_COLUMNS} FROM hold WHERE budget_id = ? AND scope_id = ? AND period_start = ? AND subject = ? "
+        "AND ended_ms IS NULL",
         budget_id,
         scope_id,
         period_start,
+        subject,
     ).first()
     return Hold(*row) if row else None
 
@@ -84,7 +91,7 @@ def place_hold(connection: Connection, hold: Hold) -> bool:
     done = query(
         connection,
         "INSERT INTO hold (budget_id, scope_id, period_start, kind, percent, forecast_percent, until_ms, actor, via, "
-        "note, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "note, created_ms, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         hold.budget_id,
         hold.scope_id,
         hold.period_start,
@@ -96,6 +103,7 @@ def place_hold(connection: Connection, hold: Hold) -> bool:
         hold.via,
         hold.note,
         hold.created_ms,
+        hold.subject,
     )
     return bool(done.rowcount)
 

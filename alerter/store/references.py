@@ -57,7 +57,7 @@ class ScopeName:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """The alerts of one (budget, scope, period), oldest first; at least one."""
+    """The alerts of one (budget, scope, period), oldest first, or the one of a single run in it; at least one."""
 
     name: ScopeName
     alerts: Sequence[StoredAlert]
@@ -66,6 +66,11 @@ class Episode:
     def period_start(self) -> str:
         """The period's first local day, as an ISO date."""
         return self.alerts[0].period_start
+
+    @property
+    def subject(self) -> str:
+        """The MLflow id of the one run that it is about, else ``""``."""
+        return self.alerts[0].subject
 
     @property
     def firing(self) -> list[StoredAlert]:
@@ -89,7 +94,7 @@ def alert_by_id(connection: Connection, reference: str) -> StoredAlert | None:
 def episode_of(connection: Connection, alert: StoredAlert) -> Episode:
     """Return the episode that an alert belongs to."""
     rows = _names(connection, "s.id = ?", alert.scope_id)
-    return Episode(rows[0], _alerts(connection, rows[0], alert.period_start))
+    return Episode(rows[0], _alerts(connection, rows[0], alert.period_start, alert.subject))
 
 
 def scopes_called(connection: Connection, reference: str) -> list[ScopeName]:
@@ -109,9 +114,9 @@ def scopes_called(connection: Connection, reference: str) -> list[ScopeName]:
 
 
 def firing_episodes(connection: Connection, names: Iterable[ScopeName]) -> list[Episode]:
-    """Return the latest firing episode of each scope that has one."""
+    """Return the latest firing episode of each scope that has one; a single run's alert goes by its id alone."""
     latest: dict[int, str] = {}
-    for alert in load_alerts(connection, "status = 'firing'"):
+    for alert in load_alerts(connection, "status = 'firing' AND subject = ''"):
         latest[alert.scope_id] = max(alert.period_start, latest.get(alert.scope_id, ""))
     return [
         Episode(name, _alerts(connection, name, latest[name.scope_id])) for name in names if name.scope_id in latest
@@ -136,9 +141,9 @@ def _firing(connection: Connection) -> Collection[StoredAlert]:
     return load_alerts(connection, "status = 'firing'")
 
 
-def _alerts(connection: Connection, name: ScopeName, period_start: str) -> list[StoredAlert]:
-    where = "budget_id = ? AND scope_id = ? AND period_start = ?"
-    return load_alerts(connection, where, name.budget_id, name.scope_id, period_start)
+def _alerts(connection: Connection, name: ScopeName, period_start: str, subject: str = "") -> list[StoredAlert]:
+    where = "budget_id = ? AND scope_id = ? AND period_start = ? AND subject = ?"
+    return load_alerts(connection, where, name.budget_id, name.scope_id, period_start, subject)
 
 
 def _names(connection: Connection, where: str, *values: object) -> list[ScopeName]:

@@ -6,6 +6,7 @@ text (see `alerter.store.bulk`): this is what the migrations must amount to, and
 
 from alerter.store.schema.alerts import AlertNotificationRow, AlertRow, AuditRow, HoldRow, NotificationRow
 from alerter.store.schema.closings import ClosingRow, ClosingTotalRow
+from alerter.store.schema.digests import DigestRow, EndedRunRow
 from alerter.store.schema.ledger import (
     BudgetRevisionRow,
     BudgetRow,
@@ -35,6 +36,8 @@ __all__ = [
     "CorrectionRow",
     "CountedTraceRow",
     "DailyRow",
+    "DigestRow",
+    "EndedRunRow",
     "HoldRow",
     "MetaRow",
     "NotificationRow",

@@ -9,10 +9,10 @@ from alerter.store.schema.columns import big_column, id_column, reference, text_
 
 
 class AlertRow(SQLModel, table=True):
-    """One alert per (budget, scope, period, basis, percent)."""
+    """One alert per (budget, scope, period, basis, percent, subject); ``subject`` is a run's MLflow id, else ``""``."""
 
     __tablename__ = "alert"
-    __table_args__ = (UniqueConstraint("budget_id", "scope_id", "period_start", "basis", "percent"),)
+    __table_args__ = (UniqueConstraint("budget_id", "scope_id", "period_start", "basis", "percent", "subject"),)
     id: int | None = Field(default=None, sa_column=id_column())
     public_id: str = Field(sa_column=text_column(unique=True))
     budget_id: int = Field(sa_column=reference("budget.id"))
@@ -27,12 +27,13 @@ class AlertRow(SQLModel, table=True):
     spent_nanos: int = Field(sa_column=big_column())
     fired_ms: int = Field(sa_column=big_column())
     resolved_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    subject: str = Field(default="", sa_column=text_column())
 
 
 class HoldRow(SQLModel, table=True):
     """Someone keeps a (budget, scope, period) quiet up to ``percent`` spent and ``forecast_percent`` forecast.
 
-    At most one a (budget, scope, period) has not ended, whoever is quicker.
+    At most one a (budget, scope, period, subject) has not ended, whoever is quicker; ``subject`` as in `AlertRow`.
     """
 
     __tablename__ = "hold"
@@ -42,6 +43,7 @@ class HoldRow(SQLModel, table=True):
             "budget_id",
             "scope_id",
             "period_start",
+            "subject",
             unique=True,
             sqlite_where=text("ended_ms IS NULL"),
             postgresql_where=text("ended_ms IS NULL"),
@@ -60,6 +62,7 @@ class HoldRow(SQLModel, table=True):
     note: str
     created_ms: int = Field(sa_column=big_column())
     ended_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    subject: str = Field(default="", sa_column=text_column())
 
 
 class AuditRow(SQLModel, table=True):
