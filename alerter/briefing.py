@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypedDict
 
+from alerter.burn_up import burn_ups
 from alerter.core.alerts import Alert, RunEvidence
 from alerter.core.evaluation import next_threshold
 from alerter.core.periods import bounds_ms, day_of, midnight_ms
@@ -84,9 +85,14 @@ def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Mome
         )
         for each in fired
     }
-    found = collect(view, windows, accruals(view, moment.now_ms), moment.now_ms)
+    runs = accruals(view, moment.now_ms)
+    found = collect(view, windows, runs, moment.now_ms)
+    keys = [(each.standing.budget_id, each.standing.scope_id) for each in fired]
+    periods = [each.standing.period for each in fired]
+    days = burn_ups(view, zip(keys, periods, strict=True), runs, moment.now_ms)
     return [
-        _alert(view, each, found[each.standing.budget_id, each.standing.scope_id], describer, moment) for each in fired
+        replace(_alert(view, each, found[key], describer, moment), burn_up=points)
+        for each, key, points in zip(fired, keys, days, strict=True)
     ]
 
 

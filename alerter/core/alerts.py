@@ -69,6 +69,7 @@ class Alert:
         price_note: what was assumed, such as ``prices of 2025-01-02; region assumed: us-east-1``.
         next_percent: the threshold of the next message, or None.
         as_of_ms: the data's time; ``stale`` where a source could not be read since.
+        burn_up: (local day as an ordinal, nanos spent by its end), oldest first: the line of the chart.
         reason: why it was told: ``first``, ``higher threshold``, ``reopened``, ``opening``.
     """
 
@@ -111,6 +112,7 @@ class Alert:
     mention: str | None = None
     stale: bool = False
     page_url: str = ""
+    burn_up: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def _alert(stored: Mapping[str, Any]) -> Alert:
     data["scope"] = tuple((key, value) for key, value in data["scope"])
     data["basis"] = Basis(data["basis"])
     data["crossed"] = tuple(data["crossed"])
+    data["burn_up"] = tuple((day, nanos) for day, nanos in data.get("burn_up", ()))
     data["top"] = tuple(RunEvidence(**_known(RunEvidence, each)) for each in data.get("top", ()))
     return Alert(**data)
 
