@@ -92,6 +92,11 @@ def human(nanos: int, currency: str, *, cents: bool | None = None) -> str:
     return f"{sign}{symbol}{value:,}" if symbol else f"{sign}{value:,} {currency}"
 
 
+def sign_of(currency: str) -> str:
+    """Return the sign that amounts of a currency are written with, such as ``$``; ``""`` where it has none here."""
+    return _SIGNS.get(currency, "")
+
+
 def check_currency(code: str) -> str:
     """Return an ISO-4217 code as given.
 
