@@ -44,7 +44,8 @@ class Standing:
     @property
     def level(self) -> Level:
         """Spending against the amount."""
-        return Level(self.amount, self.spend.spent, self.forecast.total if self.forecast else None)
+        made = self.forecast
+        return Level(self.amount, self.spend.spent, made.total if made else None, made.band if made else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class _Episode:
 
 def _transitions(view: View, measured: Sequence[Standing], now_ms: int) -> list[Fired]:
     known: dict[tuple[int, int], list[StoredAlert]] = {}
-    for alert in load_alerts(view.connection, "period_end > ?", _earliest_start(measured)):
+    for alert in load_alerts(view.connection, "subject = '' AND period_end > ?", _earliest_start(measured)):
         known.setdefault((alert.budget_id, alert.scope_id), []).append(alert)
     fired = []
     for standing in measured:
@@ -163,6 +164,7 @@ def _transitions(view: View, measured: Sequence[Standing], now_ms: int) -> list[
             standing.level,
             firing=episode.keys(FIRING),
             resolved=episode.keys(RESOLVED),
+            moved={key for key, alert in episode.alerts.items() if alert.amount_nanos != standing.amount},
         )
         going = [episode.alerts[key_of(each.threshold)] for each in changes if each.change is Change.RESOLVE]
         if going:

@@ -30,11 +30,15 @@ class AlertKey:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Spending against an amount, in nanos; ``forecast`` is None where none can be made."""
+    """Spending against an amount, in nanos.
+
+    ``forecast`` is None where none can be made; ``band`` is how far it may be off, either way.
+    """
 
     amount: int
     spent: int
     forecast: int | None
+    band: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +56,26 @@ def evaluate(
     *,
     firing: Collection[AlertKey],
     resolved: Collection[AlertKey],
+    moved: Collection[AlertKey] = (),
 ) -> list[Transition]:
     """Return the transitions that bring the alerts of one (budget, scope, period) in line with its level.
 
-    ``firing`` and ``resolved`` are the alerts that exist. Sorted by basis and percent, so that the last
-    firing transition names the highest threshold.
+    ``firing`` and ``resolved`` are the alerts that exist; ``moved`` are those that fired for another amount. A forecast
+    wavers: its alert resolves when the whole band is below the threshold, and re-opens when the whole band is above
+    it. Sorted by basis and percent, so that the last firing transition names the highest threshold.
     """
     due = {key_of(each): each for each in due_thresholds(thresholds, beyond, level)}
     changes = []
     for key, threshold in due.items():
-        if key in firing:
+        if key in firing or (key in resolved and not _reached(threshold, level, -level.band)):
             continue
         change = Change.REOPEN if key in resolved else Change.FIRE
         changes.append(Transition(change, threshold))
     for key in firing:
         threshold = Threshold(key.basis, key.percent)
         unknown = key.basis is Basis.FORECAST and level.forecast is None
-        if not unknown and not _reached(threshold, level):
+        # Another amount is somebody's decision: that the forecast is below it by little is no wavering.
+        if not unknown and not _reached(threshold, level, 0 if key in moved else level.band):
             changes.append(Transition(Change.RESOLVE, threshold))
     return sorted(changes, key=lambda each: key_of(each.threshold))
 
@@ -99,8 +106,11 @@ def key_of(threshold: Threshold) -> AlertKey:
     return AlertKey(threshold.basis, threshold.percent)
 
 
-def _reached(threshold: Threshold, level: Level) -> bool:
-    value = level.spent if threshold.basis is Basis.ACTUAL else level.forecast
+def _reached(threshold: Threshold, level: Level, leeway: int = 0) -> bool:
+    """Whether a threshold is reached; a forecast with so many nanos more, but never less than is spent."""
+    value: int | None = level.spent
+    if threshold.basis is Basis.FORECAST:
+        value = None if level.forecast is None else max(level.forecast + leeway, level.spent)
     return value is not None and value * 100 >= threshold.percent * level.amount
 
 

@@ -45,6 +45,11 @@ class Forecast:
     end_ms: int
     spent: int
 
+    @property
+    def band(self) -> int:
+        """Return how many nanos ``total`` may be off, either way; ``low`` is never less than what is spent."""
+        return self.high - self.total
+
     def crossing_ms(self, level: int) -> int | None:
         """Return when the spending reaches ``level`` nanos (epoch ms), or None if not within the period."""
         return self._after(level - self.spent)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from alerter.core.budgets import Basis, Threshold
 from alerter.core.evaluation import AlertKey, Level, due_thresholds, evaluate, next_threshold, percent_floor
@@ -81,21 +85,81 @@ def test_beyond_keeps_the_highest_thresholds_receivers() -> None:
     assert found == [top, Threshold(Basis.ACTUAL, 125, ("oncall",), "@ml")]
 
 
-@pytest.mark.parametrize(
-    ("forecast", "firing", "wanted"),
-    [
-        (None, False, []),
-        (999, False, []),
-        (1000, False, ["fire"]),
-        (1000, True, []),
-        (999, True, ["resolve"]),
-        (None, True, []),  # unknown is not below
-    ],
-)
-def test_a_forecast_has_no_hysteresis(forecast: int | None, firing: bool, wanted: list[str]) -> None:  # noqa: FBT001
-    keys = [AlertKey(Basis.FORECAST, 100)] if firing else []
-    found = evaluate([FORECAST], 25, Level(1000, 10, forecast), firing=keys, resolved=())
-    assert [each.change.value for each in found] == wanted
+def ahead(
+    forecast: int | None,
+    *,
+    firing: bool = False,
+    resolved: bool = False,
+    moved: bool = False,
+    band: int = 50,
+    spent: int = 10,
+) -> list[str]:
+    """What happens to the alert of ``forecast 100%`` of 1000."""
+    key = AlertKey(Basis.FORECAST, 100)
+    known = {"firing": [key][: int(firing)], "resolved": [key][: int(resolved)], "moved": [key][: int(moved)]}
+    return [each.change.value for each in evaluate([FORECAST], 25, Level(1000, spent, forecast, band), **known)]
+
+
+@pytest.mark.parametrize(("forecast", "wanted"), [(None, []), (999, []), (1000, ["fire"]), (2000, ["fire"])])
+def test_a_forecast_fires_when_it_reaches_the_threshold(forecast: int | None, wanted: list[str]) -> None:
+    assert ahead(forecast) == wanted
+
+
+@pytest.mark.parametrize(("forecast", "wanted"), [(1000, []), (999, []), (950, []), (949, ["resolve"]), (None, [])])
+def test_it_resolves_when_its_whole_band_is_below(forecast: int | None, wanted: list[str]) -> None:
+    assert ahead(forecast, firing=True) == wanted  # what is unknown is not below
+    assert ahead(999, firing=True, band=0) == ["resolve"]
+
+
+@pytest.mark.parametrize(("forecast", "wanted"), [(None, []), (1000, []), (1049, []), (1050, ["reopen"])])
+def test_it_opens_again_when_its_whole_band_is_above(forecast: int | None, wanted: list[str]) -> None:
+    assert ahead(forecast, resolved=True) == wanted
+    assert ahead(1000, resolved=True, band=0) == ["reopen"]
+    assert ahead(1010, resolved=True, spent=1000) == ["reopen"]  # no band reaches below what is spent
+
+
+def test_another_amount_resolves_it_at_once() -> None:
+    assert ahead(999, firing=True, moved=True) == ["resolve"]
+    assert ahead(1000, firing=True, moved=True) == []
+
+
+BANDS = st.integers(0, 400)
+WALK = st.lists(st.tuples(st.integers(-1500, 3000), BANDS), max_size=40)
+
+
+def tellings(walk: Iterable[tuple[int, int]], amount: int = 1000) -> list[tuple[str, int, int]]:
+    """Every change of a forecast alert along a walk of (forecast, band), with both."""
+    status, found = "", []
+    for forecast, band in walk:
+        known = [AlertKey(Basis.FORECAST, 100)]
+        made = evaluate(
+            [FORECAST],
+            25,
+            Level(amount, 0, forecast, band),
+            firing=known if status in {"fire", "reopen"} else (),
+            resolved=known if status == "resolve" else (),
+        )
+        for each in made:
+            status = each.change.value
+            found.append((status, forecast, band))
+    return found
+
+
+@settings(max_examples=100, deadline=None)
+@given(BANDS, st.lists(st.floats(-1, 1), min_size=1, max_size=40))
+def test_a_forecast_that_wavers_within_its_band_is_told_once(band: int, steps: list[float]) -> None:
+    walk = [(1000 + round(step * band), band) for step in steps]
+    assert [change for change, _, _ in tellings(walk)] in ([], ["fire"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(WALK)
+def test_between_two_tellings_it_fell_and_rose_by_more_than_its_band(walk: list[tuple[int, int]]) -> None:
+    found = tellings(walk)
+    assert [change for change, _, _ in found[:1]] in ([], ["fire"])
+    for (before, high, _), (change, forecast, band) in pairwise(found):
+        assert {before, change} == {"resolve", "fire" if before == "fire" else "reopen"}
+        assert abs(forecast - high) > band
 
 
 def test_transitions_are_sorted_so_that_the_last_one_is_the_highest() -> None:
