@@ -22,6 +22,7 @@ from alerter.store.schema.ledger import (
     TagSetRow,
     UsageSetRow,
 )
+from alerter.store.schema.machines import ClampedRunRow, MachineTimeRow
 from alerter.store.schema.traces import CountedTraceRow
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "BudgetRevisionRow",
     "BudgetRow",
     "ChargeRow",
+    "ClampedRunRow",
     "ClosingRow",
     "ClosingTotalRow",
     "CorrectionRow",
@@ -39,6 +41,7 @@ __all__ = [
     "DigestRow",
     "EndedRunRow",
     "HoldRow",
+    "MachineTimeRow",
     "MetaRow",
     "NotificationRow",
     "OpenSegmentRow",

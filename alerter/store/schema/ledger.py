@@ -41,7 +41,7 @@ class UsageSetRow(SQLModel, table=True):
 
 
 class RateRow(SQLModel, table=True):
-    """One rate as it was applied, interned; never changed."""
+    """One rate as it was applied, interned; never changed. ``share`` is ``2/3`` for the second of three equal parts."""
 
     __tablename__ = "rate"
     id: int | None = Field(default=None, sa_column=id_column())
@@ -55,6 +55,7 @@ class RateRow(SQLModel, table=True):
     as_of: str
     confidence: str
     note: str
+    share: str = Field(default="", sa_column=text_column())
 
 
 _NESTED = text("parent_uuid IS NOT NULL")
@@ -113,8 +114,9 @@ class ChargeRow(SQLModel, table=True):
 class OpenSegmentRow(SQLModel, table=True):
     """A run that accrues: since when, and ``[[rate id, quantity], ...]`` that it accrues at.
 
-    ``until_ms`` is up to when it counts while it is suspected stale; ``kin_ms`` the last sign of life of a descendant
-    that has ended.
+    ``until_ms`` is up to when it counts while it is suspected stale, ``held`` what it was priced at after that, as
+    ``[[start ms, end ms or null, rate id, quantity], ...]``; ``kin_ms`` is the last sign of life of a descendant that
+    has ended.
     """
 
     __tablename__ = "open_segment"
@@ -124,6 +126,7 @@ class OpenSegmentRow(SQLModel, table=True):
     plan: str = Field(sa_column=text_column())
     until_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
     kin_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    held: str | None = Field(default=None, sa_column=text_column(nullable=True))
 
 
 class BudgetRow(SQLModel, table=True):
