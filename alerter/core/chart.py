@@ -8,7 +8,7 @@ told apart on white and on black; a page may set others by the classes ``spent``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from alerter.core.alerts import Alert
 from alerter.core.periods import midnight_ms
@@ -40,12 +40,20 @@ class BurnUp:
     ahead: tuple[int, int, int] | None = None
 
 
+def days_of(alert: Alert) -> tuple[date, date]:
+    """Return the first and the last day of an alert's chart."""
+    start, end = (date.fromisoformat(each) for each in (alert.period_start, alert.period_end))
+    # The episode of a rolling budget is younger than the window that is shown.
+    first = min([start.toordinal(), *(day for day, _ in alert.burn_up[:1])])
+    return date.fromordinal(first), end - timedelta(days=1)
+
+
 def of_alert(alert: Alert) -> BurnUp | None:
     """Return what the chart of an alert shows; None for one without days, as those of an earlier version are."""
-    start, end = (date.fromisoformat(each).toordinal() for each in (alert.period_start, alert.period_end))
-    if not alert.burn_up or end <= start:
+    first, last = days_of(alert)
+    if not alert.burn_up or last < first:
         return None
-    start = min(start, alert.burn_up[0][0])  # a rolling budget's episode is younger than its window
+    start, end = first.toordinal(), last.toordinal() + 1
     start_ms, end_ms = midnight_ms(alert.timezone, start), midnight_ms(alert.timezone, end)
     now_ms = min(max(alert.as_of_ms, start_ms), end_ms)
     past = [(midnight_ms(alert.timezone, day + 1), nanos) for day, nanos in alert.burn_up]

@@ -1,17 +1,14 @@
 """The chart: where it puts what, whatever the amounts are, and nothing but shapes in it."""
 
 from dataclasses import replace
-from datetime import date
 from xml.etree import ElementTree as ET
 
 from hypothesis import given, strategies as st
 
 from alerter.core.chart import HEIGHT, WIDTH, BurnUp, draw, of_alert
-from alerter.core.money import MAX_NANOS, NANOS
-from tests.notifiers.samples import NOW, alert, forecast
+from alerter.core.money import MAX_NANOS
+from tests.notifiers.samples import DAYS, FIRST, NOW, alert, forecast
 
-FIRST = date(2026, 11, 1).toordinal()
-DAYS = tuple((FIRST + number, (number + 1) * 400 * NANOS) for number in range(23))
 NANOS_EACH = st.integers(0, MAX_NANOS)
 AHEAD = st.none() | st.tuples(NANOS_EACH, NANOS_EACH, NANOS_EACH)
 

@@ -3,7 +3,7 @@
 # ruff: noqa: ANN401 - changes are checked where they are made
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind, RunEvidence
@@ -17,6 +17,11 @@ def at(day: int, hour: int, minute: int = 0) -> int:
 
 
 NOW = at(23, 14, 32)
+
+
+FIRST = date(2026, 11, 1).toordinal()
+DAYS = tuple((FIRST + number, (number + 1) * 400 * NANOS) for number in range(23))
+"""What was spent by the end of each day of November so far."""
 
 
 def run(name: str = "trial-14", **changes: Any) -> RunEvidence:

@@ -18,7 +18,7 @@ from alerter.notifiers.email.render import render as render_mail
 from alerter.notifiers.slack.blocks import render as render_slack
 from alerter.notifiers.slack.escape import mention, plain, untrusted
 from alerter.notifiers.slack.limits import problems
-from tests.notifiers.samples import HOSTILE, NOW, acknowledged, hostile, message, over
+from tests.notifiers.samples import DAYS, HOSTILE, NOW, acknowledged, hostile, message, over
 
 FRAGMENTS = st.one_of(
     st.sampled_from(HOSTILE),
@@ -133,17 +133,17 @@ class _Page(HTMLParser):
 
 @given(text=TEXTS, state=STATES)
 def test_html_holds_no_markup_but_ours(text: str, state: AlertState | None) -> None:
-    told = message(hostile(text))
+    told = message(replace(hostile(text), burn_up=DAYS))
     page = _Page()
-    page.feed(render_mail(told, {"A-7F3K": state} if state else {}).html)
-    assert page.tags <= {"html", "head", "meta", "style", "body", "table", "tr", "td", "a", "br", "div", "span"}
-    assert all(link.startswith(("http://", "https://")) for link in page.links)
+    page.feed(render_mail(told, {"A-7F3K": state} if state else {}, ["chart-1@example.com"]).html)
+    assert page.tags <= {"html", "head", "meta", "style", "body", "table", "tr", "td", "a", "br", "div", "span", "img"}
+    assert all(link.startswith(("http://", "https://")) or link == "cid:chart-1@example.com" for link in page.links)
     assert page.handlers == []
 
 
 @given(text=TEXTS)
 def test_a_mail_is_whole_and_has_only_our_headers(text: str) -> None:
-    told = message(hostile(text), over(title=text))
+    told = message(replace(hostile(text), burn_up=DAYS), over(title=text))
     mail = compose(told, {}, text, sender="budgets@example.com", to=["a@example.com"], sent_ms=NOW)
     read = message_from_bytes(mail.as_bytes(), policy=default)
     assert set(read.keys()) == {

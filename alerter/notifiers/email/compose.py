@@ -11,6 +11,7 @@ from email.utils import format_datetime, parseaddr
 
 from alerter.core.alerts import Alert, AlertState, Message
 from alerter.core.periods import utc
+from alerter.notifiers.email.pictures import charts
 from alerter.notifiers.email.render import render
 
 _MAX_REFERENCES = 10
@@ -23,8 +24,10 @@ def compose(
 
     The Message-ID follows from the key alone, so that a second copy is recognised as one.
     """
-    made = render(message, states)
     domain = domain_of(sender)
+    pictures = charts(message.alerts)
+    cids = [f"chart-{number}-{_digest(key)}@{domain}" if png else "" for number, png in enumerate(pictures, 1)]
+    made = render(message, states, cids)
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = ", ".join(to)
@@ -39,7 +42,16 @@ def compose(
     mail["X-Auto-Response-Suppress"] = "All"  # Exchange's word for the same
     mail.set_content(made.text)
     mail.add_alternative(made.html, subtype="html")
+    _attach(mail, dict(zip(cids, pictures, strict=True)))
     return mail
+
+
+def _attach(mail: EmailMessage, pictures: Mapping[str, bytes]) -> None:
+    """Put pictures, by content id, beside the HTML: alternative(text, related(html, png))."""
+    html = mail.get_body(("html",))
+    for number, (cid, png) in enumerate(pictures.items(), 1):
+        if png and isinstance(html, EmailMessage):
+            html.add_related(png, "image", "png", cid=f"<{cid}>", disposition="inline", filename=f"chart-{number}.png")
 
 
 def root_id(alert: Alert, domain: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alerter.core import wording
+from alerter.core import chart, wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
 from alerter.core.budgets import Basis
 from alerter.core.text import one_line
@@ -42,6 +42,24 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture and the words around it, for there are none in it.
+
+    Attributes:
+        source: where the picture is, ``cid:...``.
+        said: what it shows, for whoever doesn't see it.
+        first, last: the days at its left and its right.
+        legend: (colour, words) of each of its lines.
+    """
+
+    source: str
+    said: str
+    first: str
+    last: str
+    legend: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One alert as the template shows it; the template escapes every field.
 
@@ -64,11 +82,19 @@ class Card:
     state: str
     small: tuple[str, ...]
     url: str
+    chart: Chart | None
 
 
-def render(message: Message, states: Mapping[str, AlertState]) -> Rendered:
-    """Return a message as an e-mail, with each alert's present state (by alert id; missing is firing)."""
-    cards = [card(each, states.get(each.id, wording.FIRING)) for each in message.alerts[:MAX_ALERTS]]
+def render(message: Message, states: Mapping[str, AlertState], pictures: Sequence[str] = ()) -> Rendered:
+    """Return a message as an e-mail, with each alert's present state (by alert id; missing is firing).
+
+    ``pictures`` are the content ids of the first alerts' charts, ``""`` for one that has none.
+    """
+    sources = [*pictures, *[""] * len(message.alerts)]
+    cards = [
+        card(each, states.get(each.id, wording.FIRING), source)
+        for each, source in zip(message.alerts[:MAX_ALERTS], sources, strict=False)
+    ]
     title = "" if wording.is_single(message) else _title(message)
     body = [one_line(line, _LINE) for line in message.text.splitlines()]
     more = len(message.alerts) - len(cards)
@@ -77,8 +103,8 @@ def render(message: Message, states: Mapping[str, AlertState]) -> Rendered:
     return Rendered(wording.subject(message, states), _text(title, body, cards, rest), html)
 
 
-def card(alert: Alert, state: AlertState) -> Card:
-    """Return what a mail says of one alert."""
+def card(alert: Alert, state: AlertState, picture: str = "") -> Card:
+    """Return what a mail says of one alert; ``picture`` is its chart's content id."""
     ahead = alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos
     lines = [wording.forecast_line(alert) if ahead else "", wording.recent_line(alert)]
     used = 100 if alert.amount_nanos <= 0 else min(alert.spent_nanos * 100 // alert.amount_nanos, 100)
@@ -96,7 +122,20 @@ def card(alert: Alert, state: AlertState) -> Card:
         state=f"{wording.icon(alert, state)} {said}" if said else "",
         small=tuple(filter(None, (wording.coverage_line(alert), wording.footer_line(alert), wording.id_line(alert)))),
         url=_web(alert.page_url),
+        chart=_chart(alert, picture) if picture else None,
     )
+
+
+def _chart(alert: Alert, picture: str) -> Chart:
+    first, last = (f"{day.day} {day:%b}" for day in chart.days_of(alert))
+    legend = [
+        (chart.SPENT, f"spent {wording.money(alert, alert.spent_nanos)}"),
+        (chart.AMOUNT, f"amount {wording.money(alert, alert.amount_nanos)}"),
+    ]
+    if alert.forecast_nanos is not None:
+        legend.append((chart.AHEAD, f"expected {wording.money(alert, alert.forecast_nanos)}"))
+    said = f"Chart from {first} to {last}: {', '.join(words for _, words in legend)}"
+    return Chart(f"cid:{picture}", said, first, last, tuple(legend))
 
 
 def _title(message: Message) -> str:
