@@ -7,6 +7,7 @@ text (see `alerter.store.bulk`): this is what the migrations must amount to, and
 from alerter.store.schema.alerts import AlertNotificationRow, AlertRow, AuditRow, HoldRow, NotificationRow
 from alerter.store.schema.closings import ClosingRow, ClosingTotalRow
 from alerter.store.schema.digests import DigestRow, EndedRunRow
+from alerter.store.schema.episodes import EpisodeRow
 from alerter.store.schema.ledger import (
     BudgetRevisionRow,
     BudgetRow,
@@ -40,6 +41,7 @@ __all__ = [
     "DailyRow",
     "DigestRow",
     "EndedRunRow",
+    "EpisodeRow",
     "HoldRow",
     "MachineTimeRow",
     "MetaRow",

@@ -57,6 +57,9 @@ class HoldRow(SQLModel, table=True):
     percent: int
     forecast_percent: int
     until_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    until_nanos: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    until_percent: int | None = None
+    until_words: str | None = Field(default=None, sa_column=text_column(nullable=True))
     actor: str
     via: str
     note: str

@@ -28,6 +28,6 @@ def unique_big_column() -> Column[int]:
     return Column(BigInteger, nullable=False, unique=True)
 
 
-def text_column(*, nullable: bool = False, unique: bool = False) -> Column[str]:
+def text_column(*, nullable: bool = False, unique: bool = False, primary_key: bool = False) -> Column[str]:
     """Text of any length."""
-    return Column(Text, nullable=nullable, unique=unique)
+    return Column(Text, nullable=nullable, unique=unique, primary_key=primary_key)
