@@ -14,6 +14,7 @@ from alerter.core.ports import Batch, PollRequest, RunSource, SourceError
 from alerter.evaluate import evaluate_all
 from alerter.operators import tell_operators
 from alerter.recording import Recorded
+from alerter.restatements import close_periods
 from alerter.services import Services
 from alerter.store import ledger, meta, sources
 from alerter.store.sources import SourceState
@@ -76,6 +77,7 @@ def run_cycle(
         before_ms = meta.evaluated_ms(view.connection)
         at_ms = max(now_ms, before_ms or 0)
         fired = evaluate_all(view, now_ms=at_ms, before_ms=before_ms)
+        close_periods(view, at_ms)
         moment = Moment(at_ms, min(read), stale=_stale(states), opening=before_ms is None)
         enqueued = tell(view, fired, services.receivers, services.describer, moment)
         meta.set_evaluated(view.connection, at_ms)

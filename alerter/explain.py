@@ -12,6 +12,7 @@ from typing import Any
 from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
+from alerter.restatements import restatement_of
 from alerter.settlement import known_of
 from alerter.spending import Accruing, accruals
 from alerter.store import ledger
@@ -117,6 +118,7 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
     for line in lines:
         by_run[line.run_id] = by_run.get(line.run_id, 0) + line.cost
     runs = sorted(by_run, key=lambda run_id: -by_run[run_id])
+    restated = restatement_of(view, alert.budget_id, alert.scope_id, period.start.toordinal(), now_ms)
     return {
         "alert": {
             "id": alert.public_id,
@@ -126,6 +128,8 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
             "amount": plain(budget.amount_on(view.scope(alert.budget_id, alert.scope_id), period.start)),
             "spent_when_fired": plain(alert.spent_nanos),
             "spent": plain(sum(by_run.values())),
+            "spent_when_closed": plain(restated.before_nanos) if restated else None,
+            "restated": plain(restated.nanos) if restated else None,
         },
         "runs": [_run_json(view, run_id) | {"cost": plain(by_run[run_id])} for run_id in runs],
         **_evidence(view, lines),

@@ -12,10 +12,11 @@ from alerter.briefing import Describer
 from alerter.core.alerts import AlertState, AlertStatus
 from alerter.core.money import plain
 from alerter.core.periods import Period, PeriodKind, bounds_ms, iso
-from alerter.core.views import AlertView, BudgetStatus, DeliveryView, RunCost, percent_of, title_of
+from alerter.core.views import AlertView, BudgetStatus, DeliveryView, Restatement, RunCost, percent_of, title_of
 from alerter.coverage import coverage_json, measure
 from alerter.evaluate import Standing, standings
 from alerter.evidence import collect, run_counts
+from alerter.restatements import restatements
 from alerter.spending import accruals
 from alerter.store import sources
 from alerter.store.alert_states import alert_states
@@ -52,8 +53,13 @@ def budget_status(view: View, now_ms: int) -> list[BudgetStatus]:
     windows = {each.budget_id: bounds_ms(each.period, each.budget.timezone) for each in measured}
     counts = run_counts(view, windows, runs)
     stale = freshness(view).stale
-    found = [_status(each, counts.get((each.budget_id, each.scope_id), 0), stale=stale) for each in measured]
-    found = [row for row in found if row.runs or row.spent_nanos or not row.scope]
+    restated = restatements(view, now_ms)
+    found = []
+    for each in measured:
+        key = (each.budget_id, each.scope_id)
+        row = _status(each, counts.get(key, 0), restated.get(key, ()), stale=stale)
+        if row.runs or row.spent_nanos or row.restated or not row.scope:
+            found.append(row)
     order = {budget.name: place for place, budget in enumerate(view.budgets.values())}
     return sorted(found, key=lambda each: (order[each.budget], -each.percent, each.title))
 
@@ -138,6 +144,7 @@ def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
                 "percent": float(row.percent),
                 "forecast": plain(row.forecast_nanos) if row.forecast_nanos is not None else None,
                 "runs": row.runs,
+                "restated": [_restated_json(each) for each in row.restated],
             }
             for row in (rows if name is None else named(rows, name))
         ],
@@ -213,7 +220,18 @@ def run_json(run: RunCost) -> Json:
     }
 
 
-def _status(standing: Standing, runs: int, *, stale: bool) -> BudgetStatus:
+def _restated_json(each: Restatement) -> Json:
+    return {
+        "period_start": each.period.start.isoformat(),
+        "period_end": each.period.end.isoformat(),
+        "closed_at": iso(each.closed_ms),
+        "spent_when_closed": plain(each.before_nanos),
+        "spent": plain(each.after_nanos),
+        "restated": plain(each.nanos),
+    }
+
+
+def _status(standing: Standing, runs: int, restated: Sequence[Restatement], *, stale: bool) -> BudgetStatus:
     budget, spend = standing.budget, standing.spend
     return BudgetStatus(
         budget=budget.name,
@@ -233,6 +251,7 @@ def _status(standing: Standing, runs: int, *, stale: bool) -> BudgetStatus:
         runs=runs,
         stale=stale,
         suspected_nanos=spend.suspected,
+        restated=restated,
     )
 
 

@@ -31,7 +31,10 @@ def _print_alert(found: dict[str, Any]) -> None:
     scope = " / ".join(alert["scope"].values())
     title = f"{alert['budget']} / {scope}" if scope else alert["budget"]
     typer.echo(f"{alert['id']}  {title}  {alert['period'][0]} to {alert['period'][1]} (exclusive)")
-    typer.echo(f"spent {alert['spent']} of {alert['amount']} (estimate); {alert['spent_when_fired']} when it fired\n")
+    typer.echo(f"spent {alert['spent']} of {alert['amount']} (estimate); {alert['spent_when_fired']} when it fired")
+    if alert["restated"] is not None:
+        typer.echo(f"restated by {alert['restated']} since the period closed at {alert['spent_when_closed']}")
+    typer.echo("")
     rows = [(run["name"], run["run_id"], run["status"], run["cost"]) for run in found["runs"][:_SHOWN]]
     print_table(("run", "id", "status", ">cost"), rows)
     _print_more(found["runs"])

@@ -158,6 +158,9 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
         for row in rows
     ]
     _table(("budget", "period", ">used", ">spent (estimate)", ">of", ">forecast", ">runs"), lines)
+    for row in rows:
+        for each in row.restated:
+            typer.echo(f"{one_line(row.title, 120)}: {each.words(row.currency)}")
     for line in coverage_lines(coverage):
         typer.echo(one_line(line, 400))
     if fresh.as_of_ms is None:

@@ -141,6 +141,18 @@ def period_at(spec: PeriodSpec, zone: str, at_ms: int) -> Period | None:
     return period_on(spec, date.fromordinal(day_of(zone, at_ms)))
 
 
+def last_closed(spec: PeriodSpec, zone: str, at_ms: int) -> Period | None:
+    """Return the latest period that is over at an instant; None of rolling budgets and before a fixed period's end."""
+    if spec.kind is PeriodKind.ROLLING:
+        return None
+    today = date.fromordinal(day_of(zone, at_ms))
+    if spec.kind is PeriodKind.FIXED:
+        over = spec.first is not None and spec.end is not None and spec.end <= today
+        return Period(spec.kind, spec.first, spec.end) if over and spec.first and spec.end else None
+    current = period_on(spec, today)
+    return period_on(spec, current.start - timedelta(days=1)) if current else None
+
+
 def utc(at_ms: int) -> datetime:
     """Return epoch milliseconds as an aware UTC datetime."""
     return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -8,7 +8,34 @@ from decimal import Decimal
 
 from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis, Scope
-from alerter.core.money import div_half_even
+from alerter.core.money import div_half_even, human
+from alerter.core.periods import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """A closed period of one scope whose total changed since: late runs, or corrections.
+
+    Attributes:
+        period: which one.
+        closed_ms: when it closed and ``before_nanos`` was its total, epoch milliseconds.
+        after_nanos: its total now.
+    """
+
+    period: Period
+    closed_ms: int
+    before_nanos: int
+    after_nanos: int
+
+    @property
+    def nanos(self) -> int:
+        """By how much it was restated; negative where it came to less."""
+        return self.after_nanos - self.before_nanos
+
+    def words(self, currency: str) -> str:
+        """Return it in words: ``October restated by -$42.10 since it closed``."""
+        sign = "+" if self.nanos > 0 else ""
+        return f"{self.period.label()} restated by {sign}{human(self.nanos, currency, cents=True)} since it closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +53,7 @@ class BudgetStatus:
         runs: how many runs contributed.
         stale: a source could not be read since, so more may have been spent.
         suspected_nanos: what running runs would have cost since their last signs of life; not counted.
+        restated: of its last closed periods those whose totals changed since, the newest first.
     """
 
     budget: str
@@ -45,6 +73,7 @@ class BudgetStatus:
     runs: int = 0
     stale: bool = False
     suspected_nanos: int = 0
+    restated: Sequence[Restatement] = ()
 
     @property
     def title(self) -> str:

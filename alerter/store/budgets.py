@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 
 from alerter.core.budgets import Budget, Scope, TagCleaning
 from alerter.store.bulk import query
+from alerter.store.closings import forget_closings
 from alerter.store.interning import Interner
 from alerter.store.totals import Attribution, rebuild, scope_row
 
@@ -43,7 +44,9 @@ def sync_budgets(
         if uid not in ids and row.active:
             query(connection, "UPDATE budget SET active = ? WHERE id = ?", False, row.id)
     if stale:
-        rebuild(connection, Attribution(stale, cleaning, interner), interner, [row_id for row_id, _ in stale])
+        stale_ids = [row_id for row_id, _ in stale]
+        forget_closings(connection, stale_ids)
+        rebuild(connection, Attribution(stale, cleaning, interner), interner, stale_ids)
     return ids
 
 

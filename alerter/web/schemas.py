@@ -22,6 +22,17 @@ class PeriodBody(_Body):
     end: str = Field(examples=["2026-12-01"])
 
 
+class RestatedBody(_Body):
+    """A period that is over whose total changed since it closed, by ``restated``; it fires and resolves nothing."""
+
+    period_start: str = Field(examples=["2026-10-01"])
+    period_end: str
+    closed_at: str
+    spent_when_closed: Amount
+    spent: Amount
+    restated: Amount = Field(examples=["-42.10"])
+
+
 class BudgetBody(_Body):
     """One scope of one budget; ``spent`` is ``settled`` plus ``accruing``."""
 
@@ -36,6 +47,7 @@ class BudgetBody(_Body):
     percent: float = Field(examples=[81.24])
     forecast: Amount | None
     runs: int
+    restated: list[RestatedBody]
 
 
 class HoursBody(_Body):

@@ -16,6 +16,7 @@ from alerter.core.periods import (
     day_edges,
     day_of,
     iso,
+    last_closed,
     midnight_ms,
     period_at,
     period_on,
@@ -141,6 +142,9 @@ def test_a_fixed_period_has_no_other() -> None:
     found = [period_on(spec, day) is not None for day in (date(2025, 12, 31), date(2026, 1, 1), date(2026, 3, 31))]
     assert found == [False, True, True]
     assert period_on(spec, date(2026, 4, 1)) is None
+    start, end = bounds_ms(Period(PeriodKind.FIXED, date(2026, 1, 1), date(2026, 4, 1)), "Asia/Kathmandu")
+    closed = [last_closed(spec, "Asia/Kathmandu", at_ms) for at_ms in (start - 1, start, end - 1, end)]
+    assert closed == [None, None, None, Period(PeriodKind.FIXED, date(2026, 1, 1), date(2026, 4, 1))]
 
 
 CALENDARS = st.sampled_from(
@@ -162,6 +166,11 @@ def test_periods_follow_one_another_without_a_gap(spec: PeriodSpec, zone: str, a
     assert before is not None
     assert after is not None
     assert (before.end, after.start) == (period.start, period.end)
+    assert last_closed(spec, zone, at_ms) == before
+
+
+def test_a_window_that_rolls_never_closes() -> None:
+    assert last_closed(PeriodSpec(PeriodKind.ROLLING, days=7), "UTC", 1_800_000_000_000) is None
 
 
 def test_the_day_that_a_new_period_begins_with_is_the_budgets_own() -> None:

@@ -10,8 +10,8 @@ from alerter.store.schema.columns import big_column, reference, text_column
 class CountedTraceRow(SQLModel, table=True):
     """A trace whose tokens are charged, by a digest of its id; kept for as long as it may be read again.
 
-    ``tags_digest`` is of its tags that count; ``lines`` is where its tokens stand, as JSON. Both are NULL of a trace that
-    an earlier version counted.
+    ``tags_digest`` is of its tags that count; ``lines`` is where its tokens stand, as JSON. Both are NULL of a
+    trace that an earlier version counted.
     """
 
     __tablename__ = "counted_trace"
