@@ -24,6 +24,7 @@ from alerter.store.schema.ledger import (
     UsageSetRow,
 )
 from alerter.store.schema.machines import ClampedRunRow, MachineTimeRow
+from alerter.store.schema.storage import HoldingRow, StorageLevelRow
 from alerter.store.schema.traces import CountedTraceRow
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "EndedRunRow",
     "EpisodeRow",
     "HoldRow",
+    "HoldingRow",
     "MachineTimeRow",
     "MetaRow",
     "NotificationRow",
@@ -51,6 +53,7 @@ __all__ = [
     "RunRow",
     "ScopeRow",
     "SourceRow",
+    "StorageLevelRow",
     "TagSetRow",
     "UsageSetRow",
 ]
