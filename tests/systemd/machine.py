@@ -1,0 +1,119 @@
+"""A machine with a real systemd: Debian in a folder, booted by systemd-nspawn, with the package installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+SUITE = "bookworm"
+PYTHON = "3.11"
+"""The one of that suite."""
+
+_WHEELS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
+_BOOT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A booted machine. ``root`` is its file system, ``init`` the process id of its systemd."""
+
+    root: Path
+    init: int
+
+    def run(self, *command: str, check: bool = True, timeout: float = 90.0) -> str:
+        """Run a command in it and return what it printed.
+
+        Raises:
+            AssertionError: it failed; with what it printed.
+        """
+        inside = ["nsenter", "--target", str(self.init), "--all", "--", "/usr/bin/env", "-i", "PATH=/usr/bin:/bin"]
+        done = subprocess.run(
+            [*inside, *command], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def show(self, unit: str, name: str) -> str:
+        """Return a property of a unit."""
+        return self.run("systemctl", "show", "--property", name, "--value", unit).strip()
+
+
+def build(root: Path) -> None:
+    """Make a Debian with systemd in ``root``, and the package in its /opt/alerter as docs say."""
+    packages = "systemd,dbus,procps,python3,python3-venv"
+    _run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", SUITE, str(root))
+    wheels = root.parent / "wheel"
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(PROJECT))
+    shutil.copytree(wheels, root / "tmp" / "wheel")
+    _run("chroot", str(root), "python3", "-m", "venv", "/opt/alerter")
+    lock = PROJECT / ".ci" / "requirements-core.txt"
+    packages_in = root / "opt" / "alerter" / "lib" / f"python{PYTHON}" / "site-packages"
+    platforms = [f"--platform={each}" for each in _WHEELS]
+    binary = ("--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp", *platforms)
+    _pip("install", "--no-deps", "--require-hashes", f"--requirement={lock}", f"--target={packages_in}", *binary)
+    wheel = next((root / "tmp" / "wheel").iterdir())
+    inside = ["/opt/alerter/bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    _run("chroot", str(root), *inside, f"/tmp/wheel/{wheel.name}")  # noqa: S108 - inside the machine
+
+
+@contextmanager
+def booted(root: Path) -> Iterator[Machine]:
+    """Boot the machine in ``root`` on this one's network, and power it off at the end."""
+    log = root.parent / "console.txt"
+    command = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--directory", str(root)]
+    with log.open("wb") as console:
+        nspawn = subprocess.Popen(
+            [*command, "--machine", f"alerter-{os.getpid()}"],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+        )
+        machine = None
+        try:
+            machine = _wait_for_boot(root, nspawn, log)
+            yield machine
+        finally:
+            if machine is not None:
+                machine.run("systemctl", "poweroff", "--force", check=False)
+            try:
+                nspawn.wait(20)
+            except subprocess.TimeoutExpired:
+                if machine is not None:
+                    _run("kill", "-KILL", str(machine.init))
+                nspawn.kill()
+                nspawn.wait(10)
+
+
+def _wait_for_boot(root: Path, nspawn: subprocess.Popen[bytes], log: Path) -> Machine:
+    until = time.monotonic() + _BOOT_S
+    while time.monotonic() < until and nspawn.poll() is None:
+        children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children").read_text(encoding="ascii").split()
+        for child in children:
+            machine = Machine(root, int(child))
+            if machine.run("systemctl", "is-system-running", check=False).strip() in {"running", "degraded"}:
+                return machine
+        time.sleep(0.2)
+    raise AssertionError(f"the machine did not boot:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
+
+
+def _pip(*arguments: str) -> None:
+    _run(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments)
+
+
+def _run(*command: str) -> None:
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=400
+    )
+    assert done.returncode == 0, f"{_words(command)}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
+
+
+def _words(command: Sequence[str]) -> str:
+    return " ".join(command[:4])
