@@ -144,11 +144,23 @@ class Target:
     settings: Mapping[str, str]
 
 
+THREAD = "thread"
+"""The key of a receipt's reference that only a reply has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the service said of a delivered message: enough to update it. ``{"channel": "C1", "ts": "1.2"}``."""
+    """What the service said of a delivered message: enough to update it, and to reply to it.
+
+    ``{"channel": "C1", "ts": "1.2"}``. One that became a reply says under ``thread`` what it replies to.
+    """
 
     reference: Mapping[str, str]
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it stands in another message's thread."""
+        return THREAD in self.reference
 
 
 class DeliveryError(Exception):
@@ -176,16 +188,28 @@ class Notifier(Protocol):
 
     kind: str
 
-    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+    def send(
+        self,
+        target: Target,
+        message: Message,
+        states: Mapping[str, AlertState],
+        key: str,
+        thread: Receipt | None = None,
+    ) -> Receipt:
         """Deliver a message. ``key`` identifies the notification and lets `find` recognise it.
+
+        ``thread`` is the message that told of the same before: the new one goes out as a reply to it, where the
+        service knows replies and that message is still there.
 
         Raises:
             DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError: see each.
         """
         ...
 
-    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
+    def find(self, target: Target, key: str, since_ms: int, thread: Receipt | None = None) -> Receipt | None:
         """Look up a message whose delivery ended ambiguously; None if it isn't there or can't be looked up at all.
+
+        ``thread`` as for `send`.
 
         Raises:
             DeliveryDelayedError: the look-up failed this time; not knowing is no leave to send again.

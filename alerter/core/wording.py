@@ -14,6 +14,7 @@ from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, Message
 from alerter.core.budgets import Basis
 from alerter.core.money import NANOS, human
 from alerter.core.periods import DAY_MS, HOUR_MS, local
+from alerter.core.reminders import is_reminder
 from alerter.core.text import NAME_LIMIT, actor_name, one_line
 
 CENTS_BELOW = 10_000 * NANOS
@@ -195,6 +196,8 @@ def group_title(message: Message, style: Style = PLAIN) -> str:
     if message.kind is MessageKind.OPENING:
         return "Watching your budgets; these are already over a threshold"
     count = len(message.alerts)
+    if all(map(is_reminder, message.alerts)):
+        return f"{count} budgets still need somebody" if count > 1 else "A budget still needs somebody"
     return f"{count} budgets crossed a threshold" if count > 1 else "A budget crossed a threshold"
 
 

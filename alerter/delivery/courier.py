@@ -19,11 +19,19 @@ from alerter.core.ports import (
 )
 from alerter.core.text import one_line
 from alerter.delivery.fallback import Fallback, hand_over, nobody
-from alerter.delivery.policy import HAND_OVER_AFTER, MOST_ATTEMPTS, MOST_UPDATES, ambiguous_wait_ms, wait_ms
+from alerter.delivery.policy import (
+    HAND_OVER_AFTER,
+    MOST_ATTEMPTS,
+    MOST_UPDATES,
+    ROOT_WAIT_MS,
+    ambiguous_wait_ms,
+    wait_ms,
+)
 from alerter.store import outcomes
 from alerter.store.alert_states import told_states
 from alerter.store.engine import Store, StoreError
 from alerter.store.outbox import Claimed, begin_attempt, renew
+from alerter.store.threads import place_of, present
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +74,18 @@ class Courier:
             self._give_up(claimed, f"no notifier of kind {claimed.kind} is configured any more")
             return
         with self.store.write() as connection:
-            if not begin_attempt(connection, claimed, now_ms=self.clock()):
+            place, now_ms = place_of(connection, claimed), self.clock()
+            if place.wait_until_ms is not None:
+                again_ms = max(place.wait_until_ms, now_ms + ROOT_WAIT_MS)
+                outcomes.postpone(connection, claimed, not_before_ms=again_ms)
+                return
+            if not begin_attempt(connection, claimed, now_ms=now_ms):
                 return
         try:
-            found = self._look_up(notifier, claimed) if claimed.ambiguous else None
+            found = self._look_up(notifier, claimed, place.root) if claimed.ambiguous else None
             if found is None and claimed.ambiguous and not self._renew(claimed):
                 return
-            receipt = found or self._deliver(notifier, claimed)
+            receipt = found or self._deliver(notifier, claimed, place.root)
         except DeliveryRejectedError as error:
             self._give_up(claimed, _line(error))
         except DeliveryDelayedError as error:
@@ -82,20 +95,20 @@ class Courier:
         else:
             self._sent(claimed, receipt, found=found is not None)
 
-    def _look_up(self, notifier: Notifier, claimed: Claimed) -> Receipt | None:
+    def _look_up(self, notifier: Notifier, claimed: Claimed, root: Receipt | None) -> Receipt | None:
         try:
-            return notifier.find(_target(claimed), claimed.key, claimed.attempted_ms or 0)
+            return notifier.find(_target(claimed), claimed.key, claimed.attempted_ms or 0, root)
         except Exception as error:
             if not isinstance(error, DeliveryError):
                 log.exception("a look-up failed in a way it should not key=%s", claimed.key)
             # Not knowing is no leave to send again.
             raise DeliveryAmbiguousError(f"it could not be looked up: {_line(error)}") from error
 
-    def _deliver(self, notifier: Notifier, claimed: Claimed) -> Receipt:
+    def _deliver(self, notifier: Notifier, claimed: Claimed, root: Receipt | None) -> Receipt:
         with self.store.read() as connection:
             states = told_states(connection, claimed.id)
         try:
-            return notifier.send(_target(claimed), claimed.message, states, claimed.key)
+            return notifier.send(_target(claimed), claimed.message, states, claimed.key, root)
         except (DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError):
             raise
         except Exception as error:
@@ -159,9 +172,13 @@ class Courier:
             outcomes.mark_updated(connection, claimed)
 
     def _show(self, notifier: Notifier, claimed: Claimed) -> None:
+        receipt, message = Receipt(claimed.reference), claimed.message
         with self.store.read() as connection:
-            states = told_states(connection, claimed.id)
-        notifier.update(_target(claimed), Receipt(claimed.reference), claimed.message, states, claimed.key)
+            if receipt.is_reply:  # it stays what it said; the root above it shows the present
+                states = told_states(connection, claimed.id)
+            else:
+                message, states = present(connection, claimed.id, message)
+        notifier.update(_target(claimed), receipt, message, states, claimed.key)
 
     def _update_later(self, claimed: Claimed, error: Exception) -> bool:
         """Record when to try an update again; False if it was tried often enough."""

@@ -12,6 +12,9 @@ LONGEST_RETRY_AFTER_MS = 3_600_000
 AMBIGUOUS_WAIT_MS = 30_000
 """Before looking a message up: longer than a notifier's time-out, so that it is there if it ever will be."""
 
+ROOT_WAIT_MS = 2_000
+"""How long a reply waits at least for the message that it replies to."""
+
 HAND_OVER_AFTER = 10
 """Attempts, half an hour of them, after which the fallback is told as well."""
 

@@ -48,7 +48,14 @@ class Covered:
         self._curtain = curtain
         self._notifier = notifier
 
-    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+    def send(
+        self,
+        target: Target,
+        message: Message,
+        states: Mapping[str, AlertState],
+        key: str,
+        thread: Receipt | None = None,
+    ) -> Receipt:
         """Deliver once the curtain is open.
 
         Raises:
@@ -57,15 +64,15 @@ class Covered:
         self._curtain.waiting.set()
         if not self._curtain.opened.wait(_PATIENCE_S):
             raise DeliveryDelayedError("the demo is not ready yet")
-        receipt = self._notifier.send(target, message, states, key)
+        receipt = self._notifier.send(target, message, states, key, thread)
         if not self._curtain.told.is_set() and message.alerts:
             self._curtain.first_alert = message.alerts[0].id
             self._curtain.told.set()
         return receipt
 
-    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
+    def find(self, target: Target, key: str, since_ms: int, thread: Receipt | None = None) -> Receipt | None:
         """See `Notifier`."""
-        return self._notifier.find(target, key, since_ms)
+        return self._notifier.find(target, key, since_ms, thread)
 
     def update(
         self, target: Target, receipt: Receipt, message: Message, states: Mapping[str, AlertState], key: str

@@ -28,14 +28,21 @@ class ConsoleNotifier:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+    def send(
+        self,
+        target: Target,
+        message: Message,
+        states: Mapping[str, AlertState],
+        key: str,
+        thread: Receipt | None = None,
+    ) -> Receipt:
         """Print a message; the receipt is empty.
 
         Raises:
             DeliveryRejectedError: the stream is closed.
             DeliveryDelayedError: it can't be written to now.
         """
-        del target, key
+        del target, key, thread
         # Looked up late: whoever redirects standard output means the alerts too.
         stream = self._stream or sys.stdout
         try:
@@ -48,9 +55,9 @@ class ConsoleNotifier:
             raise DeliveryDelayedError(f"standard output can't be written to ({type(error).__name__})") from None
         return Receipt({})
 
-    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
+    def find(self, target: Target, key: str, since_ms: int, thread: Receipt | None = None) -> Receipt | None:
         """Return None: what was printed can't be looked up."""
-        del target, key, since_ms
+        del target, key, since_ms, thread
         return None
 
     def update(

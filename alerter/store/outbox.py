@@ -26,7 +26,12 @@ log = logging.getLogger(__name__)
 LEASE_MS = 30_000
 """How long a claim holds unless it is renewed. One attempt of a notifier must end within it."""
 
-_TOLD = "SELECT notification_id FROM alert_notification WHERE alert_id IN {values}"
+_TELLING = (
+    "SELECT DISTINCT l.notification_id FROM alert a JOIN alert o ON o.budget_id = a.budget_id "
+    "AND o.scope_id = a.scope_id AND o.period_start = a.period_start AND o.subject = a.subject "
+    "JOIN alert_notification l ON l.alert_id = o.id "
+    "WHERE a.id IN {values}"
+)
 _FREE = "not_before_ms <= ? AND (lease_until_ms IS NULL OR lease_until_ms <= ?)"
 _TO_SEND = f"status = 'pending' AND {_FREE}"
 _TO_UPDATE = f"status = 'sent' AND update_wanted > update_shown AND {_FREE}"
@@ -76,8 +81,8 @@ def enqueue(
 ) -> bool:
     """Add a notification, in the transaction of what it tells; False if one of that key exists already.
 
-    ``alert_ids`` are the rows of the alerts that it tells. It is due at once, whatever ``now_ms`` says: that may be the
-    time of an evaluation, and only tells when it was decided.
+    ``alert_ids`` are the rows of the alerts that it tells: earlier messages about them are updated. It is due at once,
+    whatever ``now_ms`` says: that may be the time of an evaluation, and only tells when it was decided.
     """
     row_id = query(
         connection,
@@ -94,6 +99,7 @@ def enqueue(
     ).scalar()
     if row_id is None:
         return False
+    request_update(connection, alert_ids)  # what was told before shows the present
     links = [(alert_id, row_id) for alert_id in sorted(set(alert_ids))]
     insert_rows(connection, "INSERT INTO alert_notification (alert_id, notification_id) VALUES (?, ?)", links)
     return True
@@ -149,11 +155,13 @@ def renew(connection: Connection, claimed: Claimed, *, now_ms: int, lease_ms: in
 
 
 def request_update(connection: Connection, alert_ids: Collection[int]) -> None:
-    """Ask for the messages that tell these alerts (row ids) to be shown anew, in the transaction of what changed.
+    """Ask for the messages about these alerts (row ids), and about others of the same (budget, scope, period), anew.
+
+    In the transaction of what changed.
 
     One that is pending shows current states when it is sent; one that is being sent right now is updated afterwards.
     """
-    told = [row.notification_id for row in select_in(connection, _TOLD, sorted(set(alert_ids)))]
+    told = [row.notification_id for row in select_in(connection, _TELLING, sorted(set(alert_ids)))]
     rows = [(row_id,) for row_id in sorted(set(told))]
     insert_rows(
         connection, "UPDATE notification SET update_wanted = update_wanted + 1 WHERE id = ? AND status <> 'dead'", rows

@@ -42,6 +42,17 @@ def mark_ambiguous(connection: Connection, claimed: Claimed, *, not_before_ms: i
     return _mark_pending(connection, claimed, not_before_ms, error, ambiguous=True)
 
 
+def postpone(connection: Connection, claimed: Claimed, *, not_before_ms: int) -> None:
+    """Give a claim back that was not attempted, to be due later."""
+    query(
+        connection,
+        f"UPDATE notification SET not_before_ms = ?, {_RELEASED} WHERE id = ? AND lease_owner = ?",
+        not_before_ms,
+        claimed.id,
+        claimed.lease,
+    )
+
+
 def mark_dead(connection: Connection, claimed: Claimed, *, error: str, ambiguous: bool = False) -> bool:
     """Give a notification up, perhaps one that was delivered after all; False if the lease was lost."""
     return changed(

@@ -49,13 +49,24 @@ class Service:
     updated: list[tuple[str, Mapping[str, str], Mapping[str, AlertState]]] = field(default_factory=list)
     looked_up: list[tuple[str, int]] = field(default_factory=list)
     attempts: list[str] = field(default_factory=list)
+    threads: dict[str, Mapping[str, str] | None] = field(default_factory=dict)  # key -> what it replied to
+    shown: dict[str, Message] = field(default_factory=dict)  # key -> what it says now
 
-    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+    def send(
+        self,
+        target: Target,
+        message: Message,
+        states: Mapping[str, AlertState],
+        key: str,
+        thread: Receipt | None = None,
+    ) -> Receipt:
         how = self.script.pop(0) if self.script else "ok"
         self.attempts.append(key)
         if how in {"ok", "posted", "late", "bug", "crash_after"}:
             self.posts.append((key, self.clock() + (LATE_MS if how == "late" else 0)))
             self.told.append((target, message, states))
+            self.threads[key] = thread.reference if thread else None
+            self.shown[key] = message
         errors: dict[str, BaseException] = {
             "delay": DeliveryDelayedError("can't be reached"),
             "limit": DeliveryDelayedError("rate limited", 60.0),
@@ -66,17 +77,22 @@ class Service:
         }
         if how != "ok":
             raise errors.get(how, DeliveryAmbiguousError("time-out"))
-        return Receipt({"key": key})
+        return self._receipt(key)
 
-    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
+    def _receipt(self, key: str) -> Receipt:
+        above = self.threads[key]
+        return Receipt({"key": key} | ({"thread": above["key"]} if above else {}))
+
+    def find(self, target: Target, key: str, since_ms: int, thread: Receipt | None = None) -> Receipt | None:
         self.looked_up.append((key, since_ms))
+        self.threads.setdefault(key, thread.reference if thread else None)
         how = self.finds.pop(0) if self.finds else "ok"
         if how == "bug":
             raise KeyError(target.receiver)
         if how == "fail":
             raise DeliveryDelayedError("can't be reached")
         there = any(posted == key and since_ms <= at <= self.clock() for posted, at in self.posts)
-        return Receipt({"key": key}) if there else None
+        return self._receipt(key) if there else None
 
     def update(
         self, target: Target, receipt: Receipt, message: Message, states: Mapping[str, AlertState], key: str
@@ -89,6 +105,7 @@ class Service:
         if how == "limit":
             raise DeliveryDelayedError("rate limited", 60.0)
         self.updated.append((key, receipt.reference, states))
+        self.shown[key] = message
 
     def check(self, targets: Collection[Target]) -> list[Finding]:
         return [Finding("ok", each.receiver, "there") for each in targets]

@@ -48,14 +48,21 @@ class FileService:
             if not self.left:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+    def send(
+        self,
+        target: Target,
+        message: Message,
+        states: Mapping[str, AlertState],
+        key: str,
+        thread: Receipt | None = None,
+    ) -> Receipt:
         self.die_at("before_post")
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{key}\n")
         self.die_at("after_post")
         return Receipt({"key": f"{target.receiver}{message.kind}{len(states)}"})
 
-    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
+    def find(self, target: Target, key: str, since_ms: int, thread: Receipt | None = None) -> Receipt | None:
         lines = self.path.read_text(encoding="utf-8").split() if self.path.exists() else []
         return Receipt({"receiver": target.receiver, "since": f"{since_ms}"}) if key in lines else None
 

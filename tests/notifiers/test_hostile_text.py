@@ -6,12 +6,14 @@ from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
 from html.parser import HTMLParser
+from itertools import cycle
 
 import pytest
 from hypothesis import given, strategies as st
 
 from alerter.core import wording
 from alerter.core.alerts import AlertState, AlertStatus, Message, MessageKind
+from alerter.core.decisions import Reason
 from alerter.core.text import one_line
 from alerter.notifiers.email.compose import compose
 from alerter.notifiers.email.render import render as render_mail
@@ -59,13 +61,20 @@ def texts(blocks: list[dict[str, object]]) -> list[str]:
     return found
 
 
-@given(text=TEXTS, state=STATES, many=st.sampled_from([1, 1, 2, 12]))
+@given(
+    text=TEXTS,
+    drawn=st.lists(STATES, min_size=1, max_size=3),
+    many=st.sampled_from([1, 1, 2, 12]),
+    reason=st.sampled_from([*Reason, "some later reason"]),
+    kind=st.sampled_from([MessageKind.ALERT, MessageKind.OPENING]),
+    reply=st.booleans(),
+)
 def test_every_slack_message_is_valid_and_says_nothing_of_its_own(
-    text: str, state: AlertState | None, many: int
+    text: str, drawn: list[AlertState | None], many: int, reason: str, kind: MessageKind, *, reply: bool
 ) -> None:
-    alerts = [replace(hostile(text), id=f"A-{number:04d}") for number in range(many)]
-    states = {each.id: state for each in alerts} if state else {}
-    made = render_slack(message(*alerts), states)
+    alerts = [replace(hostile(text), id=f"A-{number:04d}", reason=reason) for number in range(many)]
+    states = {each.id: state for each, state in zip(alerts, cycle(drawn), strict=False) if state}
+    made = render_slack(message(*alerts, kind=kind), states, reply=reply)
     assert problems(made.blocks, made.text) == []
     for shown in [*texts(made.blocks), made.text]:
         assert [each for each in marks(shown) if not _OURS.match(each)] == []

@@ -3,7 +3,8 @@
 import pytest
 
 from alerter.core.alerts import Message, MessageKind
-from alerter.notifiers.slack.blocks import render
+from alerter.notifiers.slack.blocks import is_broadcast, render
+from alerter.notifiers.slack.controls import read_snooze
 from alerter.notifiers.slack.limits import problems
 from tests.notifiers.samples import RESOLVED, acknowledged, alert, forecast, message, over
 
@@ -18,10 +19,46 @@ def buttons(told: Message, **states: object) -> list[tuple[str, str]]:
 
 def test_buttons_name_their_alert_and_go_when_somebody_has_it() -> None:
     assert buttons(message()) == [("ack", "A-7F3K"), ("open", "A-7F3K")]
-    assert buttons(message(), **{"A-7F3K": acknowledged()}) == [("open", "A-7F3K")]
+    assert buttons(message(), **{"A-7F3K": acknowledged()}) == [("unack", "A-7F3K"), ("open", "A-7F3K")]
+    assert buttons(message(), **{"A-7F3K": RESOLVED}) == [("open", "A-7F3K")]
     assert buttons(message(alert(page_url=""))) == [("ack", "A-7F3K")]
     grouped = message(alert(), over(), forecast())
-    assert buttons(grouped, **{"A-9QXM": acknowledged()}) == [("ack", "A-7F3K"), ("ack", "A-2HDC")]
+    assert buttons(grouped, **{"A-9QXM": acknowledged()}) == [
+        ("ack", "A-7F3K"),
+        ("unack", "A-9QXM"),
+        ("ack", "A-2HDC"),
+    ]
+
+
+def snoozes(told: Message) -> list[str]:
+    found = []
+    for block in render(told, {}).blocks:
+        for element in block.get("elements", []):
+            found += [each["value"] for each in element.get("options", [])]
+    return found
+
+
+def test_the_snooze_menu_names_its_alert_and_until_when() -> None:
+    offered = [read_snooze(each) for each in snoozes(message())]
+    assert offered == [("A-7F3K", until) for until in ("1h", "4h", "tomorrow", "monday", "period")]
+    assert "A-7F3K period" not in snoozes(message(alert(period="last 30 days")))
+
+
+def test_a_reminder_says_so_and_a_reply_leaves_out_what_stands_above_it() -> None:
+    reminder = message(alert(reason="repeat"))
+    alone, reply = (str(render(reminder, {}, reply=each).blocks) for each in (False, True))
+    assert "Reminder: nobody has acknowledged this yet." in alone
+    assert "Reminder: nobody has acknowledged this yet." in reply
+    assert "trial-14" in alone
+    assert "trial-14" not in reply
+    assert "Reminder" not in str(render(reminder, {"A-7F3K": acknowledged()}, reply=True).blocks)
+    assert "trial-14" in str(render(message(alert(reason="higher threshold")), {}, reply=True).blocks)
+
+
+def test_only_a_reminder_that_mentions_somebody_stays_in_its_thread() -> None:
+    assert is_broadcast(message(alert(reason="higher threshold", mention="U012ABCDE")))
+    assert is_broadcast(message(alert(reason="repeat")))
+    assert not is_broadcast(message(alert(reason="repeat", mention="U012ABCDE")))
 
 
 def test_a_resolved_alert_is_struck_and_says_why() -> None:

@@ -62,7 +62,14 @@ class EmailNotifier:
         self._tls = tls
         self._clock = clock
 
-    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+    def send(
+        self,
+        target: Target,
+        message: Message,
+        states: Mapping[str, AlertState],
+        key: str,
+        thread: Receipt | None = None,
+    ) -> Receipt:
         """Send a message to the target's ``to``, a comma-separated list; the receipt holds its Message-ID.
 
         Where only some addresses are refused it is delivered to the others, and the refused ones are logged.
@@ -70,6 +77,7 @@ class EmailNotifier:
         Raises:
             DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError: see each.
         """
+        del thread  # a mail finds its thread by its References
         sent_ms = message.at_ms or round(self._clock() * 1000)
         try:
             to = addresses(target)
@@ -84,9 +92,9 @@ class EmailNotifier:
             log.warning("delivered, but not to all receiver=%s refused=%s", target.receiver, refused(missed, words))
         return Receipt({"message_id": str(mail["Message-ID"])})
 
-    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
+    def find(self, target: Target, key: str, since_ms: int, thread: Receipt | None = None) -> Receipt | None:
         """Return None: a sent mail can't be looked up. A second copy has the same Message-ID, so clients merge it."""
-        del target, key, since_ms
+        del target, key, since_ms, thread
         return None
 
     def update(

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from alerter.core import wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, RunEvidence
 from alerter.core.budgets import Basis
-from alerter.notifiers.slack.escape import is_link, link, mention, person, plain, untrusted
+from alerter.core.decisions import Reason
+from alerter.core.reminders import is_reminder, reason_line
+from alerter.notifiers.slack.controls import actions
+from alerter.notifiers.slack.escape import link, mention, person, plain, untrusted
 from alerter.notifiers.slack.limits import HEADER_LIMIT, SECTION_LIMIT, TEXT_LIMIT, Block
-
-ACK = "ack"
-OPEN = "open"
-"""``action_id`` of the buttons; their value is the alert's id."""
 
 TOP_RUNS = 3
 MAX_ALERTS = 10
@@ -29,15 +28,24 @@ class Rendered:
     text: str
 
 
-def render(message: Message, states: Mapping[str, AlertState]) -> Rendered:
-    """Return a message as Slack shows it, with each alert's present state (by alert id; missing is firing)."""
+def render(message: Message, states: Mapping[str, AlertState], *, reply: bool = False) -> Rendered:
+    """Return a message as Slack shows it, with each alert's present state (by alert id; missing is firing).
+
+    A reminder that is a ``reply`` leaves out what the message above it shows.
+    """
     text = _fit([_mentions(message), *_fallback(message, states)], TEXT_LIMIT)
     if not message.alerts:
         return Rendered(_notice(message), text)
     if wording.is_single(message):
         alert = message.alerts[0]
-        return Rendered(_single(alert, states.get(alert.id, wording.FIRING)), text)
+        brief = reply and is_reminder(alert)
+        return Rendered(_single(alert, states.get(alert.id, wording.FIRING), brief=brief), text)
     return Rendered(_group(message, states), text)
+
+
+def is_broadcast(message: Message) -> bool:
+    """Whether a reply is shown in the channel too: anything but a reminder that reaches those whom it mentions."""
+    return not (all(each.reason == Reason.REPEAT for each in message.alerts) and _mentions(message))
 
 
 def _fallback(message: Message, states: Mapping[str, AlertState]) -> list[str]:
@@ -54,32 +62,34 @@ def _head(alert: Alert, states: Mapping[str, AlertState]) -> str:
     return wording.headline(alert, states.get(alert.id, wording.FIRING), STYLE)
 
 
-def _single(alert: Alert, state: AlertState) -> list[Block]:
+def _single(alert: Alert, state: AlertState, *, brief: bool) -> list[Block]:
     resolved = state.status is AlertStatus.RESOLVED
     blocks = [_struck(alert, state) if resolved else _header(wording.headline(alert, state))]
-    lines = [wording.amount_line(alert, STYLE)]
+    lines = [_reason(alert, state), wording.amount_line(alert, STYLE)]
     if alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos:
         lines.append(wording.forecast_line(alert, STYLE))
     lines.append(wording.recent_line(alert, STYLE))
     blocks.append(_section(*lines))
-    if runs := _runs(alert):
-        blocks.append(_section(*runs))
-    blocks.append(_context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE)))
+    if not brief:
+        if runs := _runs(alert):
+            blocks.append(_section(*runs))
+        blocks.append(_context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE)))
     if said := wording.state_line(state, alert.timezone, STYLE):
         blocks.append(_section(f"{wording.icon(alert, state)} {said}"))
     if alert.mention and state.status is AlertStatus.FIRING:
         blocks.append(_section(mention(alert.mention)))
-    buttons = [_ack(alert)] if state.status is AlertStatus.FIRING else []
-    if is_link(alert.page_url):
-        buttons.append(_open(alert))
-    if buttons:
-        blocks.append({"type": "actions", "block_id": f"alert:{alert.id}", "elements": buttons})
-    return [*blocks, _context(wording.id_line(alert, STYLE))]
+    return [*blocks, *actions(alert, state), _context(wording.id_line(alert, STYLE))]
+
+
+def _reason(alert: Alert, state: AlertState) -> str:
+    said = reason_line(alert) if state.status is AlertStatus.FIRING else ""
+    return f"*{said}*" if said else ""
 
 
 def _group(message: Message, states: Mapping[str, AlertState]) -> list[Block]:
     blocks = [_header(wording.group_title(message))]
-    blocks += [_member(each, states.get(each.id, wording.FIRING)) for each in message.alerts[:MAX_ALERTS]]
+    for each in message.alerts[:MAX_ALERTS]:
+        blocks += _member(each, states.get(each.id, wording.FIRING))
     if (more := len(message.alerts) - MAX_ALERTS) > 0:
         blocks.append(_section(f"and {more} more"))
     if handles := _mentions(message):
@@ -87,18 +97,17 @@ def _group(message: Message, states: Mapping[str, AlertState]) -> list[Block]:
     return [*blocks, _context("Nothing is stopped. All amounts are estimates.")]
 
 
-def _member(alert: Alert, state: AlertState) -> Block:
+def _member(alert: Alert, state: AlertState) -> list[Block]:
     name = link(alert.page_url, untrusted(alert.title))
     period = f"{untrusted(alert.period)} · {wording.used(alert)}"
     head = f"{wording.icon(alert, state)} *{name}* · {period} (estimate)"
     said = wording.state_line(state, alert.timezone, STYLE)
     if state.status is AlertStatus.RESOLVED:
-        return _section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)
+        return [_section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)]
     top = f"Top run: {_run(alert.top[0], alert.currency)}" if alert.top else ""
-    block = _section(head, wording.amount_line(alert, STYLE), top, wording.id_line(alert, STYLE), said)
-    if state.status is AlertStatus.FIRING:
-        block["accessory"] = _ack(alert)
-    return {**block, "block_id": f"alert:{alert.id}"}
+    amount = wording.amount_line(alert, STYLE)
+    shown = _section(head, _reason(alert, state), amount, top, wording.id_line(alert, STYLE), said)
+    return [shown, *actions(alert, state, opens=False)]
 
 
 def _notice(message: Message) -> list[Block]:
@@ -154,23 +163,3 @@ def _fit(lines: Iterable[str], limit: int) -> str:
         if sum(len(each) + 1 for each in kept) + len(line) <= limit:
             kept.append(line)
     return "\n".join(kept) or "-"
-
-
-def _ack(alert: Alert) -> Block:
-    return {
-        "type": "button",
-        "action_id": ACK,
-        "text": {"type": "plain_text", "text": "Acknowledge"},
-        "value": alert.id,
-        "style": "primary",
-    }
-
-
-def _open(alert: Alert) -> Block:
-    return {
-        "type": "button",
-        "action_id": OPEN,
-        "text": {"type": "plain_text", "text": "Open"},
-        "value": alert.id,
-        "url": alert.page_url,
-    }

@@ -36,6 +36,8 @@ REMEDIES = {
     "access_denied": "approve the Slack app for this workspace",
     "org_login_required": "the workspace is being migrated to an organisation: wait or ask an administrator",
     "message_not_found": "the message was deleted in Slack; nothing to do",
+    "thread_not_found": "the thread was deleted in Slack; nothing to do",
+    "cannot_reply_to_message": "Slack takes no replies to that message; nothing to do",
     "cant_update_message": "another app posted the message; nothing to do",
     "edit_window_closed": "the workspace forbids late edits; nothing to do",
     "invalid_blocks": "please report this message layout as a bug",
@@ -63,6 +65,10 @@ class ChannelUnknownError(DeliveryRejectedError):
     """There is no channel of this name or id, or the bot can't see it."""
 
 
+class MessageGoneError(DeliveryRejectedError):
+    """The message that was to be edited or replied to is no longer there."""
+
+
 class ScopeMissingError(DeliveryRejectedError):
     """The token lacks a scope for this call."""
 
@@ -72,6 +78,9 @@ _KINDS: dict[str, type[DeliveryRejectedError]] = {
     "invalid_blocks": LayoutRefusedError,
     "invalid_blocks_format": LayoutRefusedError,
     "msg_blocks_too_long": LayoutRefusedError,
+    "message_not_found": MessageGoneError,
+    "thread_not_found": MessageGoneError,
+    "cannot_reply_to_message": MessageGoneError,
     "missing_scope": ScopeMissingError,
     "no_permission": ScopeMissingError,
 }

@@ -18,6 +18,12 @@ VALUE_LIMIT = 2000
 ACTION_ID_LIMIT = 255
 BLOCK_ID_LIMIT = 255
 URL_LIMIT = 3000
+MAX_OPTIONS = 100
+OPTION_LIMIT = 75
+OPTION_VALUE_LIMIT = 75
+"""Slack's page says 150 by now; its own client library still holds to 75."""
+
+PLACEHOLDER_LIMIT = 150
 CONTEXT_ELEMENTS = 10
 ACTIONS_ELEMENTS = 25
 TEXT_LIMIT = 4000
@@ -81,7 +87,18 @@ def _actions(elements: Sequence[Mapping[str, Any]]) -> list[str]:
     found = [] if 1 <= len(elements) <= ACTIONS_ELEMENTS else [f"{len(elements)} actions"]
     found += _repeated("action_id", [each.get("action_id", "") for each in elements])
     for each in elements:
-        found += _button(each)
+        found += _select(each) if each.get("type") == "static_select" else _button(each)
+    return found
+
+
+def _select(select: Mapping[str, Any]) -> list[str]:
+    options = select.get("options", [])
+    found = [] if 1 <= len(options) <= MAX_OPTIONS else [f"{len(options)} options, Slack takes 1 to {MAX_OPTIONS}"]
+    found += _length("placeholder", select.get("placeholder", {}).get("text", "-"), PLACEHOLDER_LIMIT, least=1)
+    found += _length("action_id", select.get("action_id", ""), ACTION_ID_LIMIT, least=1)
+    for each in options:
+        found += _length("option", each["text"]["text"], OPTION_LIMIT, least=1)
+        found += _length("option's value", each["value"], OPTION_VALUE_LIMIT, least=1)
     return found
 
 

@@ -6,10 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from alerter.core.alerts import AlertState, Message
 from alerter.core.ports import (
+    THREAD,
     DeliveryAmbiguousError,
     DeliveryDelayedError,
     DeliveryRejectedError,
@@ -21,7 +24,7 @@ from alerter.notifiers.slack import blocks, limits
 from alerter.notifiers.slack.channels import Channels
 from alerter.notifiers.slack.checks import check_slack
 from alerter.notifiers.slack.client import Answer, SlackApi
-from alerter.notifiers.slack.errors import ChannelUnknownError, LayoutRefusedError
+from alerter.notifiers.slack.errors import ChannelUnknownError, LayoutRefusedError, MessageGoneError
 from alerter.notifiers.slack.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -66,30 +69,52 @@ class SlackNotifier:
         self._clock = clock
         self._pace = Pace(pace, clock, stopping)
 
-    def send(self, target: Target, message: Message, states: Mapping[str, AlertState], key: str) -> Receipt:
+    def send(
+        self,
+        target: Target,
+        message: Message,
+        states: Mapping[str, AlertState],
+        key: str,
+        thread: Receipt | None = None,
+    ) -> Receipt:
         """Post a message to the target's ``channel``; the receipt holds its channel id and ``ts``.
+
+        With ``thread`` it becomes a reply, and is shown in the channel too, a mere reminder aside. Where that message
+        was deleted it is posted by itself.
 
         Raises:
             DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError: see each.
         """
         channel = _channel(target)
-        body = {**self._body(message, states, key), "unfurl_links": False, "unfurl_media": False}
         began = self._clock()
         self._pace.wait(channel)
+        post = _Post(channel, message, states, key, began)
         try:
-            data = self._post(channel, body, began)
+            return self._send(post, thread)
+        except MessageGoneError:
+            if thread is None:
+                raise
+            log.info("the message to reply to is gone, posting anew channel=%s key=%s", channel, key)
+            return self._send(post, None)
         except DeliveryDelayedError as error:
             if error.retry_after:
                 self._pace.hold(channel, error.retry_after)
             raise
+
+    def _send(self, post: _Post, thread: Receipt | None) -> Receipt:
+        made = self._body(post.message, post.states, post.key, reply=thread is not None)
+        body = {**made, "unfurl_links": False, "unfurl_media": False}
+        if thread is not None:
+            body |= {"thread_ts": thread.reference["ts"], "reply_broadcast": blocks.is_broadcast(post.message)}
+        data, channel = self._post(post.channel, body, post.began), post.channel
         channel_id, ts = data.get("channel"), data.get("ts")
         if not isinstance(channel_id, str) or not isinstance(ts, str):
             raise DeliveryAmbiguousError(f"Slack's answer for {channel} names no message: it may have been delivered")
         self._channels.learn(channel, channel_id)
-        return Receipt({"channel": channel_id, "ts": ts})
+        return _receipt(channel_id, ts, thread)
 
-    def find(self, target: Target, key: str, since_ms: int) -> Receipt | None:
-        """Look for a message with this key in the channel's history since an instant.
+    def find(self, target: Target, key: str, since_ms: int, thread: Receipt | None = None) -> Receipt | None:
+        """Look for a message with this key in the thread, then in the channel's history, since an instant.
 
         None if it isn't there, or where the scope ``channels:history`` is missing.
 
@@ -98,7 +123,7 @@ class SlackNotifier:
         """
         channel = _channel(target)
         try:
-            return self._find(channel, key, max(since_ms - _CLOCK_SKEW_MS, 0))
+            return self._find(channel, key, max(since_ms - _CLOCK_SKEW_MS, 0), thread)
         except DeliveryRejectedError as error:
             log.warning(
                 "can't look up a message that may have been posted: it may come twice channel=%s error=%s",
@@ -118,7 +143,8 @@ class SlackNotifier:
             DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError: see each.
         """
         where = {"channel": receipt.reference["channel"], "ts": receipt.reference["ts"]}
-        self._layout("chat.update", {**where, **self._body(message, states, key)}, self._api.rewrite, _channel(target))
+        body = self._body(message, states, key, reply=receipt.is_reply)
+        self._layout("chat.update", {**where, **body}, self._api.rewrite, _channel(target))
 
     def check(self, targets: Collection[Target]) -> list[Finding]:
         """Return whether the token works, which scopes it lacks, and what is wrong with each channel."""
@@ -147,25 +173,33 @@ class SlackNotifier:
         except DeliveryAmbiguousError as error:
             raise DeliveryDelayedError(str(error)) from None
 
-    def _find(self, channel: str, key: str, oldest_ms: int) -> Receipt | None:
+    def _find(self, channel: str, key: str, oldest_ms: int, thread: Receipt | None) -> Receipt | None:
         channel_id = self._channels.id_of(channel)
         if channel_id is None:
             return None
-        pages = self._api.pages(
-            "conversations.history",
-            f"the history of {channel}",
-            channel=channel_id,
-            oldest=f"{oldest_ms // 1000}.000000",
-            include_all_metadata=True,
-        )
-        for page in pages:
+        oldest = f"{oldest_ms // 1000}.000000"
+        if thread is not None:
+            with suppress(MessageGoneError):  # then it was posted by itself, if at all
+                found = self._look_through(
+                    "conversations.replies", f"a thread of {channel}", key, channel=channel_id, oldest=oldest,
+                    ts=thread.reference["ts"],
+                )  # fmt: skip
+                if found is not None:
+                    return _receipt(channel_id, found, thread)
+        what = f"the history of {channel}"
+        found = self._look_through("conversations.history", what, key, channel=channel_id, oldest=oldest)
+        return None if found is None else _receipt(channel_id, found, None)
+
+    def _look_through(self, method: str, what: str, key: str, **params: str) -> str | None:
+        """Return the ``ts`` of the message with this key, or None; errors as of `SlackApi.read`."""
+        for page in self._api.pages(method, what, include_all_metadata=True, **params):
             for posted in page.get("messages", []):
                 if _key_of(posted) == key:
-                    return Receipt({"channel": channel_id, "ts": str(posted["ts"])})
+                    return str(posted["ts"])
         return None
 
-    def _body(self, message: Message, states: Mapping[str, AlertState], key: str) -> dict[str, Any]:
-        made = blocks.render(message, states)
+    def _body(self, message: Message, states: Mapping[str, AlertState], key: str, *, reply: bool) -> dict[str, Any]:
+        made = blocks.render(message, states, reply=reply)
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
         body: dict[str, Any] = {"text": made.text, "metadata": metadata}
         if wrong := limits.problems(made.blocks, made.text):
@@ -185,6 +219,22 @@ class SlackNotifier:
             log.exception("Slack refused the message's blocks, sending text only error=%s", error)  # noqa: TRY401
             answer = call(method, {**body, "blocks": []}, name)
         return answer.data
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """What is to be posted where; ``began`` is when, on the notifier's clock."""
+
+    channel: str
+    message: Message
+    states: Mapping[str, AlertState]
+    key: str
+    began: float
+
+
+def _receipt(channel_id: str, ts: str, thread: Receipt | None) -> Receipt:
+    where = {"channel": channel_id, "ts": ts}
+    return Receipt(where if thread is None else {**where, THREAD: thread.reference["ts"]})
 
 
 def _channel(target: Target) -> str:
