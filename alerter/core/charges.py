@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -16,6 +16,16 @@ MICRO = 1_000_000
 
 TOTAL = "total"
 """The pricing unit of a cost that is known as a whole: the quantity is nanos, spread evenly over the line's time."""
+
+GIB_MONTH = "gib-month"
+"""The pricing unit of storage; a month is 730 hours."""
+
+MONTH_HOURS = 730
+
+Share = tuple[int, int]
+"""Which of how many equal parts: ``(2, 3)`` is the second of three."""
+
+WHOLE: Share = (1, 1)
 
 
 class Confidence(StrEnum):
@@ -40,6 +50,7 @@ class Rate:
         as_of: the price's own date (ISO) or ``""``.
         confidence: high, low or gap.
         note: what was assumed or is missing, or ``""``.
+        share: which part of the cost is charged, where runs share a machine.
     """
 
     meter: Meter
@@ -51,6 +62,12 @@ class Rate:
     as_of: str = ""
     confidence: Confidence = Confidence.HIGH
     note: str = ""
+    share: Share = WHOLE
+
+    @property
+    def unshared(self) -> Rate:
+        """The same of the whole machine."""
+        return self if self.share == WHOLE else replace(self, share=WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +105,7 @@ def cost_until(rate: Rate, quantity: int, line: tuple[int, int], at_ms: int) -> 
     start_ms, end_ms = line
     until = min(at_ms, end_ms)
     if rate.pricing_unit != TOTAL:
-        return accrued(rate.unit_price, quantity, start_ms, until)
+        return part_of(accrued(rate.unit_price, quantity, start_ms, until, hours_in(rate.pricing_unit)), rate.share)
     if until <= start_ms:
         return 0
     numerator, denominator = Decimal(rate.unit_price).as_integer_ratio()
@@ -108,20 +125,31 @@ def cost_between(rate: Rate, quantity: int, line: tuple[int, int], part: tuple[i
 def burn(rate: Rate, quantity: int, line: tuple[int, int]) -> int:
     """Return the nanos an hour of a line; of a `TOTAL` its mean so far."""
     if rate.pricing_unit != TOTAL:
-        return accrued(rate.unit_price, quantity, 0, HOUR_MS)
+        return part_of(accrued(rate.unit_price, quantity, 0, HOUR_MS, hours_in(rate.pricing_unit)), rate.share)
     start_ms, end_ms = line
     return div_half_even(cost_until(rate, quantity, line, end_ms) * HOUR_MS, max(end_ms - start_ms, 1))
 
 
-def accrued(unit_price: str, quantity: int, start_ms: int, at_ms: int) -> int:
-    """Return the nanos that ``quantity`` micro-units cost from ``start_ms`` to ``at_ms`` at an hourly price."""
+def part_of(nanos: int, share: Share) -> int:
+    """Return one of several equal parts of a cost, to the nano: the parts sum to it, and none falls while it grows."""
+    place, parts = share
+    return (nanos + parts - place) // parts
+
+
+def hours_in(pricing_unit: str) -> int:
+    """Return how many hours of one thing held a price is for."""
+    return MONTH_HOURS if pricing_unit == GIB_MONTH else 1
+
+
+def accrued(unit_price: str, quantity: int, start_ms: int, at_ms: int, hours: int = 1) -> int:
+    """Return the nanos that ``quantity`` micro-units cost from ``start_ms`` to ``at_ms``, at a price for some hours."""
     if at_ms <= start_ms:
         return 0
-    numerator, denominator = _per_ms(unit_price)
+    numerator, denominator = _per_ms(unit_price, hours)
     return div_half_even(numerator * quantity * (at_ms - start_ms), denominator)
 
 
 @lru_cache(maxsize=16384)
-def _per_ms(unit_price: str) -> tuple[int, int]:
+def _per_ms(unit_price: str, hours: int) -> tuple[int, int]:
     numerator, denominator = Decimal(unit_price).as_integer_ratio()
-    return numerator * NANOS, denominator * MICRO * HOUR_MS
+    return numerator * NANOS, denominator * MICRO * HOUR_MS * hours

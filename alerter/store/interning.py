@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from alerter.core.charges import Confidence, Rate
+from alerter.core.charges import WHOLE, Confidence, Rate
 from alerter.core.usage import Meter, Pairs
 from alerter.store.bulk import insert_rows, query, select_in
 
@@ -32,10 +32,13 @@ class _Interned(Generic[Value]):
     def decode(self, row: Any) -> Value:
         raise NotImplementedError
 
+    def digest(self, value: Value) -> int:
+        return _digest(self.encode(value))
+
     def ids(self, connection: Connection, values: Iterable[Value]) -> dict[Value, int]:
         """Return the id of each value, adding rows for the new ones."""
         wanted = set(values)
-        missing = {_digest(self.encode(value)): value for value in wanted if value not in self._ids}
+        missing = {self.digest(value): value for value in wanted if value not in self._ids}
         if missing:
             self._load(connection, "digest", list(missing))
             self._add(connection, {key: each for key, each in missing.items() if each not in self._ids})
@@ -92,11 +95,19 @@ class _PairSets(_Interned[Pairs]):
 
 class _Rates(_Interned[Rate]):
     def encode(self, value: Rate) -> tuple[str, ...]:
-        return tuple(str(each) for each in astuple(value))
+        *text, (place, parts) = astuple(value)
+        return (*map(str, text), "" if parts == 1 else f"{place}/{parts}")
+
+    def digest(self, value: Rate) -> int:
+        encoded = self.encode(value)
+        # Of a whole machine it is the digest that it had before machines could be shared.
+        return _digest(encoded if encoded[-1] else encoded[:-1])
 
     def decode(self, row: Any) -> Rate:
-        meter, price, list_price, unit, currency, rule, as_of, confidence, note = row
-        return Rate(Meter(meter), price, list_price, unit, currency, rule, as_of, Confidence(confidence), note)
+        meter, price, list_price, unit, currency, rule, as_of, level, note, share = row
+        place, _, parts = share.partition("/")
+        shared = (int(place), int(parts)) if parts else WHOLE
+        return Rate(Meter(meter), price, list_price, unit, currency, rule, as_of, Confidence(level), note, shared)
 
 
 class Interner:

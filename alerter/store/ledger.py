@@ -52,13 +52,17 @@ class Charge:
 Plan = tuple[tuple[int, int], ...]
 """``(rate id, quantity)`` of each line that an open segment accrues at."""
 
+Held = tuple[tuple[int, int | None, int, int], ...]
+"""``(start ms, end ms or None, rate id, quantity)`` of what is not counted while a run is suspected stale."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenSegment:
     """A run that accrues since ``start_ms``.
 
-    ``until_ms`` is up to when it counts while it is suspected stale, else None; ``kin_ms`` is the last sign of life of
-    a descendant that has ended, or None.
+    ``until_ms`` is up to when it counts while it is suspected stale, else None; ``held`` is what it was priced at after
+    that, where that was settled or is at other rates. ``kin_ms`` is the last sign of life of a descendant that has
+    ended, or None.
     """
 
     run_id: int
@@ -67,6 +71,7 @@ class OpenSegment:
     plan: Plan
     until_ms: int | None = None
     kin_ms: int | None = None
+    held: Held = ()
 
 
 _STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id, parent_uuid FROM run "
@@ -151,7 +156,7 @@ def charge_key(charge: Charge) -> tuple[int, ...]:
     )
 
 
-_OPEN_COLUMNS = "o.run_id, o.start_ms, o.tag_set_id, o.plan, o.until_ms, o.kin_ms"
+_OPEN_COLUMNS = "o.run_id, o.start_ms, o.tag_set_id, o.plan, o.until_ms, o.kin_ms, o.held"
 _OPEN = f"SELECT {_OPEN_COLUMNS} FROM open_segment o "
 
 
@@ -173,7 +178,7 @@ def all_open(connection: Connection) -> list[tuple[OpenSegment, int]]:
         f"SELECT {_OPEN_COLUMNS}, COALESCE(s.complete_ms, o.start_ms) "
         "FROM open_segment o JOIN run r ON r.id = o.run_id JOIN source s ON s.id = r.source_id"
     )
-    return [(_segment(row), row[6]) for row in query(connection, sql)]
+    return [(_segment(row), row[7]) for row in query(connection, sql)]
 
 
 def open_runs(connection: Connection, source_id: int) -> frozenset[str]:
@@ -233,14 +238,15 @@ def add_charges(connection: Connection, charges: Sequence[Charge]) -> None:
 def put_open(connection: Connection, segments: Sequence[OpenSegment]) -> None:
     """Write open segments anew."""
     rows = [
-        (each.run_id, each.start_ms, each.tag_set_id, json.dumps(each.plan), each.until_ms, each.kin_ms)
+        (each.run_id, each.start_ms, each.tag_set_id, json.dumps(each.plan), each.until_ms, each.kin_ms, held)
         for each in segments
+        for held in (json.dumps(each.held) if each.held else None,)
     ]
     insert_rows(
         connection,
-        "INSERT INTO open_segment (run_id, start_ms, tag_set_id, plan, until_ms, kin_ms) VALUES (?,?,?,?,?,?) "
+        "INSERT INTO open_segment (run_id, start_ms, tag_set_id, plan, until_ms, kin_ms, held) VALUES (?,?,?,?,?,?,?) "
         "ON CONFLICT (run_id) DO UPDATE SET start_ms = excluded.start_ms, tag_set_id = excluded.tag_set_id, "
-        "plan = excluded.plan, until_ms = excluded.until_ms, kin_ms = excluded.kin_ms",
+        "plan = excluded.plan, until_ms = excluded.until_ms, kin_ms = excluded.kin_ms, held = excluded.held",
         rows,
     )
 
@@ -278,7 +284,8 @@ _values = attrgetter(*CHARGE_COLUMNS.split(", "))
 
 
 def _segment(row: Any) -> OpenSegment:
-    return OpenSegment(row[0], row[1], row[2], _plan(row[3]), row[4], row[5])
+    held = tuple(tuple(each) for each in json.loads(row[6])) if row[6] else ()
+    return OpenSegment(row[0], row[1], row[2], _plan(row[3]), row[4], row[5], held)
 
 
 def _plan(text: str) -> Plan:
