@@ -17,9 +17,9 @@ from alerter.core.money import MoneyError
 from alerter.core.ports import Batch
 from alerter.core.usage import RunObservation
 from alerter.pricer import Pricer
+from alerter.recording.corrections import Counted, charges_of
 from alerter.recording.entries import (
     Entry,
-    charges_of,
     check_cost,
     put_open,
     rates_in,
@@ -150,7 +150,7 @@ class Recorder:
         entries = self._heard.put_off(entries)
         clamped = self._meter(entries, now_ms, source.complete_ms or 0)
         priced = self._price(connection, source, entries, now_ms)
-        corrected = self._write(connection, source.id, priced, now_ms)
+        corrected = self._write(connection, source, priced, now_ms)
         ledger.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
         return Recorded(len(runs), len(entries), corrected, clamped)
 
@@ -181,7 +181,7 @@ class Recorder:
             for entry in running
             if self._valuation.refresh(connection, entry, untils[entry.run_uuid], last_seen_ms, now_ms)
         ]
-        self._write(connection, source.id, self._price(connection, source, [*changed, *ended], now_ms), now_ms)
+        self._write(connection, source, self._price(connection, source, [*changed, *ended], now_ms), now_ms)
         self._heard.ended.clear()
         return len(changed) + len(ended)
 
@@ -271,16 +271,17 @@ class Recorder:
             check_cost(entry.wanted, now_ms)
         return whole
 
-    def _write(self, connection: Connection, source_id: int, entries: Sequence[Entry], now_ms: int) -> int:
+    def _write(self, connection: Connection, source: SourceState, entries: Sequence[Entry], now_ms: int) -> int:
         if not entries:
             return 0
         rate_ids = self._interner.rates.ids(connection, rates_in(entries))
-        ledger.put_runs(connection, [row_of(entry, source_id) for entry in entries if entry.run is not None])
-        charges, corrected = charges_of(connection, entries, rate_ids, now_ms)
+        ledger.put_runs(connection, [row_of(entry, source.id) for entry in entries if entry.run is not None])
+        counted = Counted(connection, entries, self._interner, self._attribution, source.complete_ms or 0)
+        charges, corrected = charges_of(connection, entries, rate_ids, counted, now_ms)
         ledger.add_charges(connection, charges)
-        hear_descendants(connection, source_id, entries)
+        hear_descendants(connection, source.id, entries)
         put_open(connection, entries, rate_ids)
-        tell_ancestors(connection, source_id, entries)
+        tell_ancestors(connection, source.id, entries)
         # Those of runs without a charge too: a reader finds every scope there and needn't write.
         shares = self._attribution.shares(
             connection, {entry.tag_set_id for entry in entries} | {charge.tag_set_id for charge in charges}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from alerter.core.charges import Rate, cost_until
 from alerter.core.metering import Metered, Segment
 from alerter.core.usage import Pairs, RunObservation
-from alerter.settlement import Wanted, difference, plan_of
+from alerter.settlement import Wanted, plan_of
 from alerter.store import ledger
 from alerter.store.interning import digest_of
-from alerter.store.ledger import Charge, History, OpenSegment, StoredRun
-
-log = logging.getLogger(__name__)
+from alerter.store.ledger import History, OpenSegment, StoredRun
 
 MAX_RUN_NANOS = 2**59
 """About 576 million units of the currency: what one run can't have cost, and sixteen of them still fit 64 bits."""
@@ -122,27 +119,6 @@ def reason_of(entry: Entry, run: RunObservation) -> str:
     if row.usage_set_id != entry.usage_set_id:
         return "params changed"
     return "deleted" if run.deleted else "times changed"
-
-
-def charges_of(
-    connection: Connection, entries: Sequence[Entry], rate_ids: dict[Rate, int], now_ms: int
-) -> tuple[list[Charge], int]:
-    """Return the charges to add, reversals among them, and how many runs they correct."""
-    charges: list[Charge] = []
-    corrected = 0
-    for entry in entries:
-        if entry.wanted is None:
-            continue
-        reversals, added = difference(entry.run_id, entry.tag_set_id, entry.wanted, entry.history, rate_ids)
-        if reversals:
-            corrected += 1
-            correction = ledger.add_correction(connection, entry.run_id, now_ms, entry.reason)
-            reversals = [replace(each, correction_id=correction) for each in reversals]
-            added = [replace(each, correction_id=correction) for each in added]
-            log.info("charges corrected run_id=%d reason=%r", entry.run_id, entry.reason)
-        charges += reversals
-        charges += added
-    return charges, corrected
 
 
 def put_open(connection: Connection, entries: Sequence[Entry], rate_ids: dict[Rate, int]) -> None:
