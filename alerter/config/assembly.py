@@ -8,6 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.budgets import Surroundings, read_budgets
 from alerter.config.machines import machines_of, machines_path
 from alerter.config.model import CONSOLE, Config, ReceiverConfig
@@ -83,14 +84,20 @@ class _Assembly:
         prices = self._prices(tags)
         receivers = self._receivers(file) if file else ()
         names = frozenset(each.name for each in receivers) if file else self._receiver_names()
-        around = Surroundings(receivers=names, currency=prices.rules.currency if prices else None, tags=tags)
+        around = Surroundings(
+            receivers=names,
+            currency=prices.rules.currency if prices else None,
+            tags=tags,
+            alerts=file.alerts if file else AlertRulesModel(),
+        )
         budgets = read_budgets(self._budget_files(), around)
         secrets = self._secrets()
         machines = self._machines()
         if file is None:
             return None
         sources = self._sources(file)
-        operators = self._operators(file, receivers)
+        operators = self._receiver(("operators",), file.operators, receivers)
+        self._receiver(("alerts", "escalate_to"), file.alerts.escalate_to, receivers)
         if prices is None:
             return None
         return Config(
@@ -205,12 +212,13 @@ class _Assembly:
             self.main.report(("email", "ca_file"), f"no such file: {shown(path)}")
         return file.email.model_copy(update={"ca_file": str(path)})
 
-    def _operators(self, file: AlerterFile, receivers: tuple[ReceiverConfig, ...]) -> str | None:
+    def _receiver(self, loc: tuple[str, ...], name: str | None, receivers: tuple[ReceiverConfig, ...]) -> str | None:
+        """Return the name of a receiver as it is written; an unknown one is a problem."""
         known = [each.name for each in receivers]
-        if file.operators is not None and file.operators not in known:
-            hint = did_you_mean(file.operators, known) or f"; receivers are {one_of(known)}"
-            self.main.report(("operators",), f"unknown receiver {shown(file.operators)}{hint}")
-        return file.operators
+        if name is not None and name not in known:
+            hint = did_you_mean(name, known) or f"; receivers are {one_of(known)}"
+            self.main.report(loc, f"unknown receiver {shown(name)}{hint}")
+        return name
 
 
 def _complete(source: SourceConfig, fallback: str) -> SourceConfig:

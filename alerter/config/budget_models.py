@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
+from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.fields import (
     Amount,
     Currency,
@@ -178,7 +179,7 @@ Beyond = Annotated[int, PlainValidator(_beyond), WithJsonSchema({"type": "intege
 Component = Annotated[str, word_of(lambda: tuple(COMPONENTS), "component"), WithJsonSchema({"enum": list(COMPONENTS)})]
 
 
-class DefaultsModel(Section):
+class DefaultsModel(AlertRulesModel):
     """What every budget of one file has unless it says otherwise."""
 
     label: ClassVar[str] = "defaults"

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import TypeVar
 
+from alerter.config.alert_rules import AlertRulesModel, merged
 from alerter.config.budget_models import BudgetModel, BudgetsOutline, DefaultsModel, ThresholdModel
 from alerter.config.problems import did_you_mean, one_of, shown
 from alerter.config.sections import validate
 from alerter.config.yaml_files import Document, Loc
 from alerter.core.budgets import Basis, Budget, Override, TagCleaning, Threshold, is_glob
 from alerter.core.periods import PeriodKind, PeriodSpec
+from alerter.core.rules import AlertRules
 
 DEFAULT_THRESHOLDS = (Threshold(Basis.ACTUAL, 80), Threshold(Basis.ACTUAL, 100))
 DEFAULT_BEYOND = 25
@@ -33,11 +35,13 @@ class Surroundings:
         receivers: names; None where ``alerter.yaml`` can't be read, so that nothing is said of them.
         currency: of the prices; None where ``prices.yaml`` can't be read.
         tags: how tag values are cleaned, so that patterns are cleaned alike.
+        alerts: when alerts are told, unless a budget says otherwise.
     """
 
     receivers: frozenset[str] | None
     currency: str | None
     tags: TagCleaning
+    alerts: AlertRulesModel = field(default_factory=AlertRulesModel)
 
 
 def read_budgets(documents: Iterable[Document], around: Surroundings) -> tuple[Budget, ...]:
@@ -126,6 +130,7 @@ class _Reader:
             overrides=self._overrides(),
             components=tuple(sorted(set(_first(model.components, defaults.components, ())))),
             owner=model.owner or defaults.owner,
+            rules=self._rules(),
             source=place,
         )
         return budget if self.good else None
@@ -208,6 +213,13 @@ class _Reader:
             return ()
         self._check_receivers(receivers, self._at("receivers"))
         return receivers
+
+    def _rules(self) -> AlertRules:
+        for own in (self.model, self.defaults):
+            if own.escalate_to is not None:
+                self._check_receivers((own.escalate_to,), self._at("escalate_to"))
+                break
+        return merged(self.model, self.defaults, self.around.alerts)
 
     def _check_receivers(self, names: tuple[str, ...], loc: Loc) -> None:
         if not names:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.fields import (
     Duration,
     InvalidValueError,
@@ -183,8 +184,8 @@ class EmailConfig(Section):
     ca_file: Text | None = Field(None, description="PEM of a private certificate authority; relative to this file")
 
 
-class AlertsConfig(Section):
-    """What messages say."""
+class AlertsConfig(AlertRulesModel):
+    """When alerts are told, and what messages say."""
 
     label: ClassVar[str] = "alerts"
     coverage_floor: Annotated[Text, Shape(r"^(100|[1-9]?[0-9])\s*%$", "a whole percentage up to 100%")] = Field(

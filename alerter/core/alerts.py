@@ -125,6 +125,7 @@ class AlertState:
         until: in words: ``the next threshold``, ``Tue 24 Nov 16:00``.
         note: what they wrote, or why it was resolved.
     """
+        covers: of a hold the highest percent spent that it keeps quiet; what is higher is told.
 
     status: AlertStatus = AlertStatus.FIRING
     by: str = ""
@@ -132,6 +133,67 @@ class AlertState:
     until: str = ""
     note: str = ""
 
+    covers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DigestBudget:
+    """A scope of a budget in a digest.
+
+    Attributes:
+        title, period: how people call it: ``vision``, ``November``.
+        amount_nanos, spent_nanos: of its current period; ``expected_nanos`` at its end, None without a forecast.
+        moved_nanos, before_nanos: spent in the days that the digest looks back on, and in as many before.
+        stale_nanos: suspected stale, and not counted.
+    """
+
+    title: str
+    period: str
+    amount_nanos: int
+    spent_nanos: int
+    expected_nanos: int | None
+    days_left: int
+    moved_nanos: int
+    before_nanos: int
+    stale_nanos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What a receiver reads of its budgets every day or week, frozen when it was decided.
+
+    Attributes:
+        name, every, day: which one: ``weekly``, of a local ISO date in ``timezone``; it looks back on the ``days``
+            local days before that one.
+        budgets: at most ten, the highest expected utilization first; ``more_budgets`` how many there are besides.
+        over: of all of them, how many are over their amount or expected to be.
+        movers: at most five, the largest rise first.
+        top: the runs that cost most in those days, at most five; ``more_runs`` how many there are besides.
+        stale: runs that are suspected stale, at most five; ``stale_nanos`` and ``stale_runs`` of all of them.
+        priced_percent: of the run time of those days, rounded down.
+        missing: what was not read when this was made, in words; empty where it is complete.
+    """
+
+    name: str
+    every: str
+    day: str
+    days: int
+    timezone: str
+    currency: str
+    as_of_ms: int
+    budgets: tuple[DigestBudget, ...] = ()
+    more_budgets: int = 0
+    over: int = 0
+    movers: tuple[DigestBudget, ...] = ()
+    top: tuple[RunEvidence, ...] = ()
+    more_runs: int = 0
+    stale: tuple[RunEvidence, ...] = ()
+    stale_runs: int = 0
+    stale_nanos: int = 0
+    priced_percent: int = 100
+    low_confidence: bool = False
+    missing: tuple[str, ...] = ()
+    page_url: str = ""
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from alerter.core.periods import PeriodSpec
+from alerter.core.rules import AlertRules
 from alerter.core.usage import Pairs
 
 UNTAGGED = "(untagged)"
@@ -67,6 +68,7 @@ class Budget:
         receivers: names, ``{tag}`` templated by the scope; see `receivers_for`.
         beyond: after the highest actual threshold >= 100, warn at every further so many percent; 0 is never.
         components: of machines, storage, tokens; empty is all.
+        rules: when its alerts are told.
         source: ``file:line`` where it was written, for messages.
     """
 
@@ -84,6 +86,7 @@ class Budget:
     overrides: tuple[Override, ...] = ()
     components: tuple[str, ...] = ()
     owner: str | None = None
+    rules: AlertRules = field(default_factory=AlertRules)
     source: str = field(default="", compare=False)
 
     def amount_on(self, scope: Scope, day: date) -> int:

@@ -1,4 +1,4 @@
-"""Acknowledge alerts and take that back: the same verbs for the command line, the page and Slack.
+"""Acknowledge alerts, snooze them, take that back: the same verbs for the command line, the page and Slack.
 
 Each is one transaction that holds the decision, its place in the audit (also of what was refused), and the request to
 show the new state on the alert's messages.
@@ -6,49 +6,28 @@ show the new state on the alert's messages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from alerter.core.budgets import Basis
 from alerter.core.periods import local
 from alerter.core.text import one_line
+from alerter.core.until import NEXT_THRESHOLD, Until, UntilError, UntilKind, parse
 from alerter.core.wording import moment
+from alerter.holds.asking import SHOWN, Ask, Outcome, find, ids, named, period_end_ms
 from alerter.store.engine import Store
-from alerter.store.holds import ACK, Hold, audit, end_hold, hold_in_force, lock_scope, place_hold
+from alerter.store.episodes import load_episodes
+from alerter.store.holds import ACK, SNOOZE, Hold, audit, end_hold, hold_in_force, lock_scope, place_hold
 from alerter.store.outbox import request_update
-from alerter.store.references import (
-    Episode,
-    alert_by_id,
-    episode_of,
-    firing_episodes,
-    scopes_called,
-    suggestions,
-)
+from alerter.store.references import Episode
+
+__all__ = ["NOTE_LIMIT", "Outcome", "acknowledge", "record_refusal", "snooze", "unacknowledge"]
 
 NOTE_LIMIT = 500
 _REFERENCE_LIMIT = 200
-_SHOWN = 5
-_DEFAULT_UNTIL = frozenset({"", "next", "next threshold", "the next threshold"})
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an action did.
-
-    Attributes:
-        ok: whether it took effect, or had already.
-        text: one plain-text sentence for the person who asked. It may quote tag values: escape it for its medium.
-        code: ``acknowledged``, ``unacknowledged``, ``already``, ``not_acknowledged``, ``unknown``, ``ambiguous``,
-            ``quiet`` (nothing fires), ``resolved``, ``closed`` or ``unsupported``.
-        alert_ids: public ids of the alerts concerned, the highest threshold last.
-    """
-
-    ok: bool
-    text: str
-    code: str
-    alert_ids: tuple[str, ...] = ()
+_DONE = {ACK: "acknowledged", SNOOZE: "snoozed"}
+_LASTS = {UntilKind.TIME, UntilKind.PERIOD}
 
 
 def acknowledge(
@@ -56,33 +35,39 @@ def acknowledge(
 ) -> Outcome:
     """Acknowledge what fires of an alert's id or a budget's or scope's name, until its next threshold.
 
+    ``until`` may say another end: ``100%``, ``+$500``, ``$900``, a date, a time, ``period``; see `alerter.core.until`.
     ``actor`` is who, ``via`` from where (``cli``, ``slack``, ``page``); a note is cut at 500 characters. Idempotent: of
     two people at once, one acknowledges and the other is told who did.
 
     Raises:
         StoreError: the database can't be written; nothing was changed.
     """
-    ask = _Ask(reference, one_line(actor), via, now_ms, one_line(note, NOTE_LIMIT))
-    with store.write() as connection:
-        if (until or "").strip().casefold() not in _DEFAULT_UNTIL:
-            outcome = _unsupported(until or "")
-        else:
-            found = _find(connection, ask, "acknowledge")
-            outcome = found if isinstance(found, Outcome) else _acknowledge(connection, found, ask)
-        _audit(connection, "ack", ask, outcome)
-    return outcome
+    ask = Ask(reference, one_line(actor), via, now_ms, one_line(note, NOTE_LIMIT))
+    return _keep_quiet(store, ask, ACK, until or "", "acknowledge")
 
 
-def unacknowledge(store: Store, reference: str, *, actor: str, via: str, now_ms: int) -> Outcome:
-    """Take an acknowledgement back, whoever gave it; see `acknowledge`.
+def snooze(store: Store, reference: str, *, actor: str, via: str, now_ms: int, until: str, note: str = "") -> Outcome:
+    """Keep what fires quiet for a time (``2h``, ``3d``, a date, ``period``); after it, it is told if it still fires.
+
+    See `acknowledge`.
 
     Raises:
         StoreError: the database can't be written; nothing was changed.
     """
-    ask = _Ask(reference, one_line(actor), via, now_ms)
+    ask = Ask(reference, one_line(actor), via, now_ms, one_line(note, NOTE_LIMIT))
+    return _keep_quiet(store, ask, SNOOZE, until, "snooze")
+
+
+def unacknowledge(store: Store, reference: str, *, actor: str, via: str, now_ms: int) -> Outcome:
+    """Take an acknowledgement or a snooze back, whoever gave it; see `acknowledge`.
+
+    Raises:
+        StoreError: the database can't be written; nothing was changed.
+    """
+    ask = Ask(reference, one_line(actor), via, now_ms)
     with store.write() as connection:
-        found = _find(connection, ask, "take back")
-        outcome = found if isinstance(found, Outcome) else _unacknowledge(connection, found, ask)
+        found = find(connection, ask, "take back")
+        outcome = found if isinstance(found, Outcome) else _take_back(connection, found, ask)
         _audit(connection, "unack", ask, outcome)
     return outcome
 
@@ -94,84 +79,106 @@ def record_refusal(store: Store, *, actor: str, via: str, what: str, now_ms: int
         audit(connection, at_ms=now_ms, actor=one_line(actor), via=via, action="refused", target=target)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    reference: str
-    actor: str
-    via: str
-    now_ms: int
-    note: str = ""
-
-    @property
-    def words(self) -> str:
-        return one_line(self.reference)
-
-
-def _find(connection: Connection, ask: _Ask, verb: str) -> Episode | Outcome:
-    """Return the one open episode that is meant and fires, or why there is none."""
-    alert = alert_by_id(connection, ask.reference)
-    if alert is not None:
-        episode = episode_of(connection, alert)
-        if episode.is_closed(ask.now_ms):
-            return _closed(episode)
-        if alert not in episode.firing:
-            when = f", {moment(alert.resolved_ms, episode.name.zone)}" if alert.resolved_ms else ""
-            text = f"{alert.public_id} ({_label(episode)}) is resolved{when}: there is nothing to {verb}"
-            return Outcome(ok=False, text=text, code="resolved", alert_ids=(alert.public_id,))
-        return episode
-    names = scopes_called(connection, ask.reference)
-    if not names:
-        return _unknown(connection, ask)
-    episodes = firing_episodes(connection, names)
-    still_open = [each for each in episodes if not each.is_closed(ask.now_ms)]
-    if len(still_open) == 1:
-        return still_open[0]
-    if still_open:
-        return _several(still_open, ask)
-    if episodes:
-        return _closed(episodes[0])
-    return Outcome(ok=False, text=f"Nothing fires for {ask.words}: there is nothing to {verb}", code="quiet")
+def _keep_quiet(store: Store, ask: Ask, kind: str, until: str, verb: str) -> Outcome:
+    ends = ""
+    with store.write() as connection:
+        found = find(connection, ask, verb)
+        if isinstance(found, Outcome):
+            outcome = found
+        else:
+            lock_scope(connection, found.name.scope_id)
+            try:
+                wanted = _wanted(connection, found, ask, kind, until)
+                outcome = _place(connection, found, ask, wanted)
+                ends = wanted.until(found.name.zone)
+            except UntilError as error:
+                outcome = Outcome(ok=False, text=str(error), code="unsupported", alert_ids=ids(found))
+        done = outcome.code == _DONE[kind]
+        _audit(connection, kind, ask, outcome, f"until {ends}" if done else "")
+    return outcome
 
 
-def _acknowledge(connection: Connection, episode: Episode, ask: _Ask) -> Outcome:
-    lock_scope(connection, episode.name.scope_id)
-    held = _hold(connection, episode)
-    if held is not None and held.kind == ACK and _covers_all(held, episode):
-        return _already(episode, held, ask)
-    if held is not None:
-        end_hold(connection, held, now_ms=ask.now_ms)
-    made = Hold(
+def _wanted(connection: Connection, episode: Episode, ask: Ask, kind: str, text: str) -> Hold:
+    """Return the hold that is asked for.
+
+    Raises:
+        UntilError: its end is not understood, is past, or is no end of such a hold.
+    """
+    name = episode.name
+    spent = _spent(connection, episode)
+    until = parse(text, now_ms=ask.now_ms, zone=name.zone, currency=name.currency)
+    if kind == SNOOZE and until.kind not in _LASTS:
+        raise UntilError("a snooze lasts for a time: 2h, 3d, 16:00, 2026-12-01, or period; `ack` waits for spending")
+    until = until.at(spent=spent, period_end_ms=period_end_ms(episode))
+    _refuse_past(until, episode, spent)
+    below = (until.percent or 0) - 1
+    return Hold(
         id=0,
-        budget_id=episode.name.budget_id,
-        scope_id=episode.name.scope_id,
+        budget_id=name.budget_id,
+        scope_id=name.scope_id,
         period_start=episode.period_start,
-        kind=ACK,
-        percent=_highest(episode, Basis.ACTUAL),
-        forecast_percent=_highest(episode, Basis.FORECAST),
-        until_ms=None,
+        kind=kind,
+        percent=max(_highest(episode, Basis.ACTUAL), below),
+        forecast_percent=max(_highest(episode, Basis.FORECAST), below),
+        until_ms=until.at_ms,
         actor=ask.actor,
         via=ask.via,
         note=ask.note,
         created_ms=ask.now_ms,
         subject=episode.subject,
+        until_nanos=until.nanos,
+        until_percent=until.percent,
+        until_words=until.words(name.currency, name.zone),
     )
-    if not place_hold(connection, made):
+
+
+def _refuse_past(until: Until, episode: Episode, spent: int) -> None:
+    amount = max(episode.alerts, key=lambda each: each.fired_ms).amount_nanos
+    gone = until.percent is not None and spent * 100 >= until.percent * amount
+    if gone or (until.nanos is not None and spent >= until.nanos):
+        words = until.words(episode.name.currency, episode.name.zone)
+        reached = f"{words} has been reached already" if gone else f"{words.removesuffix(' is spent')} is spent already"
+        raise UntilError(f"{reached}: write a higher one")
+
+
+def _place(connection: Connection, episode: Episode, ask: Ask, wanted: Hold) -> Outcome:
+    held = _hold(connection, episode)
+    if held is not None and not _gives_way(held, wanted, episode):
+        return _already(episode, held, ask)
+    if held is not None:
+        end_hold(connection, held, now_ms=ask.now_ms)
+    if not place_hold(connection, wanted):
         winner = _hold(connection, episode)
-        return _already(episode, winner or made, ask)
+        return _already(episode, winner or wanted, ask)
     request_update(connection, [each.id for each in episode.alerts])
-    text = f"{_label(episode)} ({_ids(episode)[-1]}) is acknowledged by {ask.actor}, quiet until the next threshold"
-    return Outcome(ok=True, text=text, code="acknowledged", alert_ids=_ids(episode))
+    before = ""
+    if held is not None and held.actor != ask.actor and held.kind != wanted.kind:
+        before = f" in place of the snooze by {held.actor}"
+    text = f"{named(episode)} is {_DONE[wanted.kind]} by {ask.actor}{before}, quiet until {wanted.until_words}"
+    return Outcome(ok=True, text=text, code=_DONE[wanted.kind], alert_ids=ids(episode))
 
 
-def _unacknowledge(connection: Connection, episode: Episode, ask: _Ask) -> Outcome:
+def _gives_way(held: Hold, wanted: Hold, episode: Episode) -> bool:
+    """Whether a new hold takes an old one's place: others' stand, but for an acknowledgement of what is snoozed."""
+    over = held.until_ms is not None and held.until_ms <= wanted.created_ms
+    if over or not all(held.covers(each.basis, each.percent) for each in episode.firing):
+        return True
+    if held.actor == wanted.actor:
+        unchanged = replace(wanted.terms, percent=0, forecast_percent=0)
+        return unchanged != replace(held.terms, percent=0, forecast_percent=0)
+    return held.kind == SNOOZE and wanted.kind == ACK
+
+
+def _take_back(connection: Connection, episode: Episode, ask: Ask) -> Outcome:
     lock_scope(connection, episode.name.scope_id)
     held = _hold(connection, episode)
     if held is None or not end_hold(connection, held, now_ms=ask.now_ms):
-        text = f"{_label(episode)} ({_ids(episode)[-1]}) is not acknowledged: there is nothing to take back"
-        return Outcome(ok=True, text=text, code="not_acknowledged", alert_ids=_ids(episode))
+        text = f"{named(episode)} is not acknowledged: there is nothing to take back"
+        return Outcome(ok=True, text=text, code="not_acknowledged", alert_ids=ids(episode))
     request_update(connection, [each.id for each in episode.alerts])
-    text = f"{_label(episode)} ({_ids(episode)[-1]}) is no longer acknowledged; {held.actor} had acknowledged it"
-    return Outcome(ok=True, text=text, code="unacknowledged", alert_ids=_ids(episode))
+    done = _DONE[held.kind]
+    text = f"{named(episode)} is no longer {done}; {held.actor} had {done} it"
+    return Outcome(ok=True, text=text, code="unacknowledged", alert_ids=ids(episode))
 
 
 def _hold(connection: Connection, episode: Episode) -> Hold | None:
@@ -179,59 +186,28 @@ def _hold(connection: Connection, episode: Episode) -> Hold | None:
     return hold_in_force(connection, name.budget_id, name.scope_id, episode.period_start, episode.subject)
 
 
-def _covers_all(held: Hold, episode: Episode) -> bool:
-    return all(held.covers(each.basis, each.percent) for each in episode.firing)
+def _spent(connection: Connection, episode: Episode) -> int:
+    """Return what was spent at the last evaluation, in nanos."""
+    key = (episode.name.budget_id, episode.name.scope_id, episode.period_start)
+    known = load_episodes(connection, [episode.period_start], episode.subject).get(key)
+    return known.spent if known else max(each.spent_nanos for each in episode.alerts)
 
 
 def _highest(episode: Episode, basis: Basis) -> int:
     return max((each.percent for each in episode.firing if each.basis is basis), default=0)
 
 
-def _ids(episode: Episode) -> tuple[str, ...]:
-    # What is spent weighs more than what is expected.
-    ranked = sorted(episode.firing, key=lambda each: (each.basis is Basis.ACTUAL, each.percent))
-    return tuple(each.public_id for each in ranked)
-
-
-def _label(episode: Episode) -> str:
-    return one_line(episode.name.label)
-
-
-def _already(episode: Episode, held: Hold, ask: _Ask) -> Outcome:
+def _already(episode: Episode, held: Hold, ask: Ask) -> Outcome:
     at, now = (local(each, episode.name.zone) for each in (held.created_ms, ask.now_ms))
     when = f"{at:%H:%M}" if at.date() == now.date() else moment(held.created_ms, episode.name.zone)
-    text = f"{_label(episode)} ({_ids(episode)[-1]}) is already acknowledged by {held.actor} at {when}"
-    return Outcome(ok=True, text=text, code="already", alert_ids=_ids(episode))
+    text = f"{named(episode)} is already {_DONE[held.kind]} by {held.actor} at {when}"
+    if held.kind == SNOOZE or held.until_words not in {None, NEXT_THRESHOLD}:
+        text += f", until {held.until(episode.name.zone)}"
+    return Outcome(ok=True, text=text, code="already", alert_ids=ids(episode))
 
 
-def _closed(episode: Episode) -> Outcome:
-    last = date.fromisoformat(episode.alerts[0].period_end) - timedelta(days=1)
-    text = f"{_label(episode)}: its period ended on {last}, so nothing was changed"
-    return Outcome(ok=False, text=text, code="closed", alert_ids=tuple(each.public_id for each in episode.alerts))
-
-
-def _several(episodes: list[Episode], ask: _Ask) -> Outcome:
-    labels = [f"{_label(each)} ({_ids(each)[-1]})" for each in episodes[:_SHOWN]]
-    more = f" and {len(episodes) - _SHOWN} more" if len(episodes) > _SHOWN else ""
-    text = f"{ask.words} could be {', '.join(labels)}{more}: name one of them"
-    return Outcome(ok=False, text=text, code="ambiguous", alert_ids=tuple(_ids(each)[-1] for each in episodes))
-
-
-def _unknown(connection: Connection, ask: _Ask) -> Outcome:
-    if not ask.words:
-        return Outcome(ok=False, text="Name an alert such as A-7F3K, or a budget", code="unknown")
-    close = [one_line(each) for each in suggestions(connection, ask.reference)]
-    hint = f"did you mean {' or '.join(close)}?" if close else "`status` lists the budgets, `alerts` the alerts"
-    return Outcome(ok=False, text=f"No alert and no budget is called {ask.words}; {hint}", code="unknown")
-
-
-def _unsupported(until: str) -> Outcome:
-    text = f"until {one_line(until)}: an acknowledgement lasts until the next threshold; leave `until` out"
-    return Outcome(ok=False, text=text, code="unsupported")
-
-
-def _audit(connection: Connection, action: str, ask: _Ask, outcome: Outcome) -> None:
+def _audit(connection: Connection, action: str, ask: Ask, outcome: Outcome, ends: str = "") -> None:
     target = one_line(ask.reference, _REFERENCE_LIMIT)
     note = f"-- {ask.note}" if ask.note else ""
-    detail = " ".join(filter(None, (outcome.code, ",".join(outcome.alert_ids[-_SHOWN:]), note)))
+    detail = " ".join(filter(None, (outcome.code, ",".join(outcome.alert_ids[-SHOWN:]), ends, note)))
     audit(connection, at_ms=ask.now_ms, actor=ask.actor, via=ask.via, action=action, target=target, detail=detail)

@@ -10,16 +10,15 @@ from sqlalchemy import Connection
 
 from alerter.core.alerts import AlertState, AlertStatus
 from alerter.core.budgets import Basis
+from alerter.core.until import NEXT_THRESHOLD
 from alerter.core.wording import moment
 from alerter.store.bulk import select_in
 from alerter.store.holds import SNOOZE
 from alerter.store.outbox import told_alerts
 
-NEXT_THRESHOLD = "the next threshold"
-
 _STATES = (
     "SELECT a.public_id, a.basis, a.percent, a.status, a.reason, a.resolved_ms, b.spec, h.kind, h.percent AS held, "
-    "h.forecast_percent AS held_forecast, h.until_ms, h.actor, h.note, h.created_ms "
+    "h.forecast_percent AS held_forecast, h.until_ms, h.until_words, h.actor, h.note, h.created_ms "
     "FROM alert a JOIN budget b ON b.id = a.budget_id LEFT JOIN hold h ON h.budget_id = a.budget_id "
     "AND h.scope_id = a.scope_id AND h.period_start = a.period_start AND h.subject = a.subject AND h.ended_ms IS NULL "
     "WHERE a.id IN {values}"
@@ -48,6 +47,14 @@ def zone_of(spec: str) -> str:
         return "UTC"
 
 
+def currency_of(spec: str) -> str:
+    """Return the currency of a budget's stored definition; USD where it can't be read."""
+    try:
+        return str(json.loads(spec)["currency"])
+    except (ValueError, KeyError, TypeError):
+        return "USD"
+
+
 def _state(row: Any) -> AlertState:
     if row.status == AlertStatus.RESOLVED:
         return AlertState(AlertStatus.RESOLVED, at_ms=row.resolved_ms or 0, note=row.reason)
@@ -55,5 +62,7 @@ def _state(row: Any) -> AlertState:
     if row.kind is None or row.percent > covered:
         return AlertState()
     status = AlertStatus.SNOOZED if row.kind == SNOOZE else AlertStatus.ACKNOWLEDGED
-    until = moment(row.until_ms, zone_of(row.spec)) if row.until_ms is not None else NEXT_THRESHOLD
-    return AlertState(status, by=row.actor, at_ms=row.created_ms, until=until, note=row.note)
+    until = row.until_words
+    if not until:  # of a hold that an earlier version made
+        until = moment(row.until_ms, zone_of(row.spec)) if row.until_ms is not None else NEXT_THRESHOLD
+    return AlertState(status, by=row.actor, at_ms=row.created_ms, until=until, note=row.note, covers=row.held)

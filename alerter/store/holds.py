@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from alerter.core.budgets import Basis
-from alerter.store.bulk import query
+from alerter.core.decisions import HoldTerms
+from alerter.core.until import NEXT_THRESHOLD
+from alerter.core.wording import moment
+from alerter.store.bulk import query, select_in
 
 ACK = "ack"
 SNOOZE = "snooze"
 
 _COLUMNS = (
     "id, budget_id, scope_id, period_start, kind, percent, forecast_percent, until_ms, actor, via, note, created_ms, "
-    "subject"
+    "subject, until_nanos, until_percent, until_words"
 )
 
 
@@ -26,7 +29,8 @@ class Hold:
     Attributes:
         kind: ``ack`` or ``snooze``.
         percent, forecast_percent: the highest thresholds that it covers, of either basis; 0 is none.
-        until_ms: when it ends by itself, or None.
+        until_ms, until_nanos, until_percent: when, or at what spending, it ends by itself; None for not.
+        until_words: that end for people; None of a hold that an earlier version made.
         created_ms: epoch milliseconds.
         subject: the MLflow id of the one run that it is about, else ``""``.
     """
@@ -44,10 +48,31 @@ class Hold:
     note: str
     created_ms: int
     subject: str = ""
+    until_nanos: int | None = None
+    until_percent: int | None = None
+    until_words: str | None = None
+
+    @property
+    def terms(self) -> HoldTerms:
+        """What it keeps quiet, and until when."""
+        return HoldTerms(
+            snooze=self.kind == SNOOZE,
+            percent=self.percent,
+            forecast_percent=self.forecast_percent,
+            until_ms=self.until_ms,
+            until_nanos=self.until_nanos,
+            until_percent=self.until_percent,
+        )
+
+    def until(self, zone: str) -> str:
+        """Return its end for people, in a time zone."""
+        if self.until_words:
+            return self.until_words
+        return moment(self.until_ms, zone) if self.until_ms is not None else NEXT_THRESHOLD
 
     def covers(self, basis: Basis, percent: int) -> bool:
         """Whether it keeps an alert of this threshold quiet: not one that is higher than what it was made for."""
-        return percent <= (self.forecast_percent if basis is Basis.FORECAST else self.percent)
+        return self.terms.covers(basis, percent)
 
 
 def lock_scope(connection: Connection, scope_id: int) -> None:
@@ -86,12 +111,28 @@ def holds_of(connection: Connection, budget_id: int, scope_id: int) -> Sequence[
     return [Hold(*row) for row in rows]
 
 
+def all_in_force(connection: Connection) -> list[Hold]:
+    """Return every hold on a (budget, scope, period) that nobody has ended; those on single runs are left out."""
+    rows = query(connection, f"SELECT {_COLUMNS} FROM hold WHERE ended_ms IS NULL AND subject = '' ORDER BY id")
+    return [Hold(*row) for row in rows]
+
+
+def last_ended(connection: Connection, starts: Collection[str]) -> dict[tuple[int, int, str], int]:
+    """Return when the last hold of each (budget, scope, period) that begins on one of some days ended, in epoch ms."""
+    sql = (
+        "SELECT budget_id, scope_id, period_start, MAX(ended_ms) FROM hold WHERE ended_ms IS NOT NULL AND subject = '' "
+        "AND period_start IN {values} GROUP BY budget_id, scope_id, period_start"
+    )
+    return {(row[0], row[1], row[2]): int(row[3]) for row in select_in(connection, sql, sorted(starts))}
+
+
 def place_hold(connection: Connection, hold: Hold) -> bool:
     """Record a hold (its ``id`` is ignored); False if there is one in force already."""
     done = query(
         connection,
         "INSERT INTO hold (budget_id, scope_id, period_start, kind, percent, forecast_percent, until_ms, actor, via, "
-        "note, created_ms, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "note, created_ms, subject, until_nanos, until_percent, until_words) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         hold.budget_id,
         hold.scope_id,
         hold.period_start,
@@ -104,6 +145,9 @@ def place_hold(connection: Connection, hold: Hold) -> bool:
         hold.note,
         hold.created_ms,
         hold.subject,
+        hold.until_nanos,
+        hold.until_percent,
+        hold.until_words,
     )
     return bool(done.rowcount)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from alerter.core.budgets import Scope
 from alerter.core.periods import midnight_ms
 from alerter.core.text import one_line
-from alerter.store.alert_states import zone_of
+from alerter.store.alert_states import currency_of, zone_of
 from alerter.store.alerts import ENDLESS, FIRING, StoredAlert, load_alerts
 from alerter.store.budgets import decode_scope
 from alerter.store.bulk import query
@@ -28,7 +28,7 @@ class ScopeName:
 
     Attributes:
         label: ``fraud-detection``, or with tag values ``every-team/vision``.
-        zone: the budget's IANA time zone.
+        zone: the budget's IANA time zone; ``currency`` its ISO-4217 code.
     """
 
     budget_id: int
@@ -37,6 +37,7 @@ class ScopeName:
     uid: str
     scope: Scope
     zone: str
+    currency: str = "USD"
 
     @property
     def label(self) -> str:
@@ -157,5 +158,5 @@ def _names(connection: Connection, where: str, *values: object) -> list[ScopeNam
     found = []
     for budget_id, scope_id, name, uid, key, spec in rows:
         zone = zones.setdefault(spec, zones.get(spec) or zone_of(spec))
-        found.append(ScopeName(budget_id, scope_id, name, uid, decode_scope(key), zone))
+        found.append(ScopeName(budget_id, scope_id, name, uid, decode_scope(key), zone, currency_of(spec)))
     return found

@@ -109,12 +109,18 @@ CASES = [
     ("  - text", "3:5", "expected a mapping (key: value), got text"),
     # planned, and not built: never silently accepted
     ("  - {name: a, amount: 5, rollover: true}", "3:26", "unknown key 'rollover'"),
-    ("  - {name: a, amount: 5, quiet_hours: 22-6}", "3:26", "unknown key 'quiet_hours'"),
-    ("  - {name: a, amount: 5, min_alert: 5}", "3:26", "unknown key 'min_alert'"),
+    ("  - {name: a, amount: 5, quiet_hours: 22-6}", "3:39", "expected hours, such as {from: "),
+    ("  - {name: a, amount: 5, quiet_hours: {from: 22:00}}", "3:39", "quiet_hours needs 'to'"),
+    ("  - {name: a, amount: 5, quiet_hours: {from: 25:00, to: '7'}}", "3:46", "expected a time of day in quotes"),
+    ("  - {name: a, amount: 5, quiet_hours: {from: '22:00', to: '22:00'}}", "3:39", "would be no hours, or all"),
+    ("  - {name: a, amount: 5, min_alert: -5}", "3:37", "'-5' is not an amount: it must not be negative"),
+    ("  - {name: a, amount: 5, repeat_interval: 5s}", "3:43", "too short: at least 1m, or 'never'"),
+    ("  - {name: a, amount: 5, repeat_on: weekday}", "3:37", "did you mean 'weekdays'?"),
+    ("  - {name: a, amount: 5, mode: observer}", "3:32", "did you mean 'observe'?"),
+    ("  - {name: a, amount: 5, escalate_too: x}", "3:26", "did you mean 'escalate_to'?"),
     ("  - {name: a, amount: 5, per_run: true}", "3:26", "unknown key 'per_run'"),
     ("  - {name: a, amount: 5, per_hour: true}", "3:26", "unknown key 'per_hour'"),
-    ("  - {name: a, amount: 5, escalate_to: x}", "3:26", "unknown key 'escalate_to'"),
-    ("  - {name: a, amount: 5, repeat_interval: 4h}", "3:26", "unknown key 'repeat_interval'"),
+    ("  - {name: a, amount: 5, escalate_to: x}", "3:39", "unknown receiver 'x'"),
     ("  - {name: a, amount: 5, enabled: false}", "3:26", "unknown key 'enabled'"),
 ]
 

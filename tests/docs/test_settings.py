@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from alerter.config import budget_models, price_models, settings, token_settings
+from alerter.config import alert_rules, budget_models, price_models, settings, token_settings
 from alerter.config.fields import DURATION_PATTERN, seconds
 from alerter.config.json_schema import schema
 from alerter.config.secrets import Secrets
@@ -41,6 +41,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     budget_models.DatedAmount: (BUDGETS, "Keys of an amount"),
     budget_models.OverrideModel: (BUDGETS, "Keys of an override"),
     budget_models.ThresholdModel: (BUDGETS, "Keys of a threshold"),
+    alert_rules.QuietHoursModel: (BUDGETS, "Keys of quiet_hours"),
     price_models.PricesModel: (PRICES, "prices.yaml"),
     price_models.DefaultsModel: (PRICES, "defaults"),
     price_models.FileCatalog: (PRICES, "An entry of catalogs"),

@@ -15,7 +15,7 @@ class EpisodeRow(SQLModel, table=True):
     """
 
     __tablename__ = "episode"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's way
+    __table_args__ = {"sqlite_with_rowid": False}
     budget_id: int = Field(sa_column=reference("budget.id", primary_key=True))
     scope_id: int = Field(sa_column=reference("scope.id", primary_key=True))
     period_start: str = Field(sa_column=text_column(primary_key=True))
