@@ -24,6 +24,7 @@ class MessageKind(StrEnum):
     OPENING = "opening"
     OPERATOR = "operator"
     TEST = "test"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ class Alert:
         next_percent: the threshold of the next message, or None.
         as_of_ms: the data's time; ``stale`` where a source could not be read since.
         burn_up: (local day as an ordinal, nanos spent by its end), oldest first: the line of the chart.
-        reason: why it was told: ``first``, ``higher threshold``, ``reopened``, ``opening``.
+        reason: why it was told, a word of `alerter.core.decisions.Reason`.
+        repeats: reminders since the last news, this one included.
+        repeat_ms, escalate_ms: when, unless somebody acknowledges, it is told again, and to ``escalate_to``; or None.
+        quiet: hours in which nothing below 100 % is told, in words.
     """
 
     id: str
@@ -113,6 +117,11 @@ class Alert:
     stale: bool = False
     page_url: str = ""
     burn_up: tuple[tuple[int, int], ...] = ()
+    repeats: int = 0
+    repeat_ms: int | None = None
+    escalate_ms: int | None = None
+    escalate_to: str = ""
+    quiet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +133,14 @@ class AlertState:
         by, at_ms: who acknowledged or snoozed, and when.
         until: in words: ``the next threshold``, ``Tue 24 Nov 16:00``.
         note: what they wrote, or why it was resolved.
-    """
         covers: of a hold the highest percent spent that it keeps quiet; what is higher is told.
+    """
 
     status: AlertStatus = AlertStatus.FIRING
     by: str = ""
     at_ms: int = 0
     until: str = ""
     note: str = ""
-
     covers: int = 0
 
 
@@ -195,14 +203,15 @@ class Digest:
     missing: tuple[str, ...] = ()
     page_url: str = ""
 
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one receiver: alerts of one cycle, or an operator's notice.
+    """One message to one receiver: alerts of one cycle, a digest, or an operator's notice.
 
     Attributes:
-        kind: alert, opening, operator, test.
+        kind: alert, opening, operator, test, digest.
         alerts: what it tells, most urgent first; empty for a notice.
-        title, text: of a notice; ``""`` otherwise.
+        title, text: of a notice; ``""`` otherwise. A digest has the title.
         at_ms: when it was decided.
     """
 
@@ -211,3 +220,4 @@ class Message:
     title: str = ""
     text: str = ""
     at_ms: int = 0
+    digest: Digest | None = None
