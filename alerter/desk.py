@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from alerter import holds
 from alerter.core.views import BudgetStatus, RunCost
+from alerter.explain import Json, UnknownReferenceError, explain
 from alerter.holds import Outcome
 from alerter.services import Services
 from alerter.status import budget_status, named, top_runs
@@ -47,6 +48,25 @@ class FrontDesk:
         outcome = holds.unacknowledge(self.current().store, reference, actor=actor, via=via, now_ms=self.clock())
         self.changed()
         return outcome
+
+    def snooze(self, reference: str, *, actor: str, via: str, note: str, until: str) -> Outcome:
+        """Keep what fires of an alert's id or a budget's name quiet until a time.
+
+        Raises:
+            StoreError: the database can't be written; nothing was changed.
+        """
+        store = self.current().store
+        outcome = holds.snooze(store, reference, actor=actor, via=via, now_ms=self.clock(), note=note, until=until)
+        self.changed()
+        return outcome
+
+    def explain(self, reference: str) -> Json | str:
+        """Return what an alert's or a run's amount is made of, or a plain sentence why there is nothing to explain."""
+        try:
+            with self.current().windows.read() as view:
+                return explain(view, reference, self.clock())
+        except UnknownReferenceError as error:
+            return str(error)
 
     def status(self, name: str | None) -> Sequence[BudgetStatus]:
         """Return where budgets stand now; of one budget or scope title if ``name`` is given; empty if unknown."""

@@ -18,6 +18,7 @@ from alerter.cli.common import (
     print_json,
     reading_services,
     say_error,
+    whoami,
 )
 
 STATUSES = ("pending", "sent", "dead")
@@ -76,10 +77,16 @@ def schema() -> None:
 def notifications(
     status: Annotated[str | None, typer.Option("--status", help="Only pending, sent or dead ones.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 20,
+    retry: Annotated[
+        int | None, typer.Option("--retry", metavar="ID", min=1, help="Try this one, which was given up, anew.")
+    ] = None,
     config: ConfigDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List the messages of the outbox, the newest first: what was sent, what waits, what was given up and why."""
+    if retry is not None:
+        _retry(retry, config)
+        return
     from dataclasses import asdict
 
     from alerter.cli.table import print_table
@@ -112,6 +119,17 @@ def notifications(
             for row in rows
         ],
     )
+
+
+def _retry(notification_id: int, config: ConfigDir) -> None:
+    from alerter.delivery.retry import retry
+
+    with opened_store(load_config(config)) as store:
+        done = retry(store, notification_id, actor=whoami(), via="cli", now_ms=clock_ms())
+    if not done.ok:
+        say_error(done.text)
+        raise typer.Exit(EXIT_FAILED)
+    typer.echo(done.text)
 
 
 def notify_test(

@@ -13,7 +13,7 @@ from alerter.core.periods import DAY_MS, HOUR_MS, local
 from alerter.core.text import one_line
 from alerter.core.wording import moment
 
-FORMS = "100%, +$500, $900, 2026-12-01, 2026-12-01 16:00, 2h, 3d, period, or next"
+FORMS = "100%, +$500, $900, 2h, 3d, tomorrow, 2026-12-01 16:00, period, or next"
 NEXT_THRESHOLD = "the next threshold"
 
 _NEXT = frozenset({"", "next", "next threshold", NEXT_THRESHOLD})
@@ -22,6 +22,9 @@ _UNITS_MS = {"m": 60_000, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _DURATION = re.compile(r"([0-9]{1,6})\s*([mhdw])")
 _PERCENT = re.compile(r"([0-9]{1,5})\s*%")
 _MONEY = re.compile(r"(\+?)\s*([^\s0-9.,+-]{0,3})\s*([0-9][0-9,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3})?")
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY = re.compile(rf"(tomorrow|{'|'.join(_WEEKDAYS)})(?: (?P<clock>[0-9:]+))?")
+_MORNING = "9:00"
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _LONGEST = timedelta(days=3660)
 
@@ -112,6 +115,8 @@ def _instant(words: str, now_ms: int, zone: str) -> int | None:
         now = local(now_ms, zone)
         at = now.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
         return _ms(at if at > now else at + timedelta(days=1))
+    if match := _DAY.fullmatch(words):
+        return _on_day(match[1], match["clock"] or _MORNING, now_ms, zone)
     try:
         if len(words) == len("2026-12-01"):
             at = datetime.combine(date.fromisoformat(words), datetime.min.time())
@@ -120,6 +125,16 @@ def _instant(words: str, now_ms: int, zone: str) -> int | None:
         return _ms(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone)))
     except (ValueError, OverflowError):
         return None
+
+
+def _on_day(day: str, clock: str, now_ms: int, zone: str) -> int | None:
+    """Return a clock time of tomorrow, or of the next such weekday after today."""
+    at = _CLOCK.fullmatch(clock)
+    if at is None:
+        return None
+    now = local(now_ms, zone)
+    ahead = 1 if day == "tomorrow" else (_WEEKDAYS.index(day) - now.weekday() - 1) % 7 + 1
+    return _ms((now + timedelta(days=ahead)).replace(hour=int(at[1]), minute=int(at[2]), second=0, microsecond=0))
 
 
 def _ms(at: datetime) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from alerter.core.views import BudgetStatus, RunCost
+
+Evidence = Mapping[str, Any]
+"""What `alerter.explain.explain` returns."""
 
 
 class Outcome(Protocol):
@@ -37,7 +40,15 @@ class Desk(Protocol):
         ...
 
     def unacknowledge(self, reference: str, *, actor: str, via: str) -> Outcome:
-        """Take an acknowledgement back."""
+        """Take an acknowledgement or a snooze back."""
+        ...
+
+    def snooze(self, reference: str, *, actor: str, via: str, note: str, until: str) -> Outcome:
+        """Keep quiet what `acknowledge` would find; ``until`` is in the asker's words."""
+        ...
+
+    def explain(self, reference: str) -> Evidence | str:
+        """Return what an alert's or a run's amount is made of, or a plain sentence why there is nothing to explain."""
         ...
 
     def status(self, name: str | None) -> Sequence[BudgetStatus]:

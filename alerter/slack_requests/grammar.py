@@ -3,10 +3,11 @@
 ::
 
     /budget [status [NAME] | list [over PCT] | ack ID|NAME [until WHEN] [-- NOTE] | unack ID|NAME
-             | top [N] [NAME] | help]
+             | snooze ID|NAME WHEN [-- NOTE] | top [N] [NAME] | explain ID|RUN | help]
 
-Names with a number in front, or with the word ``until`` in them, are put in quotes. Phones and Macs write ``--`` as one
-long dash and quotes as curly ones: both are understood.
+WHEN is left to `alerter.core.until`; here it is only told from the name before it. Names with a number in front, or
+with the word ``until`` in them, are put in quotes. Phones and Macs write ``--`` as one long dash and quotes as curly
+ones: both are understood.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ TEXT_LIMIT = 4_000
 TOP_DEFAULT = 5
 TOP_LIMIT = 20
 
-VERBS = ("status", "list", "ack", "unack", "top", "help")
+VERBS = ("status", "list", "ack", "unack", "snooze", "top", "explain", "help")
 
-_LONG = {"acknowledge": "ack", "unacknowledge": "unack", "ls": "list", "?": "help"}
+_LONG = {"acknowledge": "ack", "unacknowledge": "unack", "ls": "list", "?": "help", "why": "explain"}
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "\u00a0": " "})
 _NOTE = re.compile(r"(?:^|\s)(?:--|—)(?:\s*)", re.DOTALL)
 _TOKEN = re.compile(r'"[^"]*"|\S+')
 _PERCENT = re.compile(r"(?P<number>[0-9]{1,6}(?:[.,][0-9]{1,2})?)\s*%?")
+_END = re.compile(
+    r"\d+[mhdw]|period|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{4}-\d\d-\d\d|\d{1,2}:\d\d", re.IGNORECASE
+)
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -63,6 +67,22 @@ class Unack:
 
 
 @dataclass(frozen=True, slots=True)
+class Snooze:
+    """Keep an alert, or what fires of a budget, quiet until a time: the asker's words."""
+
+    reference: str
+    until: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """What a number is made of: an alert's, by id, or a run's."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Top:
     """The most expensive runs of the current periods, of all budgets or of one."""
 
@@ -83,7 +103,9 @@ class Unclear:
     word: str = ""
 
 
-Command = Status | Listing | Ack | Unack | Top | Help | Unclear
+Acting = Ack | Unack | Snooze
+Reading = Status | Listing | Top | Explain | Help | Unclear
+Command = Acting | Reading
 
 
 def parse(text: str) -> Command:
@@ -103,6 +125,11 @@ def parse(text: str) -> Command:
         case "unack":
             reference = _name(_TOKEN.findall(rest))
             return Unack(reference) if reference else Unclear("Which alert? Write `unack A-7F3K`, or a budget's name.")
+        case "snooze":
+            return _snooze(rest)
+        case "explain":
+            reference = _name(_TOKEN.findall(rest))
+            return Explain(reference) if reference else Unclear("Which alert? Write `explain A-7F3K`, or a run's name.")
         case "top":
             return _top(rest)
         case "help":
@@ -126,11 +153,8 @@ def _listing(rest: str) -> Command:
 
 
 def _ack(rest: str) -> Command:
-    head, note = rest, ""
-    if mark := _NOTE.search(rest):
-        head, note = rest[: mark.start()], rest[mark.end() :].strip()
-    tokens = _TOKEN.findall(head)
-    cut = next((at for at, token in enumerate(tokens) if at and token.casefold() == "until"), len(tokens))
+    tokens, note = _head_and_note(rest)
+    cut = _until_at(tokens)
     reference = _name(tokens[:cut])
     if reference is None:
         return Unclear("Which alert? Write `ack A-7F3K`, or a budget's name.")
@@ -138,8 +162,38 @@ def _ack(rest: str) -> Command:
         return Ack(reference, None, note)
     until = _name(tokens[cut + 1 :])
     if until is None:
-        return Unclear("Until when? An acknowledgement lasts until the next threshold: leave `until` out.")
+        return Unclear("Until when? Write `until 100%`, `until +$500`, `until 2026-12-01`, or leave `until` out.")
     return Ack(reference, until, note)
+
+
+def _snooze(rest: str) -> Command:
+    tokens, note = _head_and_note(rest)
+    cut = _until_at(tokens)
+    if cut < len(tokens):
+        name, end = tokens[:cut], tokens[cut + 1 :]
+    else:
+        # "tomorrow 9:00" is two words, anything else at the end one; the name is what stands before.
+        ends = 2 if len(tokens) > 2 and all(map(_END.fullmatch, tokens[-2:])) else 1
+        name, end = tokens[:-ends], tokens[-ends:]
+        if not (end and _END.fullmatch(end[0])):
+            name, end = tokens, []
+    reference, until = _name(name), _name(end)
+    if reference is None:
+        return Unclear("Which alert? Write `snooze A-7F3K 4h`, or a budget's name.")
+    if until is None:
+        return Unclear("For how long? Write `snooze A-7F3K 4h`, `2d`, `tomorrow`, a date, or `period`.")
+    return Snooze(reference, until, note)
+
+
+def _head_and_note(rest: str) -> tuple[list[str], str]:
+    if mark := _NOTE.search(rest):
+        return _TOKEN.findall(rest[: mark.start()]), rest[mark.end() :].strip()
+    return _TOKEN.findall(rest), ""
+
+
+def _until_at(tokens: list[str]) -> int:
+    """Return where the word ``until`` stands, a name before it; the number of tokens where it doesn't."""
+    return next((at for at, token in enumerate(tokens) if at and token.casefold() == "until"), len(tokens))
 
 
 def _top(rest: str) -> Command:

@@ -10,15 +10,27 @@ from difflib import get_close_matches
 from alerter.core.text import one_line
 from alerter.notifiers.slack.escape import untrusted
 from alerter.slack_requests import tables
+from alerter.slack_requests.buttons import pressed, words
 from alerter.slack_requests.desk import Desk, Outcome
-from alerter.slack_requests.grammar import Ack, Command, Help, Listing, Status, Top, Unack, Unclear, parse
+from alerter.slack_requests.explained import explanation
+from alerter.slack_requests.grammar import (
+    Ack,
+    Command,
+    Explain,
+    Help,
+    Listing,
+    Reading,
+    Snooze,
+    Status,
+    Top,
+    Unack,
+    Unclear,
+    parse,
+)
 from alerter.slack_requests.policy import Asker, Policy, asker_of_command, asker_of_interaction
 from alerter.slack_requests.reply import Reply, say, unescape
 
 log = logging.getLogger(__name__)
-
-ACK_ACTION = "ack"
-"""The ``action_id`` of an alert's Acknowledge button; its value is the alert's public id."""
 
 VIA = "slack"
 
@@ -46,16 +58,16 @@ def handle_command(payload: Mapping[str, str], desk: Desk, policy: Policy) -> Re
 
 
 def handle_interaction(payload: Mapping[str, object], desk: Desk, policy: Policy) -> Reply | None:
-    """Answer a pressed button, given its payload; None for what needs no answer, such as a link's button."""
-    reference = _acknowledged(payload)
-    if reference is None:
+    """Answer what was pressed or chosen, given its payload; None for what needs no answer, such as a link's button."""
+    command = pressed(payload)
+    if command is None:
         return None
     asker = asker_of_interaction(payload)
     try:
         if refusal := policy.refusal(asker):
-            desk.refused(asker.actor, VIA, one_line(f"acknowledge {reference}", 200))
+            desk.refused(asker.actor, VIA, one_line(words(command), 200))
             return say(refusal)
-        return _outcome(desk.acknowledge(reference, actor=asker.actor, via=VIA, note="", until=None))
+        return _answer(command, asker, desk, "/budget")
     except Exception:  # the job boundary, as above
         log.exception("slack button failed actor=%s", asker.actor)
         return say(_BROKEN)
@@ -68,6 +80,14 @@ def _answer(command: Command, asker: Asker, desk: Desk, slash: str) -> Reply:
             return _outcome(desk.acknowledge(reference, actor=actor, via=VIA, note=note, until=until))
         case Unack(reference):
             return _outcome(desk.unacknowledge(reference, actor=actor, via=VIA))
+        case Snooze(reference, until, note):
+            return _outcome(desk.snooze(reference, actor=actor, via=VIA, note=note, until=until))
+        case _:
+            return _told(command, desk, slash)
+
+
+def _told(command: Reading, desk: Desk, slash: str) -> Reply:
+    match command:
         case Status(name):
             return tables.budgets(desk.status(name), none=_no_budget(name, desk))
         case Listing(over):
@@ -78,6 +98,8 @@ def _answer(command: Command, asker: Asker, desk: Desk, slash: str) -> Reply:
             costs = desk.top(limit, name)
             known = costs or name is None or desk.status(name)
             return tables.runs(costs, none="No run has cost anything yet." if known else _no_budget(name, desk))
+        case Explain(reference):
+            return explanation(desk.explain(reference))
         case Unclear(problem, word):
             unknown = f"I don't know “{untrusted(word, 40)}”. " if word else ""
             return Reply((unknown + problem, *help_lines(slash)))
@@ -93,7 +115,9 @@ def help_lines(slash: str) -> tuple[str, ...]:
         ("list [over 80]", "every budget in a line, or those from 80 % up"),
         ("ack ID|NAME [-- note]", "acknowledge an alert: quiet until the next threshold"),
         ("unack ID|NAME", "take that back"),
+        ("snooze ID|NAME WHEN [-- NOTE]", "quiet for `4h`, `2d`, until `tomorrow`, a date, or for the `period`"),
         ("top [N] [NAME]", "the most expensive runs"),
+        ("explain ID|RUN", "what an alert's or a run's amount is made of"),
         ("help", "this list"),
     )
     return tuple(f"`{name} {usage}` {meaning}" for usage, meaning in lines)
@@ -116,13 +140,3 @@ def _no_budget(name: str | None, desk: Desk) -> str:
     close = get_close_matches(name.casefold(), lower, n=1, cutoff=0.5)
     guess = f" Did you mean “{untrusted(lower[close[0]])}”?" if close else ""
     return f"No budget is called “{untrusted(name)}”.{guess}"
-
-
-def _acknowledged(payload: Mapping[str, object]) -> str | None:
-    """Return the alert id of a pressed Acknowledge button, or None."""
-    actions = payload.get("actions")
-    for action in actions if isinstance(actions, list) else []:
-        if isinstance(action, dict) and action.get("action_id") == ACK_ACTION:
-            value = action.get("value")
-            return value if isinstance(value, str) and value else None
-    return None

@@ -133,16 +133,14 @@ def release(connection: Connection, claimed: Collection[Claimed]) -> None:
     )
 
 
-def revive_dead(connection: Connection, *, since_ms: int = 0) -> int:
-    """Let notifications that were given up be tried anew, once what stood in their way is corrected.
-
-    Only those that were last attempted at or after ``since_ms``, or never. Returns how many there are.
-    """
-    return int(
-        query(
-            connection,
-            f"UPDATE notification SET status = 'pending', attempts = 0, not_before_ms = 0, {_RELEASED} "
-            "WHERE status = 'dead' AND (attempted_ms IS NULL OR attempted_ms >= ?)",
-            since_ms,
-        ).rowcount
-    )
+def revive(connection: Connection, notification_id: int) -> str | None:
+    """Let one notification that was given up be tried anew; return the status that it had, None if there is none."""
+    if changed(
+        connection,
+        f"UPDATE notification SET status = 'pending', attempts = 0, not_before_ms = 0, {_RELEASED} "
+        "WHERE id = ? AND status = 'dead'",
+        notification_id,
+    ):
+        return "dead"
+    status: str | None = query(connection, "SELECT status FROM notification WHERE id = ?", notification_id).scalar()
+    return status

@@ -8,8 +8,10 @@ from alerter.slack_requests.grammar import (
     TOP_LIMIT,
     Ack,
     Command,
+    Explain,
     Help,
     Listing,
+    Snooze,
     Status,
     Top,
     Unack,
@@ -43,6 +45,17 @@ from alerter.slack_requests.grammar import (
         ("ack until", Ack("until")),
         ("ack gpu--spike", Ack("gpu--spike")),
         ("unack A-7F3K", Unack("A-7F3K")),
+        ("snooze A-7F3K 4h", Snooze("A-7F3K", "4h")),
+        ("snooze fraud detection 2d -- moving", Snooze("fraud detection", "2d", "moving")),
+        ("snooze vision period", Snooze("vision", "period")),
+        ("snooze vision tomorrow 9:00", Snooze("vision", "tomorrow 9:00")),
+        ("snooze vision Monday", Snooze("vision", "Monday")),
+        ("snooze vision until 2026-12-01 16:00", Snooze("vision", "2026-12-01 16:00")),
+        ("snooze vision 2026-12-01 16:00", Snooze("vision", "2026-12-01 16:00")),
+        ('snooze "team 4h" 1w', Snooze("team 4h", "1w")),
+        ("snooze period until 1h", Snooze("period", "1h")),
+        ("explain A-7F3K", Explain("A-7F3K")),
+        ("explain trial 14", Explain("trial 14")),
         ("top", Top()),
         ("top 3", Top(3)),
         ("top vision", Top(TOP_DEFAULT, "vision")),
@@ -66,6 +79,15 @@ def test_what_a_person_types_is_understood(text: str, meaning: Command) -> None:
         ("ack -- on it", "Which alert?"),
         ("ack A-1 until", "Until when?"),
         ("unack", "Which alert?"),
+        ("snooze", "Which alert?"),
+        ("snooze 4h", "Which alert?"),
+        ("snooze A-1", "For how long?"),
+        ("snooze A-1 -- later", "For how long?"),
+        ("snooze fraud detection", "For how long?"),
+        ("snooze A-1 until", "For how long?"),
+        ("snoze A-1 4h", "`snooze`"),
+        ("explain", "Which alert?"),
+        ("exlpain A-1", "`explain`"),
         ("list over", "list over 80"),
         ("list over a lot", "list over 80"),
         ("list under 5", "list over 80"),
@@ -80,7 +102,7 @@ def test_what_is_not_understood_gets_a_hint(text: str, hint: str) -> None:
     assert hint in answer.problem
 
 
-@pytest.mark.parametrize("verb", ["snooze", "explain", "delete", "<!channel>"])
+@pytest.mark.parametrize("verb", ["stop", "delete", "<!channel>"])
 def test_an_unknown_verb_is_repeated_for_the_person(verb: str) -> None:
     answer = parse(f"{verb} A-1")
     assert isinstance(answer, Unclear)

@@ -7,11 +7,13 @@ import pytest
 from slack_sdk.models.blocks import Block
 
 from alerter.core.money import NANOS
+from alerter.core.until import UntilKind, parse
 from alerter.core.views import BudgetStatus, RunCost
+from alerter.notifiers.slack.controls import SNOOZES
 from alerter.slack_requests.handle import handle_command, handle_interaction
 from alerter.slack_requests.policy import Policy
 from alerter.slack_requests.reply import Reply
-from tests.fixtures.window_data import BUDGETS, SPIKE, VISION, Done, FakeDesk, budget
+from tests.fixtures.window_data import BUDGETS, NOW_MS, SPIKE, VISION, Done, FakeDesk, budget
 
 OPEN = Policy()
 EVIL = "<!channel> `x` *b*\n<https://evil.example|click> & \u202egnp"
@@ -94,9 +96,101 @@ def test_a_pressed_button_acknowledges_its_alert() -> None:
     assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack", "", None)]
 
 
+def chosen(value: str) -> dict[str, Any]:
+    return button(actions=[{"action_id": "snooze", "selected_option": {"value": value}}])
+
+
+def test_what_is_pressed_or_chosen_is_done() -> None:
+    desk = FakeDesk()
+    for payload in (button(actions=[{"action_id": "unack", "value": "A-7F3K"}]), chosen("A-7F3K tomorrow")):
+        assert handle_interaction(payload, desk, OPEN) is not None
+    assert desk.calls == [
+        ("unack", "A-7F3K", "slack:U01ANNA (anna)", "slack"),
+        ("snooze", "A-7F3K", "slack:U01ANNA (anna)", "slack", "", "tomorrow"),
+    ]
+
+
+@pytest.mark.parametrize("offered", [value for _, value in SNOOZES])
+def test_whatever_the_menu_offers_is_an_end_of_a_hold(offered: str) -> None:
+    assert parse(offered, now_ms=NOW_MS, zone="Europe/Berlin", currency="USD").kind in (
+        UntilKind.TIME,
+        UntilKind.PERIOD,
+    )
+
+
+def test_a_snooze_is_typed_too() -> None:
+    desk = FakeDesk()
+    reply = handle_command(command("snooze A-7F3K 4h -- moving house"), desk, OPEN)
+    assert desk.calls == [("snooze", "A-7F3K", "slack:U01ANNA (anna)", "slack", "moving house", "4h")]
+    assert reply.text == "✅ A-7F3K is snoozed until 4h."
+
+
+EVIDENCE: dict[str, Any] = {
+    "alert": {
+        "id": "A-7F3K",
+        "budget": "every-team",
+        "scope": {"team": "vision"},
+        "period": ["2026-11-01", "2026-12-01"],
+        "amount": "12000",
+        "spent_when_fired": "9740",
+        "spent": "10120.5",
+        "restated": None,
+    },
+    "runs": [{"name": f"trial-{n}", "run_id": f"r{n}", "cost": "100"} for n in range(7)],
+    "charges": [
+        {
+            "meter": "machine",
+            "rule": "aws p4d.24xlarge",
+            "unit_price": "32.77",
+            "unit": "h",
+            "cost": c,
+            "currency": "USD",
+        }
+        for c in ("6000", "4120.5")
+    ],
+    "gaps": [{"meter": "gpu"}],
+}
+
+
+def test_an_explanation_is_short_and_says_where_the_whole_is() -> None:
+    text = handle_command(command("explain a-7f3k"), FakeDesk(evidence=EVIDENCE), OPEN).text
+    assert text.splitlines() == [
+        "*every-team / vision* · A-7F3K · 2026-11-01 to 2026-11-30",
+        "*$10,120.50* of $12,000.00; it was $9,740.00 when it fired",
+        *(f"• trial-{n} · $100.00" for n in range(5)),
+        "and 2 more runs",
+        "*Charged as*",
+        "• machine · aws p4d.24xlarge · 32.77 per h · $10,120.50",
+        "1 stretch of use had no price and is not in it.",
+        "_Estimates. Every line of the ledger:_ `alerter explain A-7F3K`",
+    ]
+
+
+def test_a_run_is_explained_by_what_it_counts_for() -> None:
+    evidence = {
+        "run": {"run_id": "9f2c", "name": EVIL, "status": "RUNNING", "cost": "12"},
+        "budgets": [{"budget": EVIL, "scope": {"team": "vision"}, "cost": "12"}],
+        "charges": [],
+        "gaps": [],
+    }
+    reply = handle_command(command("explain 9f2c"), FakeDesk(evidence=evidence), OPEN)
+    assert "<" not in reply.text
+    assert "Nothing was charged." in reply.text
+    assert_slack_takes(reply)
+
+
+def test_what_cannot_be_explained_says_what_may_be_meant() -> None:
+    text = handle_command(command("explain A-7F3X"), FakeDesk(), OPEN).text
+    assert text == "⚠️ there is no alert and no run called 'A-7F3X'; did you mean A-7F3K?"
+
+
 @pytest.mark.parametrize(
     "payload",
     [
+        chosen(""),
+        chosen("A-7F3K"),
+        button(actions=[{"action_id": "snooze", "selected_option": None}]),
+        button(actions=[{"action_id": "snooze", "selected_option": {"value": 7}}]),
         button(actions=[{"action_id": "open", "url": "https://x"}]),
         button(actions=[]),
         button(actions="ack"),
@@ -164,11 +258,11 @@ def test_top_links_the_runs() -> None:
     assert lines[2].startswith("2. 9f2c · ended")
 
 
-def test_help_uses_the_name_of_the_command_and_knows_nothing_of_what_is_not_there() -> None:
+def test_help_uses_the_name_of_the_command() -> None:
     text = handle_command(command("help", command="/kosten"), FakeDesk(), OPEN).text
     assert "`/kosten ack ID" in text
-    assert "snooze" not in text
-    assert "explain" not in text
+    assert "`/kosten snooze ID|NAME WHEN" in text
+    assert "`/kosten explain ID|RUN`" in text
 
 
 def test_an_unknown_verb_gets_a_guess_and_the_help() -> None:
@@ -188,12 +282,14 @@ def test_an_unknown_verb_gets_a_guess_and_the_help() -> None:
 def test_a_stranger_is_refused_politely_and_audited(policy: Policy) -> None:
     desk = FakeDesk()
     assert handle_command(command("ack A-7F3K"), desk, policy).text.startswith("Sorry")
-    reply = handle_interaction(button(), desk, policy)
-    assert reply is not None
-    assert reply.text.startswith("Sorry")
+    for pressed in (button(), chosen("A-7F3K 1h")):
+        reply = handle_interaction(pressed, desk, policy)
+        assert reply is not None
+        assert reply.text.startswith("Sorry")
     assert desk.calls == [
         ("refused", "slack:U01ANNA (anna)", "slack", "/budget ack A-7F3K"),
         ("refused", "slack:U01ANNA (anna)", "slack", "acknowledge A-7F3K"),
+        ("refused", "slack:U01ANNA (anna)", "slack", "snooze A-7F3K 1h"),
     ]
 
 

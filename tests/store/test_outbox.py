@@ -219,10 +219,12 @@ def test_what_lists_and_metrics_read(store: Store) -> None:
 
 def test_what_was_given_up_can_be_tried_anew(store: Store) -> None:
     add_notification(store, "k")
+    with store.write() as connection:
+        (row,) = list_notifications(connection)
+        assert outcomes.revive(connection, row.id) == "pending"
+        assert outcomes.revive(connection, row.id + 1) is None
     (claimed,) = take(store)
     with store.write() as connection:
         outcomes.mark_dead(connection, claimed, error="invalid_auth")
-    with store.write() as connection:
-        assert outcomes.revive_dead(connection) == 1
-        assert outcomes.revive_dead(connection) == 0
+        assert outcomes.revive(connection, row.id) == "dead"
     assert [each.key for each in take(store)] == ["k"]

@@ -1,0 +1,82 @@
+"""The evidence of an alert or a run, as few lines as answer "why does it say that much?"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from alerter.core.money import human, to_nanos
+from alerter.notifiers.slack.escape import untrusted
+from alerter.slack_requests.desk import Evidence
+from alerter.slack_requests.reply import Reply, say
+
+ROWS = 5
+"""Runs, and rules, that one answer names."""
+
+
+def explanation(found: Evidence | str) -> Reply:
+    """Return evidence as a reply; a sentence why there is none is said as it is."""
+    if isinstance(found, str):
+        return say(f"⚠️ {found}")
+    currency = next((str(each["currency"]) for each in found["charges"]), "USD")
+    head, reference = _alert(found, currency) if "alert" in found else _run(found, currency)
+    gaps = len(found["gaps"])
+    missing = f"{gaps} stretch{'' if gaps == 1 else 'es'} of use had no price and is not in it." if gaps else ""
+    end = f"_Estimates. Every line of the ledger:_ `alerter explain {untrusted(reference, 40)}`"
+    lines = (*head, *_rules(found["charges"], currency), missing, end)
+    return Reply(tuple(line for line in lines if line))
+
+
+def _alert(found: Evidence, currency: str) -> tuple[list[str], str]:
+    alert = found["alert"]
+    name = " / ".join((alert["budget"], *alert["scope"].values()))
+    last = date.fromisoformat(alert["period"][1]) - timedelta(days=1)
+    spent, amount, then = (_money(alert[key], currency) for key in ("spent", "amount", "spent_when_fired"))
+    lines = [
+        f"*{untrusted(name)}* · {alert['id']} · {alert['period'][0]} to {last}",
+        f"*{spent}* of {amount}; it was {then} when it fired",
+    ]
+    if alert.get("restated") is not None:
+        lines.append(f"restated by {_money(alert['restated'], currency)} since the period closed")
+    runs = found["runs"]
+    lines += [
+        f"• {untrusted(each['name'] or each['run_id'])} · {_money(each['cost'], currency)}" for each in runs[:ROWS]
+    ]
+    return [*lines, _more(len(runs), "run")], str(alert["id"])
+
+
+def _run(found: Evidence, currency: str) -> tuple[list[str], str]:
+    run = found["run"]
+    lines = [
+        f"*{untrusted(run['name'] or run['run_id'])}* · {untrusted(run['status'])}",
+        f"*{_money(run['cost'], currency)}* in all",
+    ]
+    for each in found["budgets"][:ROWS]:
+        name = " / ".join((each["budget"], *each["scope"].values()))
+        lines.append(f"• {_money(each['cost'], currency)} counts for {untrusted(name)}")
+    return lines, str(run["run_id"])
+
+
+def _rules(charges: Iterable[Mapping[str, Any]], currency: str) -> list[str]:
+    """Return what was charged, by rule and price, dearest first."""
+    sums: dict[tuple[str, str, str, str], Decimal] = {}
+    for each in charges:
+        key = (str(each["meter"]), str(each["rule"]), str(each["unit_price"]), str(each["unit"]))
+        sums[key] = sums.get(key, Decimal(0)) + Decimal(each["cost"])
+    ordered = sorted(sums, key=lambda key: -sums[key])
+    lines = ["*Charged as*"] if ordered else ["Nothing was charged."]
+    for key in ordered[:ROWS]:
+        meter, rule, price, unit = map(untrusted, key)
+        lines.append(f"• {meter} · {rule} · {price} per {unit} · {human(to_nanos(sums[key]), currency, cents=True)}")
+    return [*lines, _more(len(ordered), "price")]
+
+
+def _more(count: int, what: str) -> str:
+    more = count - ROWS
+    return f"and {more:,} more {what}{'' if more == 1 else 's'}" if more > 0 else ""
+
+
+def _money(amount: str, currency: str) -> str:
+    return human(to_nanos(Decimal(amount)), currency, cents=True)
