@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -42,13 +42,14 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class CycleReport:
-    """What a cycle did: polls, alerts that fired, messages that were put into the outbox."""
+    """What a cycle did: polls, episodes that are told, messages that were put into the outbox, decisions by reason."""
 
     polls: tuple[Polled, ...]
     evaluated: bool
     fired: int = 0
     enqueued: int = 0
 
+    decisions: Mapping[str, int] = field(default_factory=dict)
     @property
     def failed(self) -> tuple[Polled, ...]:
         """The polls that did not complete."""
@@ -76,12 +77,12 @@ def run_cycle(
             return CycleReport(polls, evaluated=False)
         before_ms = meta.evaluated_ms(view.connection)
         at_ms = max(now_ms, before_ms or 0)
-        fired = evaluate_all(view, now_ms=at_ms, before_ms=before_ms)
-        close_periods(view, at_ms)
+        found = evaluate_all(view, now_ms=at_ms, before_ms=before_ms, read_ms=min(read))
+        close_periods(view, found.through_ms)
         moment = Moment(at_ms, min(read), stale=_stale(states), opening=before_ms is None)
-        enqueued = tell(view, fired, services.receivers, services.describer, moment)
+        enqueued = tell(view, found.fired, services.receivers, services.describer, moment)
         meta.set_evaluated(view.connection, at_ms)
-    return CycleReport(polls, evaluated=True, fired=len(fired), enqueued=enqueued)
+    return CycleReport(polls, evaluated=True, fired=len(found.fired), enqueued=enqueued, decisions=found.decisions)
 
 
 def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progress: Progress | None) -> Polled:

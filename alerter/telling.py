@@ -12,9 +12,9 @@ from alerter.briefing import Describer, Moment, brief
 from alerter.config.model import ReceiverConfig
 from alerter.core.alerts import Alert, Message, MessageKind
 from alerter.core.budgets import Basis, receivers_for
+from alerter.core.decisions import REMINDERS, Reason
 from alerter.core.wording import opening_title
 from alerter.evaluate import Fired
-from alerter.store.alerts import StoredAlert
 from alerter.store.outbox import enqueue
 from alerter.store.totals import View
 
@@ -35,34 +35,49 @@ def tell(
     if not fired:
         return 0
     told = list(zip(fired, brief(view, fired, describer, moment), strict=True))
-    kind = MessageKind.OPENING if moment.opening else MessageKind.ALERT
+    title = opening_title(len(view.budgets)) if moment.opening else ""
     count = 0
     for name, chosen in _by_receiver(told, frozenset(receivers)).items():
         receiver = receivers[name]
-        ordered = sorted(chosen, key=_urgency)
-        groups = [ordered] if receiver.group or moment.opening else [[each] for each in ordered]
-        for group in groups:
-            title = opening_title(len(view.budgets)) if moment.opening else ""
-            message = Message(kind, tuple(alert for _, alert in group), title=title, at_ms=moment.now_ms)
-            alerts = [alert for each, _ in group for alert in each.alerts]
-            ids = [alert.id for alert in alerts]
-            count += address(view.connection, receiver, _episode_key(alerts), message, ids)
+        for group in _groups(chosen, together=receiver.group):
+            opening = group[0][0].reason is Reason.OPENING
+            kind = MessageKind.OPENING if opening else MessageKind.ALERT
+            alerts = tuple(alert for _, alert in group)
+            message = Message(kind, alerts, title=title if opening else "", at_ms=moment.now_ms)
+            ids = [alert.id for each, _ in group for alert in each.alerts]
+            count += address(view.connection, receiver, _key([each for each, _ in group]), message, ids)
     return count
+
+
+def _groups(told: Sequence[Told], *, together: bool) -> list[list[Told]]:
+    """Return what goes into one message each: what was over before anybody watched always comes as one."""
+    ordered = sorted(told, key=_urgency)
+    opening = [each for each in ordered if each[0].reason is Reason.OPENING]
+    others = [each for each in ordered if each[0].reason is not Reason.OPENING]
+    groups = [opening, others] if together else [opening, *([each] for each in others)]
+    return [each for each in groups if each]
 
 
 def _by_receiver(told: Sequence[Told], known: frozenset[str]) -> dict[str, list[Told]]:
     chosen: dict[str, list[Told]] = {}
     for fired, alert in told:
-        budget = fired.standing.budget
         names: dict[str, None] = {}
-        for threshold in fired.thresholds:
-            templates = budget.receivers if threshold.receivers is None else threshold.receivers
+        for templates in _addressed(fired):
             names.update(dict.fromkeys(receivers_for(templates, fired.standing.scope, known)))
         if not names:
-            log.warning("nobody is told id=%s budget=%r reason='no receiver'", alert.id, budget.name)
+            log.warning("nobody is told id=%s budget=%r reason='no receiver'", alert.id, fired.standing.budget.name)
         for name in names:
             chosen.setdefault(name, []).append((fired, alert))
     return chosen
+
+
+def _addressed(fired: Fired) -> list[tuple[str, ...]]:
+    """Return the templates of those who are told: news goes to the receivers of every threshold crossed."""
+    budget = fired.standing.budget
+    if fired.reason is Reason.ESCALATION:
+        return [(budget.rules.escalate_to or "",)]
+    thresholds = (fired.highest,) if fired.reason in REMINDERS else fired.thresholds
+    return [budget.receivers if each.receivers is None else each.receivers for each in thresholds]
 
 
 def address(
@@ -84,10 +99,9 @@ def address(
     )
 
 
-def _episode_key(alerts: Sequence[StoredAlert]) -> str:
-    """Return what a message about these alerts is recognised by: each tells of one firing."""
-    episode = repr(sorted((alert.id, alert.fired_ms) for alert in alerts))
-    return sha256(episode.encode()).hexdigest()[:24]
+def _key(fired: Sequence[Fired]) -> str:
+    """Return what a message is recognised by: it holds one telling of each of its episodes."""
+    return sha256(repr(sorted(each.key for each in fired)).encode()).hexdigest()[:24]
 
 
 def _urgency(told: Told) -> tuple[bool, int, str]:

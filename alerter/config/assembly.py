@@ -10,6 +10,7 @@ from pathlib import Path
 
 from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.budgets import Surroundings, read_budgets
+from alerter.config.digests import read_digests
 from alerter.config.machines import machines_of, machines_path
 from alerter.config.model import CONSOLE, Config, ReceiverConfig
 from alerter.config.prices import Prices, read_prices
@@ -98,6 +99,7 @@ class _Assembly:
         sources = self._sources(file)
         operators = self._receiver(("operators",), file.operators, receivers)
         self._receiver(("alerts", "escalate_to"), file.alerts.escalate_to, receivers)
+        digests = read_digests(self.main, file.digests, [each.name for each in receivers], budgets)
         if prices is None:
             return None
         return Config(
@@ -115,6 +117,7 @@ class _Assembly:
             web=file.web,
             alerts=file.alerts,
             operators=operators,
+            digests=digests,
             budgets=budgets,
             prices=prices,
             secrets=secrets,

@@ -22,6 +22,7 @@ from alerter.config.yaml_files import Document
 from alerter.core.budgets import Budget, TagCleaning
 from alerter.core.machines import Machines
 from alerter.core.resources import DEFAULT_KEYS
+from alerter.core.digests import DigestSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Config:
     secrets: Secrets = field(default_factory=Secrets)
     files: tuple[Path, ...] = ()
     digest: str = ""
+    digests: tuple[DigestSpec, ...] = ()
     documents: Mapping[Path, Document] = field(default_factory=dict, repr=False, compare=False)
 
     @property

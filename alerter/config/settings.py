@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from alerter.config.alert_rules import AlertRulesModel
+from alerter.config.digests import DigestSection
 from alerter.config.fields import (
     Duration,
     InvalidValueError,
@@ -179,6 +180,7 @@ class EmailConfig(Section):
     host: Text
     port: Port = 587
     starttls: bool = True
+    digests: Many[DigestSection] = ()
     sender: Address = Field(alias="from")
     timeout_s: PositiveDuration = Field(30.0, alias="timeout")
     ca_file: Text | None = Field(None, description="PEM of a private certificate authority; relative to this file")

@@ -100,6 +100,12 @@ def resolve_alerts(connection: Connection, alerts: Iterable[StoredAlert], reason
     )
 
 
+def set_reason(connection: Connection, alerts: Iterable[StoredAlert], reason: str) -> None:
+    """Record why alerts were told last."""
+    rows = [(reason, alert.id) for alert in alerts]
+    insert_rows(connection, "UPDATE alert SET reason = ? WHERE id = ?", rows)
+
+
 def count_firing(connection: Connection) -> int:
     """Return how many alerts are firing."""
     return int(query(connection, "SELECT COUNT(*) FROM alert WHERE status = 'firing'").scalar_one())

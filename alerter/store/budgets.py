@@ -86,6 +86,12 @@ def revision_of(connection: Connection, budget_id: int) -> int:
 
 
 def scopes(connection: Connection, budget_id: int) -> dict[int, Scope]:
+def first_taken(connection: Connection) -> dict[int, int]:
+    """Return when each budget (by its row id) was first seen in the configuration, in epoch ms."""
+    rows = query(connection, "SELECT budget_id, at_ms FROM budget_revision WHERE revision = 1")
+    return {row.budget_id: row.at_ms for row in rows}
+
+
     """Return a budget's scopes by their row id."""
     rows = query(connection, "SELECT id, key FROM scope WHERE budget_id = ?", budget_id)
     return {row.id: decode_scope(row.key) for row in rows}

@@ -117,6 +117,18 @@ def all_in_force(connection: Connection) -> list[Hold]:
     return [Hold(*row) for row in rows]
 
 
+def holds_with_ends(connection: Connection) -> dict[Hold, tuple[str, str]]:
+    """Return every hold that nobody has ended, with its period's end and the public id of one of its alerts."""
+    columns = ", ".join(f"h.{each}" for each in _COLUMNS.split(", "))
+    rows = query(
+        connection,
+        f"SELECT {columns}, MAX(a.period_end), MAX(a.public_id) FROM hold h JOIN alert a ON a.budget_id = h.budget_id "
+        "AND a.scope_id = h.scope_id AND a.period_start = h.period_start AND a.subject = h.subject "
+        f"WHERE h.ended_ms IS NULL GROUP BY {columns}",
+    )
+    return {Hold(*row[:-2]): (row[-2], row[-1]) for row in rows}
+
+
 def last_ended(connection: Connection, starts: Collection[str]) -> dict[tuple[int, int, str], int]:
     """Return when the last hold of each (budget, scope, period) that begins on one of some days ended, in epoch ms."""
     sql = (

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from alerter.config import alert_rules, budget_models, price_models, settings, token_settings
+from alerter.config import alert_rules, budget_models, digests, price_models, settings, token_settings
 from alerter.config.fields import DURATION_PATTERN, seconds
 from alerter.config.json_schema import schema
 from alerter.config.secrets import Secrets
@@ -35,6 +35,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     settings.EmailConfig: (CONFIGURATION, "email"),
     settings.WebConfig: (CONFIGURATION, "web"),
     settings.AlertsConfig: (CONFIGURATION, "alerts"),
+    digests.DigestSection: (CONFIGURATION, "digests"),
     budget_models.BudgetModel: (BUDGETS, "Keys of a budget"),
     budget_models.DefaultsModel: (BUDGETS, "Keys of defaults"),
     budget_models.PeriodModel: (BUDGETS, "Keys of a period"),

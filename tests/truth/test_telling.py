@@ -104,7 +104,7 @@ def test_a_raised_amount_repeats_nothing_and_says_why_it_resolved(tmp_path: Path
         home.restart(NOW_MS, raised)
         assert home.cycle(NOW_MS + 1).fired == 0
         assert told(home) == sent
-        assert {row[2:] for row in alerts(home)} == {(80, "firing", "first"), (100, "resolved", "amount raised")}
+        assert {row[2:] for row in alerts(home)} == {(80, "firing", "opening"), (100, "resolved", "amount raised")}
 
 
 def test_what_fell_below_says_so_and_is_told_again_when_it_is_crossed_again(

@@ -1,0 +1,103 @@
+"""Periods that are over: what is looked at once more, and when their alerts close."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date
+
+from alerter.core.decisions import Reason
+from alerter.core.periods import DAY_MS, Period, bounds_ms, day_of
+from alerter.evaluate.deciding import Round, close_hold
+from alerter.evaluate.measuring import ended_periods
+from alerter.store import meta
+from alerter.store.alerts import FIRING, StoredAlert, load_alerts, resolve_alerts
+from alerter.store.budgets import first_taken
+from alerter.store.episodes import Known, load_episodes
+from alerter.store.holds import Hold, holds_with_ends
+from alerter.store.outbox import request_update
+from alerter.store.totals import View
+
+WAIT_MS = 3 * DAY_MS
+"""A period closes without what a source that can't be read would have added, after so long."""
+
+
+def closed_through(view: View, now_ms: int, before_ms: int | None, read_ms: int) -> tuple[int, int]:
+    """Return ``(since, through)``: periods that end within it are over, and every source was read beyond their end."""
+    since_ms = meta.closed_ms(view.connection)
+    since_ms = before_ms if since_ms is None else since_ms
+    through_ms = max(min(now_ms, read_ms), now_ms - WAIT_MS)
+    return (through_ms, through_ms) if since_ms is None else (since_ms, max(since_ms, through_ms))
+
+
+def ended_since(view: View, since_ms: int, through_ms: int) -> list[tuple[int, Period]]:
+    """Return the periods that ended, with their budgets' row ids; none from before a budget was there."""
+    ended = [
+        (budget_id, period)
+        for budget_id, budget in view.budgets.items()
+        for period in ended_periods(budget, since_ms, through_ms)
+    ]
+    taken_ms = first_taken(view.connection) if ended else {}
+    return [
+        (budget_id, period)
+        for budget_id, period in ended
+        if bounds_ms(period, view.budgets[budget_id].timezone)[1] > taken_ms.get(budget_id, 0)
+    ]
+
+
+def lingering(view: View, through_ms: int, but: Collection[tuple[int, Period]]) -> list[tuple[int, Period]]:
+    """Return the periods that were over before, and have alerts that quiet hours still hold back."""
+    found: dict[tuple[int, Period], None] = {}
+    for alert in load_alerts(view.connection, "status = ? AND subject = ''", FIRING):
+        budget = view.budgets.get(alert.budget_id)
+        if budget is not None and _is_over(alert.period_end, budget.timezone, through_ms):
+            days = date.fromisoformat(alert.period_start), date.fromisoformat(alert.period_end)
+            found[alert.budget_id, Period(budget.period.kind, *days)] = None
+    return [each for each in found if each not in but]
+
+
+def close(work: Round, through_ms: int) -> None:
+    """Resolve the alerts of periods that are over, unless they wait for quiet hours, and of budgets that are gone."""
+    view, over, gone = work.view, [], []
+    for alert in load_alerts(view.connection, "status = ?", FIRING):
+        budget = view.budgets.get(alert.budget_id)
+        if budget is None:
+            gone.append(alert)
+        elif _is_over(alert.period_end, budget.timezone, through_ms) and not _waits(work, alert):
+            over.append(alert)
+    for alerts, why in ((over, "period closed"), (gone, "budget removed")):
+        resolve_alerts(view.connection, alerts, why, work.now_ms)
+        request_update(view.connection, [each.id for each in alerts])
+    _note_closed(work, over)
+    _end_holds(work, through_ms)
+    meta.set_closed(view.connection, through_ms)
+
+
+def _note_closed(work: Round, over: Collection[StoredAlert]) -> None:
+    keys = {(each.budget_id, each.scope_id, each.period_start) for each in over if not each.subject}
+    missing = {start for *_, start in keys - work.known.keys()}
+    work.known.update(
+        {key: each for key, each in load_episodes(work.view.connection, missing).items() if key not in work.known}
+    )
+    for key in sorted(keys):
+        known = work.known.get(key, Known())
+        after = Known(replace(known.told, silence=Reason.CLOSED), known.spent)
+        work.note(key, after, Reason.CLOSED, tells=False)
+
+
+def _end_holds(work: Round, through_ms: int) -> None:
+    ends: Mapping[Hold, tuple[str, str]] = holds_with_ends(work.view.connection)
+    for hold, (end, target) in ends.items():
+        budget = work.view.budgets.get(hold.budget_id)
+        zone = budget.timezone if budget else "UTC"
+        if budget is None or _is_over(end, zone, through_ms):
+            close_hold(work.view, hold, "hold ended", work.now_ms, target=target, zone=zone)
+
+
+def _waits(work: Round, alert: StoredAlert) -> bool:
+    known = work.known.get((alert.budget_id, alert.scope_id, alert.period_start))
+    return not alert.subject and known is not None and known.told.silence is Reason.QUIET_HOURS
+
+
+def _is_over(end: str, zone: str, at_ms: int) -> bool:
+    return end <= date.fromordinal(day_of(zone, at_ms)).isoformat()

@@ -1,0 +1,126 @@
+"""Episodes: the alerts of one (budget, scope, period), and how their rows change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from alerter.core.budgets import Basis, Threshold
+from alerter.core.decisions import Reason
+from alerter.core.evaluation import AlertKey, Change, Transition, due_thresholds, evaluate, key_of
+from alerter.core.periods import PeriodKind
+from alerter.evaluate.measuring import Standing
+from alerter.store.alerts import ENDLESS, FIRING, RESOLVED, StoredAlert, load_alerts, put_alert, resolve_alerts
+from alerter.store.episodes import EpisodeKey
+from alerter.store.outbox import request_update
+from alerter.store.totals import View
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A standing with the alerts that belong to its period, or to a rolling budget's episode, from ``start`` on.
+
+    ``closed`` means that the period is over.
+    """
+
+    standing: Standing
+    start: str
+    alerts: Mapping[AlertKey, StoredAlert]
+    closed: bool = False
+
+    @property
+    def key(self) -> EpisodeKey:
+        """What it is remembered by."""
+        return self.standing.budget_id, self.standing.scope_id, self.start
+
+    def keys(self, status: str) -> set[AlertKey]:
+        """Return the keys of the alerts of one status."""
+        return {key for key, alert in self.alerts.items() if alert.status == status}
+
+    def changes(self) -> list[Transition]:
+        """Return what brings the alerts in line with the spending."""
+        standing = self.standing
+        return evaluate(
+            standing.budget.thresholds,
+            standing.budget.beyond,
+            standing.level,
+            firing=self.keys(FIRING),
+            resolved=self.keys(RESOLVED),
+            moved={key for key, alert in self.alerts.items() if alert.amount_nanos != standing.amount},
+        )
+
+    def threshold(self, key: AlertKey) -> Threshold:
+        """Return a threshold with its receivers, as it is configured; bare if it is not (any more)."""
+        budget = self.standing.budget
+        due = due_thresholds(budget.thresholds, budget.beyond, self.standing.level)
+        known = {key_of(each): each for each in (*due, *budget.thresholds)}
+        return known.get(key) or Threshold(key.basis, key.percent)
+
+
+def episodes_of(view: View, measured: Sequence[Standing], *, closed: bool = False) -> list[Episode]:
+    """Return the episode of each standing, in the same order."""
+    known: dict[tuple[int, int], list[StoredAlert]] = {}
+    earliest = min((each.period.start.isoformat() for each in measured), default=ENDLESS)
+    for alert in load_alerts(view.connection, "subject = '' AND period_end > ?", earliest):
+        known.setdefault((alert.budget_id, alert.scope_id), []).append(alert)
+    return [_episode(each, known.get((each.budget_id, each.scope_id), ()), closed=closed) for each in measured]
+
+
+def _episode(standing: Standing, alerts: Sequence[StoredAlert], *, closed: bool) -> Episode:
+    start = standing.period.start.isoformat()
+    if standing.period.kind is PeriodKind.ROLLING:
+        today = date.fromordinal(standing.period.end.toordinal() - 1).isoformat()
+        start = min((each.period_start for each in alerts if each.status == FIRING), default=today)
+    mine = {AlertKey(each.basis, each.percent): each for each in alerts if each.period_start == start}
+    return Episode(standing, start, mine, closed)
+
+
+def put(view: View, episode: Episode, coming: Sequence[Transition], reason: Reason, now_ms: int) -> list[StoredAlert]:
+    """Let alerts fire, for the first time or again, and return them."""
+    fired = [put_alert(view.connection, _row(episode, each.threshold, reason, now_ms)) for each in coming]
+    again = [alert.id for alert, each in zip(fired, coming, strict=True) if each.change is Change.REOPEN]
+    request_update(view.connection, again)  # the message of an alert that fires again still says "resolved"
+    return fired
+
+
+def _row(episode: Episode, threshold: Threshold, reason: Reason, now_ms: int) -> StoredAlert:
+    standing, known = episode.standing, episode.alerts.get(key_of(threshold))
+    rolling = standing.period.kind is PeriodKind.ROLLING
+    return StoredAlert(
+        id=known.id if known else 0,
+        public_id=known.public_id if known else "",
+        budget_id=standing.budget_id,
+        scope_id=standing.scope_id,
+        period_start=episode.start,
+        period_end=ENDLESS if rolling else standing.period.end.isoformat(),
+        basis=threshold.basis,
+        percent=threshold.percent,
+        status=FIRING,
+        reason=reason.value,
+        amount_nanos=standing.amount,
+        spent_nanos=standing.spend.spent,
+        fired_ms=now_ms,
+        resolved_ms=None,
+    )
+
+
+def resolve(view: View, episode: Episode, going: Sequence[Transition], now_ms: int) -> Reason | None:
+    """Resolve alerts that no longer hold, with the reason in their words; return it, or None for no alerts."""
+    if not going:
+        return None
+    alerts = [episode.alerts[key_of(each.threshold)] for each in going]
+    raised = any(episode.standing.amount > each.amount_nanos for each in alerts)
+    why = "amount raised" if raised else _why_less(view, alerts, episode.standing)
+    resolve_alerts(view.connection, alerts, why, now_ms)
+    request_update(view.connection, [each.id for each in alerts])
+    log.info("alerts resolved ids=%s reason=%r", [each.public_id for each in alerts], why)
+    return Reason.RAISED if raised else Reason.CORRECTED
+
+
+def _why_less(view: View, alerts: Sequence[StoredAlert], standing: Standing) -> str:
+    del view, standing
+    return "forecast fell" if all(each.basis is Basis.FORECAST for each in alerts) else "spending fell"
