@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Event
 
 from pydantic import SecretStr
@@ -19,6 +19,8 @@ from alerter.recording import Recorder
 from alerter.registry import NOTIFIERS, PRICE_BOOKS, SOURCES, load
 from alerter.services import Ledger, Services
 from alerter.store.budgets import sync_budgets, synced_ids, taken_ids
+from alerter.storage import StorageRecorder
+from alerter.storage.levels import Levels
 from alerter.store.engine import Store
 from alerter.store.interning import Interner
 from alerter.tokens import TokenRecorder
@@ -57,6 +59,7 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         notifiers=make_notifiers(config, stop),
         receivers={each.name: each for each in config.receivers},
         tokens=make_tokens(config, ledger),
+        storage=make_storage(config, ledger),
     )
 
 
@@ -111,8 +114,20 @@ def make_tokens(config: Config, ledger: Ledger) -> TokenRecorder | None:
     if not config.tokens.wanted(config.budgets):
         return None
     prices = TokenPrices(config.prices.rules)
-    keys = {key for budget in config.budgets for key in (*budget.group_by, *(key for key, _ in budget.match))}
-    return TokenRecorder(ledger.interner, ledger.attribution, prices, frozenset(keys))
+    return TokenRecorder(ledger.interner, ledger.attribution, prices, _budget_tags(config))
+
+
+def make_storage(config: Config, ledger: Ledger) -> StorageRecorder:
+    """Return what charges stored bytes, which are looked for only where they are asked for and have a price."""
+    rules = config.prices.rules
+    wanted = config.storage.wanted(config.budgets) and rules.storage_per_gib_month is not None
+    levels = Levels(ledger.interner, ledger.attribution, rules, config.tags, _budget_tags(config))
+    return StorageRecorder(ledger.interner, levels, wanted=wanted, resweep_ms=round(config.poll.resweep_s * 1000))
+
+
+def _budget_tags(config: Config) -> frozenset[str]:
+    """Return the tags that budgets name."""
+    return frozenset(key for budget in config.budgets for key in (*budget.group_by, *(key for key, _ in budget.match)))
 
 
 def make_recorder(config: Config, ledger: Ledger, pricer: Pricer) -> Recorder:
@@ -137,6 +152,7 @@ def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
         poll_every_s=poll.every_s,
         overlap_s=poll.overlap_s,
         resweep_s=poll.resweep_s,
+        share=poll.background_share,
         stop=stop,
     )
     return made
@@ -144,22 +160,24 @@ def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
 
 def make_notifiers(config: Config, stop: Event) -> Mapping[str, Notifier]:
     """Return a notifier of each kind that some receiver uses and that can be made."""
+    makers: dict[str, Callable[[], Notifier | None]] = {
+        "slack": lambda: load(NOTIFIERS, "slack")(
+            _text(config.secrets.slack_bot_token), base_url=config.slack.base_url, stop=stop
+        ),
+        "email": lambda: _email(config),
+        "webhook": lambda: load(NOTIFIERS, "webhook")(_named(config)),
+        "apprise": lambda: load(NOTIFIERS, "apprise")(_named(config)),
+        "console": lambda: load(NOTIFIERS, "console")(),  # noqa: PLW0108 - imported only if it is wanted
+    }
     kinds = {kind for receiver in config.receivers for kind in receiver.channels}
-    made: dict[str, Notifier] = {}
-    if "console" in kinds:
-        made["console"] = load(NOTIFIERS, "console")()
-    if "slack" in kinds:
-        token = _text(config.secrets.slack_bot_token)
-        made["slack"] = load(NOTIFIERS, "slack")(token, base_url=config.slack.base_url, stop=stop)
-    if "email" in kinds and config.email is not None:
-        made["email"] = _email(config)
-    return made
+    made = {kind: make() for kind, make in makers.items() if kind in kinds}
+    return {kind: notifier for kind, notifier in made.items() if notifier is not None}
 
 
-def _email(config: Config) -> Notifier:
+def _email(config: Config) -> Notifier | None:
     email = config.email
     if email is None:
-        raise AssertionError("asked for only where `email:` is configured")
+        return None
     tls = None
     if email.ca_file:
         import ssl  # noqa: PLC0415 - only a private certificate authority needs it here
@@ -176,6 +194,10 @@ def _email(config: Config) -> Notifier:
         tls=tls,
     )
     return made
+
+
+def _named(config: Config) -> dict[str, str]:
+    return {name: secret.get_secret_value() for name, secret in config.receiver_secrets.items()}
 
 
 def _text(secret: SecretStr | None) -> str:

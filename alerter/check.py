@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
 from itertools import islice
 
 from alerter.config import Config
@@ -28,6 +29,7 @@ def check_offline(config: Config) -> Iterator[Finding]:
     for path in config.files:
         yield Finding("ok", str(path), "valid")
     yield from _secrets(config)
+    yield from _named(config)
     yield from _web(config)
     yield from _receivers(config)
     yield from _not_yet(config)
@@ -129,11 +131,28 @@ def _secrets(config: Config) -> Iterator[Finding]:
         yield Finding("error", "email", "a receiver wants e-mail, but no server is configured", remedy)
 
 
+def _named(config: Config) -> Iterator[Finding]:
+    """Yield the secrets that receivers name, and whether what they need is installed."""
+    for receiver in config.receivers:
+        for kind, settings in receiver.channels.items():
+            for name in filter(None, map(settings.get, ("url_from", "secret"))):
+                if name not in config.receiver_secrets:
+                    yield _unset(name, f"receiver {receiver.name} gets nothing by {kind}", level="error")
+                else:
+                    yield Finding("ok", name, "is set")
+    if any("apprise" in each.channels for each in config.receivers) and find_spec("apprise") is None:
+        yield Finding("error", "apprise", "is not installed", 'pip install "mlflow-alerter[apprise]"')
+
+
 def _secret(config: Config, name: str, consequence: str, *, level: str) -> Finding:
     if getattr(config.secrets, name) is not None:
         return Finding("ok", name.upper(), "is set")
-    remedy = f"set it in the environment, or as the file {name} in $CREDENTIALS_DIRECTORY or /run/secrets"
-    return Finding(level, name.upper(), f"is not set: {consequence}", remedy)
+    return _unset(name.upper(), consequence, level=level)
+
+
+def _unset(name: str, consequence: str, *, level: str) -> Finding:
+    remedy = f"set it in the environment, or as the file {name.lower()} in $CREDENTIALS_DIRECTORY or /run/secrets"
+    return Finding(level, name, f"is not set: {consequence}", remedy)
 
 
 def _web(config: Config) -> Iterator[Finding]:

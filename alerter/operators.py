@@ -44,12 +44,14 @@ def notify(view: View, services: Services, key: str, notice: Message) -> None:
 
 
 def fallback_of(services: Services) -> Fallback:
-    """Return who takes over what a receiver could not be told: the operators' receiver."""
+    """Return who takes over what a receiver could not be told: its `fallback`, else the operators' receiver."""
 
-    def operators(_receiver: str) -> list[tuple[str, Target]]:
-        receiver = services.receivers.get(services.config.operators or "")
+    def taking_over(name: str) -> list[tuple[str, Target]]:
+        failing = services.receivers.get(name)
+        chosen = (failing.fallback if failing else None) or services.config.operators
+        receiver = services.receivers.get(chosen or "")
         if receiver is None:
             return []
         return [(kind, Target(receiver.name, settings)) for kind, settings in receiver.channels.items()]
 
-    return operators
+    return taking_over

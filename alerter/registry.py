@@ -7,6 +7,7 @@ from typing import Any
 
 SOURCES: dict[str, str] = {
     "mlflow": "alerter.sources.mlflow_rest:MlflowRestSource",
+    "backend_store": "alerter.sources.mlflow_database:MlflowDatabaseSource",
 }
 
 PRICE_BOOKS: dict[str, str] = {
@@ -17,6 +18,8 @@ PRICE_BOOKS: dict[str, str] = {
 NOTIFIERS: dict[str, str] = {
     "slack": "alerter.notifiers.slack:SlackNotifier",
     "email": "alerter.notifiers.email:EmailNotifier",
+    "webhook": "alerter.notifiers.webhook:WebhookNotifier",
+    "apprise": "alerter.notifiers.apprise:AppriseNotifier",
     "console": "alerter.notifiers.console:ConsoleNotifier",
 }
 

@@ -8,6 +8,7 @@ pytest_plugins = [
     "pytester",
     "tests.plugins.parts",
     "tests.fixtures.store",
+    "tests.fixtures.http_receiver",
     "tests.fixtures.mlflow_server",
     "tests.fixtures.scripted_slack",
     "tests.fixtures.slack_emulator",

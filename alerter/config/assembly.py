@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.budgets import Surroundings, read_budgets
 from alerter.config.digests import read_digests
 from alerter.config.machines import machines_of, machines_path
-from alerter.config.model import CONSOLE, Config, ReceiverConfig
+from alerter.config.model import CONSOLE, Config
 from alerter.config.prices import Prices, read_prices
-from alerter.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
-from alerter.config.secrets import Secrets, setting
+from alerter.config.problems import ConfigError, Problem, did_you_mean, shown
+from alerter.config.receivers import known_receiver, read_receivers, secret_names
+from alerter.config.secrets import Secrets, named_secrets, setting
 from alerter.config.sections import validate
 from alerter.config.settings import AlerterFile, EmailConfig, SourceConfig, TagsSection
 from alerter.config.urls import tracking_uri
@@ -27,6 +29,7 @@ ALERTER = "alerter.yaml"
 PRICES = "prices.yaml"
 BUDGETS = "budgets.yaml"
 MLFLOW_DEFAULT = "http://127.0.0.1:5000"
+Found = TypeVar("Found")
 
 
 def assemble(directory: Path, documents: Mapping[Path, Document], environ: Mapping[str, str]) -> Config:
@@ -83,7 +86,7 @@ class _Assembly:
         file = None if self.main.broken else validate(AlerterFile, self.main)
         tags = self._tags(file.tags) if file else TagCleaning()
         prices = self._prices(tags)
-        receivers = self._receivers(file) if file else ()
+        receivers = read_receivers(file, self.main) if file else ()
         names = frozenset(each.name for each in receivers) if file else self._receiver_names()
         around = Surroundings(
             receivers=names,
@@ -92,14 +95,16 @@ class _Assembly:
             alerts=file.alerts if file else AlertRulesModel(),
         )
         budgets = read_budgets(self._budget_files(), around)
-        secrets = self._secrets()
+        secrets = self._secrets(Secrets.read) or Secrets()
+        named = self._secrets(lambda environ: named_secrets(secret_names(receivers), environ)) or {}
         machines = self._machines()
         if file is None:
             return None
         sources = self._sources(file)
-        operators = self._receiver(("operators",), file.operators, receivers)
-        self._receiver(("alerts", "escalate_to"), file.alerts.escalate_to, receivers)
-        digests = read_digests(self.main, file.digests, [each.name for each in receivers], budgets)
+        known = [each.name for each in receivers]
+        operators = known_receiver(self.main, ("operators",), file.operators, known)
+        known_receiver(self.main, ("alerts", "escalate_to"), file.alerts.escalate_to, known)
+        digests = read_digests(self.main, file.digests, known, budgets)
         if prices is None:
             return None
         return Config(
@@ -109,6 +114,7 @@ class _Assembly:
             poll=file.poll,
             metering=file.metering,
             tokens=file.tokens,
+            storage=file.storage,
             machines=machines,
             tags=tags,
             receivers=receivers,
@@ -121,6 +127,7 @@ class _Assembly:
             budgets=budgets,
             prices=prices,
             secrets=secrets,
+            receiver_secrets=named,
             files=(*self.documents, *prices.files),
             digest=digest(self.documents, prices.files),
             documents=self.documents,
@@ -142,12 +149,12 @@ class _Assembly:
             self.problems.append(Problem(self.directory / BUDGETS, 0, 0, _no_budgets(self.directory)))
         return found
 
-    def _secrets(self) -> Secrets:
+    def _secrets(self, read: Callable[[Mapping[str, str]], Found]) -> Found | None:
         try:
-            return Secrets.read(self.environ)
+            return read(self.environ)
         except ConfigError as error:
             self.problems.extend(error.problems)
-            return Secrets()
+            return None
 
     def _tags(self, section: TagsSection) -> TagCleaning:
         folded = frozenset(section.casefold)
@@ -162,22 +169,6 @@ class _Assembly:
                     self.main.report(loc, f"alias {shown(value)} has two names, once it is cleaned", at_key=True)
             aliases[key] = renamed
         return TagCleaning(section.trim, folded, aliases)
-
-    def _receivers(self, file: AlerterFile) -> tuple[ReceiverConfig, ...]:
-        found: dict[str, ReceiverConfig] = {}
-        for index, each in enumerate(file.receivers):
-            loc = ("receivers", index)
-            if each.name in found:
-                self.main.report((*loc, "name"), f"receiver {shown(each.name)} stands twice")
-            channels = each.channels()
-            if not channels:
-                self.main.report(
-                    loc, "a receiver needs a channel: slack: {channel: ...}, email: {to: [...]}, console: {}"
-                )
-            if "email" in channels and file.email is None:
-                self.main.report((*loc, "email"), "e-mail needs a section `email: {host: ..., from: ...}`", at_key=True)
-            found[each.name] = ReceiverConfig(each.name, channels, each.group)
-        return tuple(found.values()) or (CONSOLE,)
 
     def _receiver_names(self) -> frozenset[str] | None:
         """Return the names that stand in a file with other mistakes, so that budgets can still be checked."""
@@ -214,14 +205,6 @@ class _Assembly:
         if not path.is_file():
             self.main.report(("email", "ca_file"), f"no such file: {shown(path)}")
         return file.email.model_copy(update={"ca_file": str(path)})
-
-    def _receiver(self, loc: tuple[str, ...], name: str | None, receivers: tuple[ReceiverConfig, ...]) -> str | None:
-        """Return the name of a receiver as it is written; an unknown one is a problem."""
-        known = [each.name for each in receivers]
-        if name is not None and name not in known:
-            hint = did_you_mean(name, known) or f"; receivers are {one_of(known)}"
-            self.main.report(loc, f"unknown receiver {shown(name)}{hint}")
-        return name
 
 
 def _complete(source: SourceConfig, fallback: str) -> SourceConfig:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from alerter.config.prices import Prices
 from alerter.config.secrets import Secrets
 from alerter.config.settings import (
@@ -17,12 +19,13 @@ from alerter.config.settings import (
     SourceConfig,
     WebConfig,
 )
+from alerter.config.storage_settings import StorageConfig
 from alerter.config.token_settings import TokensConfig
 from alerter.config.yaml_files import Document
 from alerter.core.budgets import Budget, TagCleaning
+from alerter.core.digests import DigestSpec
 from alerter.core.machines import Machines
 from alerter.core.resources import DEFAULT_KEYS
-from alerter.core.digests import DigestSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,13 @@ class ReceiverConfig:
         channels: kind -> settings, as a notifier's `Target` takes them: ``{"slack": {"channel": "#ml-costs"}}``,
             ``{"email": {"to": "a@x, b@x"}}``, ``{"console": {}}``.
         group: whether crossings of one cycle come as one message.
+        fallback: the receiver that is told what this one can't be; None is the operators'.
     """
 
     name: str
     channels: Mapping[str, Mapping[str, str]]
     group: bool = True
+    fallback: str | None = None
 
 
 CONSOLE = ReceiverConfig("console", {"console": {}})
@@ -47,13 +52,14 @@ CONSOLE = ReceiverConfig("console", {"console": {}})
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that is configured, checked as a whole; it holds no secret outside ``secrets``.
+    """Everything that is configured, checked as a whole; no ``repr`` of it shows a secret.
 
     Attributes:
         directory: the folder that it was read from.
         sources: at least one in a loaded configuration.
         database: SQLAlchemy URL; a relative SQLite path is relative to the process's folder.
         machines: of the file that ``metering.resources`` names.
+        receiver_secrets: those that receivers name, by their names, as far as they are set.
         operators: the receiver that is told about failing sources and deliveries; None only logs.
         files: what was read: the YAML files, then the catalogs that they name.
         digest: SHA-256 of what the files say, in hex; comments in YAML and the order of its keys don't count.
@@ -67,6 +73,7 @@ class Config:
     metering: MeteringConfig = field(default_factory=MeteringConfig)
     machines: Machines = field(default_factory=dict)
     tokens: TokensConfig = field(default_factory=TokensConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     tags: TagCleaning = field(default_factory=TagCleaning)
     receivers: tuple[ReceiverConfig, ...] = (CONSOLE,)
     slack: SlackConfig = field(default_factory=SlackConfig)
@@ -74,12 +81,13 @@ class Config:
     web: WebConfig = field(default_factory=WebConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     operators: str | None = None
+    digests: tuple[DigestSpec, ...] = ()
     budgets: tuple[Budget, ...] = ()
     prices: Prices = field(default_factory=Prices)
     secrets: Secrets = field(default_factory=Secrets)
+    receiver_secrets: Mapping[str, SecretStr] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     digest: str = ""
-    digests: tuple[DigestSpec, ...] = ()
     documents: Mapping[Path, Document] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -36,6 +36,16 @@ class Secrets:
         """
         values = {each.name: setting(each.name, environ) for each in fields(cls)}
         return cls(**{name: SecretStr(value) for name, value in values.items() if value})
+
+
+def named_secrets(names: Iterable[str], environ: Mapping[str, str] = os.environ) -> dict[str, SecretStr]:
+    """Return the secrets of the names that the configuration gives them, of those that are set.
+
+    Raises:
+        ConfigError: a file of a secret can't be read.
+    """
+    values = {name: setting(name.lower(), environ) for name in sorted(names)}
+    return {name: SecretStr(value) for name, value in values.items() if value}
 
 
 def setting(name: str, environ: Mapping[str, str]) -> str | None:

@@ -23,21 +23,15 @@ from alerter.config.fields import (
 )
 from alerter.config.price_models import existing_file
 from alerter.config.problems import shown
+from alerter.config.receiver_models import Address, ReceiverSection
 from alerter.config.sections import Section
+from alerter.config.storage_settings import StorageConfig
 from alerter.config.token_settings import TokensConfig
 from alerter.config.urls import DatabaseUrl, TrackingUri, WebUrl
 from alerter.core.liveness import Patience
 from alerter.core.resources import DEFAULT_KEYS
 
-_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+|\*)?:(?P<port>[0-9]{1,5})")
-
-
-def _address(text: str) -> str:
-    bare = text.rpartition("<")[2].removesuffix(">") if text.endswith(">") else text
-    if not _ADDRESS.fullmatch(bare):
-        raise InvalidValueError(f"{shown(text)} is not an e-mail address")
-    return text
 
 
 def _listen(text: str) -> str:
@@ -46,9 +40,6 @@ def _listen(text: str) -> str:
         raise InvalidValueError(f"{shown(text)} is not host:port: write it like 127.0.0.1:8321")
     return text
 
-
-Address = Annotated[Text, AfterValidator(_address)]
-"""An e-mail address, alone or as ``Name <address>``."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -85,6 +76,14 @@ class PollConfig(Section):
     source_down_after_s: Duration = Field(900.0, alias="source_down_after", description="then the operators are told")
     timeout_s: PositiveDuration = Field(30.0, alias="timeout", description="of one request")
     page_size: int = Field(1000, ge=1, le=50000)
+    share: Annotated[Text, Shape(r"^(100|[1-9][0-9]?)\s*%$", "a whole percentage from 1% to 100%")] = Field(
+        "25%", description="of elapsed time that reading runs again, traces and artifacts may take together"
+    )
+
+    @property
+    def background_share(self) -> float:
+        """The share, above 0, at most 1."""
+        return int(self.share.rstrip("% ")) / 100
 
 
 UsageField = Annotated[str, word_of(lambda: tuple(DEFAULT_KEYS), "quantity")]
@@ -118,49 +117,6 @@ class TagsSection(Section):
     aliases: dict[Text, dict[Text, Text]] = Field(default_factory=dict, description="tag: {value: name}")
 
 
-class SlackTarget(Section):
-    """A Slack channel of a receiver."""
-
-    label: ClassVar[str] = "slack"
-    channel: Annotated[Text, Shape(r"^[#@]?[^\s#@,]{1,80}$", 'a channel such as "#ml-costs", or its id')]
-
-
-class EmailTarget(Section):
-    """The e-mail addresses of a receiver."""
-
-    label: ClassVar[str] = "email"
-    to: Annotated[OneOrMany[Address], Field(min_length=1)]
-
-
-class ConsoleTarget(Section):
-    """Standard output, as a receiver's channel."""
-
-    label: ClassVar[str] = "console"
-
-
-class ReceiverSection(Section):
-    """Who is told, and how."""
-
-    label: ClassVar[str] = "a receiver"
-    empty_is_set: ClassVar[frozenset[str]] = frozenset({"console"})
-    name: Annotated[Name, Shape(r"^[^{}]*$", "a name without braces")]
-    slack: SlackTarget | None = None
-    email: EmailTarget | None = None
-    console: ConsoleTarget | None = None
-    group: bool = Field(True, description="crossings of one cycle come as one message")
-
-    def channels(self) -> dict[str, dict[str, str]]:
-        """Return the settings of each kind of channel, as a notifier's `Target` takes them."""
-        found: dict[str, dict[str, str]] = {}
-        if self.slack is not None:
-            found["slack"] = {"channel": self.slack.channel}
-        if self.email is not None:
-            found["email"] = {"to": ", ".join(self.email.to)}
-        if self.console is not None:
-            found["console"] = {}
-        return found
-
-
 class SlackConfig(Section):
     """How Slack is reached, and who may act from there; an empty list of ``allowed_...`` is everyone."""
 
@@ -180,7 +136,6 @@ class EmailConfig(Section):
     host: Text
     port: Port = 587
     starttls: bool = True
-    digests: Many[DigestSection] = ()
     sender: Address = Field(alias="from")
     timeout_s: PositiveDuration = Field(30.0, alias="timeout")
     ca_file: Text | None = Field(None, description="PEM of a private certificate authority; relative to this file")
@@ -228,10 +183,12 @@ class AlerterFile(Section):
     poll: PollConfig = PollConfig()
     metering: MeteringConfig = MeteringConfig()
     tokens: TokensConfig = TokensConfig()
+    storage: StorageConfig = StorageConfig()
     tags: TagsSection = TagsSection()
     receivers: Many[ReceiverSection] = ()
     slack: SlackConfig = SlackConfig()
     email: EmailConfig | None = None
     web: WebConfig = WebConfig()
     alerts: AlertsConfig = AlertsConfig()
+    digests: Many[DigestSection] = ()
     operators: Name | None = Field(None, description="the receiver that is told about sources and deliveries that fail")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AfterValidator, WithJsonSchema
 
 from alerter.config.fields import InvalidValueError, Text
-from alerter.config.problems import did_you_mean, is_secret_key, shown
+from alerter.config.problems import did_you_mean, is_secret_key, looks_secret, shown
 
 _BARE = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}(/.*)?")
 _DATABASES = {"postgres", "postgresql", "mysql", "mssql", "oracle", "mariadb"}
@@ -43,6 +43,22 @@ def web_url(text: str) -> str:
     if not urlsplit(text).hostname:
         raise InvalidValueError(f"{shown(text)} names no host: write it like https://budgets.example.com")
     return text.rstrip("/")
+
+
+def hook_url(text: str) -> str:
+    """Return an ``http(s)://`` address as it is written, for a program to post to.
+
+    Raises:
+        InvalidValueError: it is something else, or looks as if it held a secret.
+    """
+    remedy = "put the whole address into an environment variable and name that: `url_from: NAME`"
+    if looks_secret(text):
+        raise InvalidValueError(f"a secret must not stand in an address: {remedy}")
+    _scheme(text, ("http", "https"))
+    _no_password(text, remedy)
+    if not urlsplit(text).hostname:
+        raise InvalidValueError(f"{shown(text)} names no host: write it like https://hooks.example.com/budgets")
+    return text
 
 
 def database(text: str) -> str:
@@ -98,6 +114,9 @@ TrackingUri = Annotated[Text, AfterValidator(tracking_uri), WithJsonSchema({"typ
 
 WebUrl = Annotated[Text, AfterValidator(web_url), WithJsonSchema({"type": "string", "format": "uri"})]
 """A web address that people or clients open."""
+
+HookUrl = Annotated[Text, AfterValidator(hook_url), WithJsonSchema({"type": "string", "format": "uri"})]
+"""A web address that something is posted to."""
 
 DatabaseUrl = Annotated[Text, AfterValidator(database), WithJsonSchema({"type": "string"})]
 """A SQLAlchemy URL."""

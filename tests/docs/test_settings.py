@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from alerter.config import alert_rules, budget_models, digests, price_models, settings, token_settings
+from alerter.config import alert_rules, budget_models, digests, price_models, receiver_models, settings, token_settings
 from alerter.config.fields import DURATION_PATTERN, seconds
 from alerter.config.json_schema import schema
 from alerter.config.secrets import Secrets
@@ -28,9 +28,11 @@ PLACES: dict[Model, tuple[str, str]] = {
     settings.MeteringConfig: (CONFIGURATION, "metering"),
     token_settings.TokensConfig: (CONFIGURATION, "tokens"),
     settings.TagsSection: (CONFIGURATION, "tags"),
-    settings.ReceiverSection: (CONFIGURATION, "receivers"),
-    settings.SlackTarget: (CONFIGURATION, "slack of a receiver"),
-    settings.EmailTarget: (CONFIGURATION, "email of a receiver"),
+    receiver_models.ReceiverSection: (CONFIGURATION, "receivers"),
+    receiver_models.SlackTarget: (CONFIGURATION, "slack of a receiver"),
+    receiver_models.EmailTarget: (CONFIGURATION, "email of a receiver"),
+    receiver_models.WebhookTarget: (CONFIGURATION, "webhook of a receiver"),
+    receiver_models.AppriseTarget: (CONFIGURATION, "apprise of a receiver"),
     settings.SlackConfig: (CONFIGURATION, "slack"),
     settings.EmailConfig: (CONFIGURATION, "email"),
     settings.WebConfig: (CONFIGURATION, "web"),
@@ -55,7 +57,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     price_models.LoggedCostModel: (PRICES, "logged_cost"),
     price_models.FallbackModel: (PRICES, "fallback"),
 }
-WITHOUT_KEYS = {settings.ConsoleTarget, price_models.BuiltinCatalog, budget_models.BudgetsFile}
+WITHOUT_KEYS = {receiver_models.ConsoleTarget, price_models.BuiltinCatalog, budget_models.BudgetsFile}
 """Models that a page shows without a table: nothing, one word, and a file of two lists."""
 
 

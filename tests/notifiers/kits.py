@@ -1,14 +1,18 @@
 """One kit a notifier for the contract suite: the real part it talks to, and how to make that fail."""
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
 from alerter.core.ports import Notifier, Target
+from alerter.notifiers.apprise import AppriseNotifier
 from alerter.notifiers.console import ConsoleNotifier
 from alerter.notifiers.email import EmailNotifier
 from alerter.notifiers.slack import SlackNotifier
+from alerter.notifiers.webhook import WebhookNotifier
+from tests.fixtures.http_receiver import HttpReceiver
 from tests.fixtures.scripted_slack import FORWARD, ScriptedSlack, ScriptedStarter, Step
 from tests.fixtures.slack_emulator import SlackServer
 from tests.fixtures.smtp_server import SmtpServer
@@ -98,6 +102,70 @@ def email_kit(server: SmtpServer) -> Kit:
         mend=fail(on_data="", drop_after_data=False),
         secrets=(server.password,),
     )
+
+
+WEBHOOK_SECRET = "whsec_c2lnbmVkLXdpdGgtdGhpcy1hbmQtbm90LXNob3du"
+
+
+def webhook_kit(server: HttpReceiver) -> Kit:
+    secrets = {"FINANCE_URL": f"{server.url}/hooks/t0ken-of-the-address", "FINANCE_SECRET": WEBHOOK_SECRET}
+    notifier = WebhookNotifier(secrets, timeout=2, tls=server.tls)
+
+    def told() -> list[str]:
+        """What a receiver that goes by the key has: of each message its latest state."""
+        bodies = [json.loads(each.body) for each in server.requests]
+        latest = {each["key"]: f"{each['title']} {each['text']} {each['alerts']}" for each in bodies}
+        return list(latest.values())
+
+    answers = _Answers(server, f"{WEBHOOK_SECRET} /hooks/t0ken-of-the-address")
+    return Kit(
+        notifier,
+        Target("ml-costs", {"url_from": "FINANCE_URL", "secret": "FINANCE_SECRET"}),
+        told,
+        reject=lambda: answers.say(422),
+        delay=lambda: answers.say(429, **{"Retry-After": "3"}),
+        lose=lambda: answers.say(502),
+        deliver_and_lose=answers.cut,
+        mend=lambda: answers.say(204),
+        edits=True,
+        secrets=(WEBHOOK_SECRET, "t0ken-of-the-address"),
+    )
+
+
+def apprise_kit(server: HttpReceiver) -> Kit:
+    url = f"json://127.0.0.1:{server.port}/hooks/t0ken-of-the-address"
+
+    def told() -> list[str]:
+        bodies = [json.loads(each.body) for each in server.requests]
+        return [f"{each['title']} {each['message']}" for each in bodies]
+
+    answers = _Answers(server, "/hooks/t0ken-of-the-address")
+    return Kit(
+        AppriseNotifier({"FINANCE_URL": url}),
+        Target("ml-costs", {"url_from": "FINANCE_URL"}),
+        told,
+        reject=lambda: answers.say(403),
+        delay=lambda: answers.say(429, **{"Retry-After": "3"}),
+        lose=lambda: answers.say(502),
+        deliver_and_lose=answers.cut,
+        mend=lambda: answers.say(200),
+        secrets=("t0ken-of-the-address",),
+    )
+
+
+@dataclass
+class _Answers:
+    """How a receiver answers; an error repeats what it was sent, as a careless one would."""
+
+    server: HttpReceiver
+    spill: str
+
+    def say(self, status: int, **headers: str) -> None:
+        self.server.status, self.server.headers, self.server.drop = status, headers, False
+        self.server.body = self.spill if status != 204 else ""
+
+    def cut(self) -> None:
+        self.server.drop = True
 
 
 class _Terminal(io.StringIO):

@@ -19,13 +19,15 @@ from alerter.core.ports import (
     Receipt,
 )
 from alerter.registry import NOTIFIERS
-from tests.notifiers.kits import Kit, console_kit, email_kit, slack_kit
+from tests.notifiers.kits import Kit, apprise_kit, console_kit, email_kit, slack_kit, webhook_kit
 from tests.notifiers.samples import HOSTILE, NOW, acknowledged, alert, hostile, message, over
 
 KITS = [
     pytest.param("slack-emulate", marks=pytest.mark.needs_node),
     pytest.param("slack-local", marks=pytest.mark.needs_local_slack),
     "email",
+    "webhook",
+    "apprise",
     "console",
 ]
 
@@ -40,6 +42,10 @@ def kit(request: pytest.FixtureRequest) -> Kit:
             return slack_kit(get("local_slack"), get("start_scripted_slack"))
         case "email":
             return email_kit(get("smtp_server"))
+        case "webhook":
+            return webhook_kit(get("http_receiver"))
+        case "apprise":
+            return apprise_kit(get("start_http_receiver")(tls=False))
         case _:
             return console_kit()
 
@@ -170,7 +176,7 @@ def test_every_notifier_that_exists_stands_in_this_suite() -> None:
             kind = getattr(made, "kind", None)
             if isinstance(kind, str) and hasattr(made, "send"):
                 found.add(kind)
-    assert found == set(NOTIFIERS) == {"slack", "email", "console"}
+    assert found == set(NOTIFIERS) == {"slack", "email", "webhook", "apprise", "console"}
 
 
 def clear_of_pacing(kit: Kit) -> None:
