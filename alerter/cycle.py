@@ -11,6 +11,7 @@ from threading import Event
 from alerter.briefing import Moment
 from alerter.core.periods import bounds_ms, period_at
 from alerter.core.ports import Batch, PollRequest, RunSource, SourceError
+from alerter.digests import tell_digests
 from alerter.evaluate import evaluate_all
 from alerter.operators import tell_operators
 from alerter.recording import Recorded
@@ -81,6 +82,7 @@ def run_cycle(
         close_periods(view, found.through_ms)
         moment = Moment(at_ms, min(read), stale=_stale(states), opening=before_ms is None)
         enqueued = tell(view, found.fired, services.receivers, services.describer, moment)
+        enqueued += tell_digests(view, services, states, moment)
         meta.set_evaluated(view.connection, at_ms)
     return CycleReport(polls, evaluated=True, fired=len(found.fired), enqueued=enqueued, decisions=found.decisions)
 

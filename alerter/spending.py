@@ -147,3 +147,23 @@ def by_budget(view: View, runs: Sequence[Accruing]) -> Mapping[int, list[tuple[A
         for share in shares[run.tag_set_id]:
             found[share.budget_id].append((run, share))
     return found
+
+
+def daily_spending(view: View, runs: Sequence[Accruing], first: int, end: int) -> dict[tuple[int, int], dict[int, int]]:
+    """Return what was spent on each local day of ``[first, end)``, by (budget id, scope id) and then day ordinal.
+
+    Days are local to each budget; what the given ``runs`` accrue counts.
+    """
+    found: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    rows = "SELECT scope_id, local_day, nanos FROM daily WHERE budget_id = ? AND local_day BETWEEN ? AND ?"
+    for budget_id in view.budgets:
+        for scope_id, day, nanos in query(view.connection, rows, budget_id, first, end - 1):
+            found[budget_id, scope_id][day] = nanos
+    for budget_id, counted in by_budget(view, runs).items():
+        zone = view.budgets[budget_id].timezone
+        for run, share in counted:
+            days = found[budget_id, share.scope_id]
+            for day in range(max(first, day_of(zone, run.start_ms)), min(end, day_of(zone, run.as_of_ms) + 1)):
+                nanos = run.nanos(midnight_ms(zone, day), midnight_ms(zone, day + 1), share)
+                days[day] = days.get(day, 0) + nanos
+    return found

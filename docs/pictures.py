@@ -30,6 +30,7 @@ from alerter.notifiers.slack import SlackNotifier
 from alerter.web.app import create_app
 from alerter.web.server import WebServer
 from alerter.web.services import WebServices
+from tests.digests.sample import MESSAGE as DIGEST
 from tests.fixtures.slack_emulator import SlackServer, serve_local_slack
 from tests.plugins.parts import chromium, why_no_chromium, why_no_local_slack
 
@@ -209,7 +210,7 @@ PAGE = PageData(
 
 
 def draw_slack(browser: Browser, server: SlackServer) -> None:
-    """Post an alert, acknowledge it, and post an opening message; photograph each."""
+    """Post an alert, acknowledge it, post an opening message and a digest; photograph each."""
     slack = SlackNotifier(server.token, base_url=server.base_url, pace=0, stop=Event())
     target = Target("ml-costs", {"channel": "#ml-costs"})
     page = browser.new_page(viewport={"width": 1000, "height": 1400}, device_scale_factor=1.25)
@@ -221,6 +222,8 @@ def draw_slack(browser: Browser, server: SlackServer) -> None:
     _shoot_message(page, "Acknowledged by", 0, "slack-acknowledged")
     slack.send(target, OPENING, {}, "picture-2")
     _shoot_message(page, "Watching", 1, "slack-opening")
+    slack.send(target, DIGEST, {}, "picture-3")
+    _shoot_message(page, "Budgets, by", 2, "slack-digest")
     page.close()
 
 

@@ -39,3 +39,8 @@ def actor_name(actor: str) -> str:
 def clip(text: str, limit: int) -> str:
     """Return at most ``limit`` characters, the last of them an ellipsis where something was cut off."""
     return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "…"
+
+
+def joined(*parts: str) -> str:
+    """Return what there is to say as one line: ``$88/h · running``."""
+    return " · ".join(part for part in parts if part)

@@ -10,6 +10,7 @@ from typing import TextIO
 from alerter.core import wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
 from alerter.core.budgets import Basis
+from alerter.core.digest_wording import body_lines
 from alerter.core.ports import DeliveryDelayedError, DeliveryRejectedError, Finding, Receipt, Target
 from alerter.core.text import one_line
 
@@ -91,9 +92,11 @@ def lines_of(alert: Alert, state: AlertState) -> list[str]:
 def _print(message: Message, states: Mapping[str, AlertState], stream: TextIO) -> None:
     pretty = stream.isatty()
     title = wording.group_title(message) if message.alerts else one_line(message.title, _LINE)
-    if not wording.is_single(message):
-        body = [one_line(line, _LINE) for line in message.text.splitlines()]
-        stream.write("\n".join(line for line in (title, *body) if line) + "\n")
+    if message.digest is not None and pretty:
+        _panel(title, body_lines(message), "cyan", stream)
+    elif not wording.is_single(message):
+        body = [_safe(line) for line in body_lines(message)]
+        stream.write("\n".join(line for line in (title, *body) if line or message.digest) + "\n")
     for alert in message.alerts:
         state = states.get(alert.id, wording.FIRING)
         head, lines = wording.headline(alert, state), lines_of(alert, state)
@@ -101,6 +104,11 @@ def _print(message: Message, states: Mapping[str, AlertState], stream: TextIO) -
             _panel(head, lines, _colour(alert, state), stream)
         else:
             stream.write("\n".join(["", head, *(f"  {line}" for line in lines)]) + "\n")
+
+
+def _safe(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * indent + one_line(line, _LINE)
 
 
 def _panel(head: str, lines: list[str], colour: str, stream: TextIO) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from alerter.core.alerts import Alert, Message, MessageKind, RunEvidence
+from alerter.core.alerts import Alert, Digest, DigestBudget, Message, MessageKind, RunEvidence
 from alerter.core.budgets import Basis
 
 
@@ -27,6 +27,7 @@ def decode(text: str) -> Message:
         data = _known(Message, json.loads(text))
         data["kind"] = MessageKind(data["kind"])
         data["alerts"] = tuple(_alert(each) for each in data.get("alerts", ()))
+        data["digest"] = _digest(data["digest"]) if data.get("digest") else None
         return Message(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a stored message: {error!r}") from error
@@ -38,9 +39,23 @@ def _alert(stored: Mapping[str, Any]) -> Alert:
     data["basis"] = Basis(data["basis"])
     data["crossed"] = tuple(data["crossed"])
     data["burn_up"] = tuple((day, nanos) for day, nanos in data.get("burn_up", ()))
-    data["top"] = tuple(RunEvidence(**_known(RunEvidence, each)) for each in data.get("top", ()))
+    data["top"] = _runs(data.get("top", ()))
     return Alert(**data)
 
 
-def _known(kind: type[Alert | Message | RunEvidence], stored: Mapping[str, Any]) -> dict[str, Any]:
+def _digest(stored: Mapping[str, Any]) -> Digest:
+    data = _known(Digest, stored)
+    for each in ("budgets", "movers"):
+        data[each] = tuple(DigestBudget(**_known(DigestBudget, row)) for row in data.get(each, ()))
+    for each in ("top", "stale"):
+        data[each] = _runs(data.get(each, ()))
+    data["missing"] = tuple(data.get("missing", ()))
+    return Digest(**data)
+
+
+def _runs(stored: Iterable[Mapping[str, Any]]) -> tuple[RunEvidence, ...]:
+    return tuple(RunEvidence(**_known(RunEvidence, each)) for each in stored)
+
+
+def _known(kind: type[Alert | Digest | DigestBudget | Message | RunEvidence], stored: Mapping[str, Any]) -> dict[str, Any]:
     return {each.name: stored[each.name] for each in fields(kind) if each.name in stored}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alerter.core import chart, wording
-from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Digest, Message, RunEvidence
 from alerter.core.budgets import Basis
+from alerter.core.digest_wording import Part, digest_lines, digest_notes, parts
 from alerter.core.text import one_line
 
 if TYPE_CHECKING:
@@ -99,8 +100,10 @@ def render(message: Message, states: Mapping[str, AlertState], pictures: Sequenc
     body = [one_line(line, _LINE) for line in message.text.splitlines()]
     more = len(message.alerts) - len(cards)
     rest = f"and {more} more" if more > 0 else ""
-    html = _template().render(title=title, body=body, cards=cards, rest=rest)
-    return Rendered(wording.subject(message, states), _text(title, body, cards, rest), html)
+    sections, notes = _parts(message.digest)
+    html = _template().render(title=title, body=body, cards=cards, rest=rest, parts=sections, notes=notes)
+    plain = [*body, *(digest_lines(message.digest) if message.digest else ())]
+    return Rendered(wording.subject(message, states), _text(title, plain, cards, rest), html)
 
 
 def card(alert: Alert, state: AlertState, picture: str = "") -> Card:
@@ -117,7 +120,7 @@ def card(alert: Alert, state: AlertState, picture: str = "") -> Card:
         bar=max(used, 1),
         amount=wording.amount_line(alert),
         lines=tuple(line for line in lines if line),
-        runs=_runs(alert),
+        runs=_runs(alert.top, alert.currency),
         more=wording.more_line(alert, len(alert.top)),
         state=f"{wording.icon(alert, state)} {said}" if said else "",
         small=tuple(filter(None, (wording.coverage_line(alert), wording.footer_line(alert), wording.id_line(alert)))),
@@ -142,10 +145,18 @@ def _title(message: Message) -> str:
     return wording.group_title(message) if message.alerts else one_line(message.title, _LINE)
 
 
-def _runs(alert: Alert) -> tuple[Run, ...]:
+def _parts(digest: Digest | None) -> tuple[list[tuple[Part, tuple[Run, ...]]], list[str]]:
+    """Return the parts of a digest, each with its runs, and the fine print; the template escapes every field."""
+    if digest is None:
+        return [], []
+    page = [digest.page_url] if _web(digest.page_url) else []
+    return [(each, _runs(each.runs, digest.currency)) for each in parts(digest)], [*digest_notes(digest), *page]
+
+
+def _runs(runs: Iterable[RunEvidence], currency: str) -> tuple[Run, ...]:
     rows = []
-    for run in alert.top:
-        facts, _, cost = wording.run_facts(run, alert.currency).rpartition(" · ")
+    for run in runs:
+        facts, _, cost = wording.run_facts(run, currency).rpartition(" · ")
         rows.append(Run(one_line(run.name) or one_line(run.run_uuid), _web(run.url), facts, cost))
     return tuple(rows)
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alerter.core import wording
-from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, RunEvidence
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
 from alerter.core.budgets import Basis
 from alerter.core.decisions import Reason
 from alerter.core.reminders import is_reminder, reason_line
 from alerter.notifiers.slack.controls import actions
-from alerter.notifiers.slack.escape import link, mention, person, plain, untrusted
-from alerter.notifiers.slack.limits import HEADER_LIMIT, SECTION_LIMIT, TEXT_LIMIT, Block
+from alerter.notifiers.slack.digest import digest_blocks, digest_text
+from alerter.notifiers.slack.escape import link, mention, untrusted
+from alerter.notifiers.slack.limits import TEXT_LIMIT, Block
+from alerter.notifiers.slack.pieces import STYLE, context, fit, header, run_line, section
 
 TOP_RUNS = 3
 MAX_ALERTS = 10
-
-STYLE = wording.Style(safe=untrusted, strong=lambda text: f"*{text}*", who=person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ def render(message: Message, states: Mapping[str, AlertState], *, reply: bool = 
 
     A reminder that is a ``reply`` leaves out what the message above it shows.
     """
-    text = _fit([_mentions(message), *_fallback(message, states)], TEXT_LIMIT)
+    if message.digest is not None:
+        return Rendered(digest_blocks(message, message.digest), fit(digest_text(message.digest), TEXT_LIMIT))
+    text = fit([_mentions(message), *_fallback(message, states)], TEXT_LIMIT)
     if not message.alerts:
         return Rendered(_notice(message), text)
     if wording.is_single(message):
@@ -64,21 +66,21 @@ def _head(alert: Alert, states: Mapping[str, AlertState]) -> str:
 
 def _single(alert: Alert, state: AlertState, *, brief: bool) -> list[Block]:
     resolved = state.status is AlertStatus.RESOLVED
-    blocks = [_struck(alert, state) if resolved else _header(wording.headline(alert, state))]
+    blocks = [_struck(alert, state) if resolved else header(wording.headline(alert, state))]
     lines = [_reason(alert, state), wording.amount_line(alert, STYLE)]
     if alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos:
         lines.append(wording.forecast_line(alert, STYLE))
     lines.append(wording.recent_line(alert, STYLE))
-    blocks.append(_section(*lines))
+    blocks.append(section(*lines))
     if not brief:
         if runs := _runs(alert):
-            blocks.append(_section(*runs))
-        blocks.append(_context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE)))
+            blocks.append(section(*runs))
+        blocks.append(context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE)))
     if said := wording.state_line(state, alert.timezone, STYLE):
-        blocks.append(_section(f"{wording.icon(alert, state)} {said}"))
+        blocks.append(section(f"{wording.icon(alert, state)} {said}"))
     if alert.mention and state.status is AlertStatus.FIRING:
-        blocks.append(_section(mention(alert.mention)))
-    return [*blocks, *actions(alert, state), _context(wording.id_line(alert, STYLE))]
+        blocks.append(section(mention(alert.mention)))
+    return [*blocks, *actions(alert, state), context(wording.id_line(alert, STYLE))]
 
 
 def _reason(alert: Alert, state: AlertState) -> str:
@@ -87,14 +89,14 @@ def _reason(alert: Alert, state: AlertState) -> str:
 
 
 def _group(message: Message, states: Mapping[str, AlertState]) -> list[Block]:
-    blocks = [_header(wording.group_title(message))]
+    blocks = [header(wording.group_title(message))]
     for each in message.alerts[:MAX_ALERTS]:
         blocks += _member(each, states.get(each.id, wording.FIRING))
     if (more := len(message.alerts) - MAX_ALERTS) > 0:
-        blocks.append(_section(f"and {more} more"))
+        blocks.append(section(f"and {more} more"))
     if handles := _mentions(message):
-        blocks.append(_section(handles))
-    return [*blocks, _context("Nothing is stopped. All amounts are estimates.")]
+        blocks.append(section(handles))
+    return [*blocks, context("Nothing is stopped. All amounts are estimates.")]
 
 
 def _member(alert: Alert, state: AlertState) -> list[Block]:
@@ -103,17 +105,17 @@ def _member(alert: Alert, state: AlertState) -> list[Block]:
     head = f"{wording.icon(alert, state)} *{name}* · {period} (estimate)"
     said = wording.state_line(state, alert.timezone, STYLE)
     if state.status is AlertStatus.RESOLVED:
-        return [_section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)]
-    top = f"Top run: {_run(alert.top[0], alert.currency)}" if alert.top else ""
+        return [section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)]
+    top = f"Top run: {run_line(alert.top[0], alert.currency)}" if alert.top else ""
     amount = wording.amount_line(alert, STYLE)
-    shown = _section(head, _reason(alert, state), amount, top, wording.id_line(alert, STYLE), said)
+    shown = section(head, _reason(alert, state), amount, top, wording.id_line(alert, STYLE), said)
     return [shown, *actions(alert, state, opens=False)]
 
 
 def _notice(message: Message) -> list[Block]:
-    blocks = [_header(message.title)] if message.title.strip() else []
+    blocks = [header(message.title)] if message.title.strip() else []
     body = _body(message)
-    return [*blocks, _section(*body)] if body else blocks
+    return [*blocks, section(*body)] if body else blocks
 
 
 def _body(message: Message) -> list[str]:
@@ -121,13 +123,8 @@ def _body(message: Message) -> list[str]:
 
 
 def _runs(alert: Alert) -> list[str]:
-    lines = [f"{number}. {_run(run, alert.currency)}" for number, run in enumerate(alert.top[:TOP_RUNS], 1)]
+    lines = [f"{number}. {run_line(run, alert.currency)}" for number, run in enumerate(alert.top[:TOP_RUNS], 1)]
     return [*lines, wording.more_line(alert, TOP_RUNS)] if lines else []
-
-
-def _run(run: RunEvidence, currency: str) -> str:
-    name = link(run.url, untrusted(run.name) or untrusted(run.run_uuid))
-    return f"{name} · {wording.run_facts(run, currency, STYLE)}"
 
 
 def _mentions(message: Message) -> str:
@@ -136,30 +133,4 @@ def _mentions(message: Message) -> str:
 
 
 def _struck(alert: Alert, state: AlertState) -> Block:
-    return _section(f"{wording.icon(alert, state)} ~{wording.claim(alert, STYLE)}~")
-
-
-def _header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, HEADER_LIMIT) or "-", "emoji": True}}
-
-
-def _section(*lines: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(*lines)}
-
-
-def _context(*lines: str) -> Block:
-    return {"type": "context", "elements": [_mrkdwn(*lines)]}
-
-
-def _mrkdwn(*lines: str) -> Block:
-    # verbatim: Slack makes no links, channels or mentions of its own from what people typed.
-    return {"type": "mrkdwn", "text": _fit(lines, SECTION_LIMIT), "verbatim": True}
-
-
-def _fit(lines: Iterable[str], limit: int) -> str:
-    # Whole lines are dropped at the limit: a cut inside one could open an entity or a link.
-    kept: list[str] = []
-    for line in filter(None, lines):
-        if sum(len(each) + 1 for each in kept) + len(line) <= limit:
-            kept.append(line)
-    return "\n".join(kept) or "-"
+    return section(f"{wording.icon(alert, state)} ~{wording.claim(alert, STYLE)}~")
