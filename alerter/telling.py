@@ -16,6 +16,7 @@ from alerter.core.decisions import REMINDERS, Reason
 from alerter.core.wording import opening_title
 from alerter.evaluate import Fired
 from alerter.store.outbox import enqueue
+from alerter.store.threads import first_told
 from alerter.store.totals import View
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def tell(
     count = 0
     for name, chosen in _by_receiver(told, frozenset(receivers)).items():
         receiver = receivers[name]
-        for group in _groups(chosen, together=receiver.group):
+        for group in _groups(view, receiver, chosen):
             opening = group[0][0].reason is Reason.OPENING
             kind = MessageKind.OPENING if opening else MessageKind.ALERT
             alerts = tuple(alert for _, alert in group)
@@ -49,13 +50,21 @@ def tell(
     return count
 
 
-def _groups(told: Sequence[Told], *, together: bool) -> list[list[Told]]:
-    """Return what goes into one message each: what was over before anybody watched always comes as one."""
+def _groups(view: View, receiver: ReceiverConfig, told: Sequence[Told]) -> list[list[Told]]:
+    """Return what goes into one message each: what was over before anybody watched always comes as one.
+
+    What was told before goes with what was first told in the same message, as it is a reply to that.
+    """
     ordered = sorted(told, key=_urgency)
     opening = [each for each in ordered if each[0].reason is Reason.OPENING]
     others = [each for each in ordered if each[0].reason is not Reason.OPENING]
-    groups = [opening, others] if together else [opening, *([each] for each in others)]
-    return [each for each in groups if each]
+    if not receiver.group:
+        return [each for each in (opening, *([each] for each in others)) if each]
+    before = first_told(view.connection, receiver.name, [fired.told.id for fired, _ in others])
+    groups: dict[int, list[Told]] = {}
+    for each in others:
+        groups.setdefault(before.get(each[0].told.id, 0), []).append(each)
+    return [each for each in (opening, *groups.values()) if each]
 
 
 def _by_receiver(told: Sequence[Told], known: frozenset[str]) -> dict[str, list[Told]]:

@@ -8,7 +8,7 @@ of its episodes, and so speaks of the present.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
 from alerter.core.budgets import Basis, Threshold
 from alerter.core.ports import Receipt
 from alerter.store.alert_states import alert_states
-from alerter.store.bulk import query
+from alerter.store.bulk import query, select_in
 from alerter.store.outbox import Claimed, settings
 from alerter.store.outbox_read import messages
 
@@ -42,6 +42,13 @@ _TOLD = (
     f"JOIN alert o ON {_SAME_EPISODE} JOIN alert_notification l ON l.alert_id = o.id "
     "WHERE mine.notification_id = ? "
     "GROUP BY o.id, o.public_id, o.basis, o.percent, o.status, o.budget_id, o.scope_id, o.period_start, o.subject"
+)
+
+_FIRST = (
+    "SELECT a.id, n.receiver, MIN(n.id) AS first_id FROM alert a "
+    f"JOIN alert o ON {_SAME_EPISODE} JOIN alert_notification l ON l.alert_id = o.id "
+    "JOIN notification n ON n.id = l.notification_id AND n.status <> 'dead' "
+    "WHERE a.id IN {values} GROUP BY a.id, n.receiver"
 )
 
 _Episode = tuple[int, int, str, str]
@@ -84,6 +91,12 @@ def place_of(connection: Connection, claimed: Claimed) -> Place:
         return Place()
     root = next(iter(roots.values()))
     return Place(root and root[1])
+
+
+def first_told(connection: Connection, receiver: str, alert_ids: Collection[int]) -> dict[int, int]:
+    """Return, by alert (row ids), the notification that told a receiver first of its episode; none if none did."""
+    rows = select_in(connection, _FIRST, sorted(set(alert_ids)))
+    return {row.id: row.first_id for row in rows if row.receiver == receiver}
 
 
 def present(connection: Connection, notification_id: int, message: Message) -> tuple[Message, dict[str, AlertState]]:
