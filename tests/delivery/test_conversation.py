@@ -97,4 +97,4 @@ def test_a_reminder_replies_and_an_acknowledgement_is_shown_on_both(channel: Cha
     acknowledge(channel.made.store, "vision", actor="ann", via="cli", now_ms=channel.clock.now_ms)
     assert channel.cycle() == []
     by = {key: {each.by for each in states.values()} for key, _, states in channel.slack.updated}
-    assert by == dict.fromkeys(channel.slack.keys, {"ann"})
+    assert by == {key: {"ann"} for key in channel.slack.keys}
