@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from alerter.core.budgets import Budget, Scope, TagCleaning
+from alerter.store.backfill import rebuild
 from alerter.store.bulk import query
 from alerter.store.closings import forget_closings
 from alerter.store.interning import Interner
-from alerter.store.totals import Attribution, rebuild, scope_row
+from alerter.store.totals import Attribution, scope_row
 
 
 def sync_budgets(
@@ -85,13 +86,13 @@ def revision_of(connection: Connection, budget_id: int) -> int:
     return int(query(connection, "SELECT revision FROM budget WHERE id = ?", budget_id).scalar_one())
 
 
-def scopes(connection: Connection, budget_id: int) -> dict[int, Scope]:
 def first_taken(connection: Connection) -> dict[int, int]:
     """Return when each budget (by its row id) was first seen in the configuration, in epoch ms."""
     rows = query(connection, "SELECT budget_id, at_ms FROM budget_revision WHERE revision = 1")
     return {row.budget_id: row.at_ms for row in rows}
 
 
+def scopes(connection: Connection, budget_id: int) -> dict[int, Scope]:
     """Return a budget's scopes by their row id."""
     rows = query(connection, "SELECT id, key FROM scope WHERE budget_id = ?", budget_id)
     return {row.id: decode_scope(row.key) for row in rows}

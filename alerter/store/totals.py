@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from alerter.core.budgets import Budget, Scope, TagCleaning, scope_of
-from alerter.core.charges import Rate
-from alerter.core.periods import day_edges, day_of
+from alerter.core.charges import Rate, cost_until
+from alerter.core.periods import day_edges
 from alerter.core.usage import COMPONENTS, Meter, Pairs
-from alerter.store import ledger
 from alerter.store.bulk import insert_rows, query
 from alerter.store.interning import Interner
-from alerter.store.ledger import METERS, Charge, part_of
+from alerter.store.ledger import METERS, Charge
 
 DailyKey = tuple[int, int, int]
 """(budget id, scope id, local day)."""
@@ -136,14 +135,20 @@ def daily_parts(
 
 def split(charge: Charge, rate: Rate, zone: str) -> list[tuple[int, int]]:
     """Return ``(local day, nanos)`` of a charge; the nanos sum to its cost."""
-    first = day_of(zone, charge.start_ms)
-    if day_of(zone, max(charge.end_ms - 1, charge.start_ms)) == first:
-        return [(first, charge.cost_nanos)]
-    since, found = charge.start_ms, []
-    for day, until in day_edges(zone, charge.start_ms, charge.end_ms):
-        found.append((day, part_of(charge, rate, since, until)))
-        since = until
-    return found
+    *edges, (last_day, _) = day_edges(zone, charge.start_ms, charge.end_ms)
+    before, found = 0, []
+    for day, until in edges:
+        nanos = cost_to(rate, charge.quantity, (charge.start_ms, charge.end_ms), until)
+        found.append((day, nanos - before))
+        before = nanos
+    return [*found, (last_day, charge.cost_nanos - before)]
+
+
+def cost_to(rate: Rate, quantity: int, charge: tuple[int, int], until_ms: int) -> int:
+    """Return the nanos of a charge over ``[start, end)`` up to an instant; negative for a reversal."""
+    if quantity < 0:
+        return -cost_until(rate, -quantity, charge, until_ms)
+    return cost_until(rate, quantity, charge, until_ms)
 
 
 def add_daily(connection: Connection, parts: dict[DailyKey, int]) -> None:
@@ -181,19 +186,6 @@ class View:
     def shares(self, tag_set_ids: Iterable[int]) -> dict[int, tuple[Share, ...]]:
         """Return the scopes that some tag sets count for."""
         return self.attribution.shares(self.connection, tag_set_ids)
-
-
-def rebuild(connection: Connection, attribution: Attribution, interner: Interner, budget_ids: Sequence[int]) -> None:
-    """Total some budgets anew from the charges; ``attribution`` must hold just these budgets."""
-    insert_rows(connection, "DELETE FROM daily WHERE budget_id = ?", [(each,) for each in budget_ids])
-    add_daily(connection, recompute(connection, attribution, interner))
-
-
-def recompute(connection: Connection, attribution: Attribution, interner: Interner) -> dict[DailyKey, int]:
-    """Return the daily totals that the charges give."""
-    rates = interner.rates.all(connection)
-    shares = attribution.shares(connection, interner.tag_sets.all(connection))
-    return daily_parts(ledger.all_charges(connection), shares, rates)
 
 
 def _meters(budget: Budget) -> frozenset[Meter] | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.bench.evaluation import evaluation
 from tests.bench.first_sync import first_sync
+from tests.bench.ledger import backfill, rereading
 from tests.bench.start_up import start_up
 from tests.bench.workbench import Figure
 
@@ -22,16 +23,20 @@ _ROW = "{:42} {:>10} {:12} {:>8}  {:3}  {}"
 def main() -> int:
     """Run what is asked for; 0 even where a target is missed: a bench tells, it doesn't judge."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", choices=("first-sync", "start-up", "evaluation"), help="one of them")
+    names = ("first-sync", "start-up", "evaluation", "rereading", "backfill")
+    parser.add_argument("--only", choices=names, help="one of them")
     parser.add_argument("--runs", type=int, default=5000, help="runs on the MLflow server (default 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default 3)")
     parser.add_argument("--scopes", type=int, default=10_000, help="scopes to evaluate (default 10000)")
+    parser.add_argument("--charges", type=int, default=100_000, help="charges to back-fill from (default 100000)")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
     given = parser.parse_args()
     benches: dict[str, Callable[[], Iterator[Figure]]] = {
         "first-sync": lambda: first_sync(given.runs, given.rounds),
         "start-up": lambda: start_up(given.runs),
         "evaluation": lambda: evaluation(given.scopes),
+        "rereading": lambda: rereading(given.runs),
+        "backfill": lambda: backfill(given.charges),
     }
     print(_ROW.format("what", "measured", "", "target", "", "detail"))
     figures = []
