@@ -139,7 +139,10 @@ def make_recorder(config: Config, ledger: Ledger, pricer: Pricer) -> Recorder:
 def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
     """Return one source; it connects when it is first asked."""
     poll = config.poll
-    made: RunSource = load(SOURCES, "mlflow")(
+    kind, more = "mlflow", {}
+    if source.backend_store is not None:
+        kind, more = "backend_store", {"backend_store": source.backend_store}
+    made: RunSource = load(SOURCES, kind)(
         name=source.name,
         tracking_uri=source.tracking_uri,
         ui_url=source.ui_url,
@@ -154,6 +157,7 @@ def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
         resweep_s=poll.resweep_s,
         share=poll.background_share,
         stop=stop,
+        **more,
     )
     return made
 

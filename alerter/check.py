@@ -163,10 +163,6 @@ def _web(config: Config) -> Iterator[Finding]:
 
 def _not_yet(config: Config) -> Iterator[Finding]:
     """Yield what the files may say and the program does not do yet: nobody should rely on it."""
-    for source in config.sources:
-        if source.backend_store is not None:
-            text = "backend_store is not used yet: the server is read over REST"
-            yield Finding("warning", f"source {source.name}", text)
     for budget in config.budgets:
         if "storage" in budget.components:
             yield Finding("warning", f"budget {budget.name}", "storage is not counted yet", budget.source)

@@ -1,23 +1,21 @@
-"""What any source owes, on the two ways to one MLflow."""
+"""What any source owes, on every way to a real MLflow."""
 
 from alerter.core.usage import RunStatus
-from tests.fixtures.mlflow_server import MlflowServer
-from tests.sources.conftest import MakePoller
+from tests.sources.conftest import Way
 from tests.sources.poller import HOUR, MINUTE, NOW
 
 USAGE = frozenset({"instance_type", "num_nodes"})
 
 
-def test_a_run_is_told_whole(
-    mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller, tracking_uri: str
-) -> None:
-    parent = mlflow_server.start_run(experiment, NOW - 2 * HOUR)
+def test_a_run_is_told_whole(way: Way) -> None:
+    server, experiment = way.server, way.experiment()
+    parent = server.start_run(experiment, NOW - 2 * HOUR)
     params = {"instance_type": "m5.xlarge", "lr": "0.1"}
     tags = {"team": "speech", "num_nodes": "2", "instance_type": "from a tag", "user": "mallory"}
     tags |= {"mlflow.parentRunId": parent, "mlflow.databricks.cluster.id": "c-1"}
     details = {"name": "trial <!channel>", "user": "bob", "metric_ms": NOW - 2 * MINUTE}
-    run = mlflow_server.ended_run(experiment, NOW - HOUR, NOW - MINUTE, params=params, tags=tags, **details)
-    poller = poller_of(experiment, tracking_uri=tracking_uri, usage_keys=USAGE).poll()
+    run = server.ended_run(experiment, NOW - HOUR, NOW - MINUTE, params=params, tags=tags, **details)
+    poller = way.poller(experiment, usage_keys=USAGE).poll()
     seen = poller.runs[run]
     assert (seen.name, seen.user) == ("trial <!channel>", "bob")
     assert (seen.experiment_id, seen.parent_uuid) == (experiment, parent)
@@ -33,7 +31,7 @@ def test_a_run_is_told_whole(
         "cost_center": "cc-1",
         "num_nodes": "2",
         "instance_type": "from a tag",
-        "experiment": mlflow_server.experiment_name(experiment),
+        "experiment": server.experiment_name(experiment),
         "experiment_id": experiment,
         "user": "bob",  # what MLflow says, not a tag of that name
         "source": "main",
@@ -42,64 +40,50 @@ def test_a_run_is_told_whole(
     assert seen.tags == tuple(sorted(seen.tags))
 
 
-def test_a_run_is_followed_through_its_life(
-    mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller, tracking_uri: str
-) -> None:
-    poller = poller_of(experiment, tracking_uri=tracking_uri).poll()
+def test_a_run_is_followed_through_its_life(way: Way) -> None:
+    server, experiment = way.server, way.experiment()
+    poller = way.poller(experiment).poll()
     assert poller.swept
     assert not poller.runs
 
-    run = mlflow_server.start_run(experiment, NOW + MINUTE)
+    run = server.start_run(experiment, NOW + MINUTE)
     assert poller.poll(NOW + 2 * MINUTE).runs[run].is_live
 
-    mlflow_server.set_run(run, "FINISHED", NOW + 3 * MINUTE)
+    server.set_run(run, "FINISHED", NOW + 3 * MINUTE)
     ended = poller.poll(NOW + 4 * MINUTE).runs[run]
     assert (ended.status, ended.end_ms) == (RunStatus.FINISHED, NOW + 3 * MINUTE)
 
-    mlflow_server.set_run(run, "RUNNING")
+    server.set_run(run, "RUNNING")
     resumed = poller.poll(NOW + 5 * MINUTE).runs[run]
     assert resumed.is_live
     assert resumed.end_ms == NOW + 3 * MINUTE  # MLflow keeps the old one
 
-    mlflow_server.delete_run(run)
+    server.delete_run(run)
     deleted = poller.poll(NOW + 6 * MINUTE).runs[run]
     assert (deleted.status, deleted.deleted) == (RunStatus.RUNNING, True)
 
-    mlflow_server.restore_run(run)
+    server.restore_run(run)
     assert poller.poll(NOW + 7 * MINUTE).runs[run].is_live
 
-    mlflow_server.erase_run(run)
+    server.erase_run(run)
     assert poller.poll(NOW + 8 * MINUTE).gone == {run}
     assert not poller.poll(NOW + 9 * MINUTE).batches[-1].gone
 
 
-def test_a_scheduled_run_is_followed_too(
-    mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller, tracking_uri: str
-) -> None:
-    poller = poller_of(experiment, tracking_uri=tracking_uri).poll()
-    run = mlflow_server.start_run(experiment, NOW)
-    mlflow_server.set_run(run, "SCHEDULED")
+def test_a_scheduled_run_is_followed_too(way: Way) -> None:
+    server, experiment = way.server, way.experiment()
+    poller = way.poller(experiment).poll()
+    run = server.start_run(experiment, NOW)
+    server.set_run(run, "SCHEDULED")
     assert poller.poll(NOW + MINUTE).runs[run].status is RunStatus.SCHEDULED
-    mlflow_server.set_run(run, "RUNNING")
+    server.set_run(run, "RUNNING")
     assert poller.poll(NOW + 2 * MINUTE).runs[run].is_live
 
 
-def test_both_ways_tell_the_same(mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller) -> None:
-    mlflow_server.start_run(experiment, NOW - HOUR, params={"instance_type": "p4d.24xlarge"}, metric_ms=NOW)
-    mlflow_server.ended_run(experiment, NOW - HOUR, NOW, user="", tags={"émoji": "🙂", "empty": ""})
-    mlflow_server.delete_run(mlflow_server.ended_run(experiment, NOW - 2 * HOUR, NOW))
-    over_http = poller_of(experiment, usage_keys=USAGE).poll()
-    from_file = poller_of(experiment, tracking_uri=f"sqlite:///{mlflow_server.database}", usage_keys=USAGE).poll()
-    assert len(over_http.runs) == 3
-    assert over_http.runs == from_file.runs
-
-
-def test_a_store_that_cannot_be_read_is_a_finding_and_never_an_exception(
-    mlflow_server: MlflowServer, poller_of: MakePoller, tracking_uri: str, experiment: str
-) -> None:
-    (finding,) = poller_of(experiment, tracking_uri=tracking_uri).source.check()
+def test_a_store_that_cannot_be_read_is_a_finding_and_never_an_exception(way: Way) -> None:
+    (finding, *_) = way.source(way.experiment()).check()
     assert (finding.level, finding.subject) == ("ok", "source main")
     assert "1 of" in finding.text
-    (nothing,) = poller_of(tracking_uri=tracking_uri, exclude=["*"]).source.check()
+    (nothing, *_) = way.source(exclude=["*"]).check()
     assert nothing.level == "warning"
     assert "include and exclude" in nothing.remedy

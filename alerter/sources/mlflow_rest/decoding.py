@@ -1,9 +1,11 @@
-"""MLflow's JSON into observations: nothing a client wrote can stop a poll."""
+"""What MLflow tells of runs, as JSON or as rows, into observations: nothing a client wrote can stop a poll."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from alerter.core.logged_cost import METRIC, UNREADABLE, read_cost
 from alerter.core.price_rules import TAG
@@ -24,6 +26,24 @@ MAX_JSON_VALUE = 4096
 MAX_CACHED = 2_000
 
 
+@dataclass(slots=True)
+class Seen:
+    """A run as it was read, from JSON or from a database; times in epoch ms, ``metrics`` those that log a cost."""
+
+    run_uuid: str
+    experiment_id: str
+    name: str | None
+    user: str | None
+    status: str | None
+    start: int | str | None
+    end: int | str | None
+    deleted: bool
+    tags: list[tuple[str, str]] = field(default_factory=list)
+    params: list[tuple[str, str]] = field(default_factory=list)
+    metrics: list[tuple[str, str]] = field(default_factory=list)
+    last_metric_ms: int | None = None
+
+
 class Decoder:
     """Turns rows into observations.
 
@@ -39,9 +59,9 @@ class Decoder:
     ) -> None:
         self._source = source
         self._workspace = workspace
-        self._usage_keys = usage_keys | ALWAYS_KEPT
-        self._cost_metrics = {key.removeprefix(METRIC): key for key in cost_keys if key.startswith(METRIC)}
-        self._cost_tags = {key.removeprefix(TAG): key for key in cost_keys if key.startswith(TAG)}
+        self.usage_keys = usage_keys | ALWAYS_KEPT
+        self.cost_metrics = {key.removeprefix(METRIC): key for key in cost_keys if key.startswith(METRIC)}
+        self.cost_tags = {key.removeprefix(TAG): key for key in cost_keys if key.startswith(TAG)}
         self._experiments: Mapping[str, Row] = {}
         self._overlays: dict[str, dict[str, str]] = {}
         self._tags: dict[tuple[str, str, tuple[tuple[str, str], ...]], Pairs] = {}
@@ -55,67 +75,89 @@ class Decoder:
 
     def decode(self, rows: Iterable[Row], now_ms: int) -> list[RunObservation]:
         """Return the observations of rows; one that can't be read at all is logged and left out."""
+        return self.observe((self._seen(row) for row in rows), now_ms)
+
+    def observe(self, runs: Iterable[Seen | None], now_ms: int) -> list[RunObservation]:
+        """Return the observations of runs as they were read; one that can't be used at all is logged and left out."""
         observations = []
-        for row in rows:
+        for run in runs:
+            if run is None:
+                continue
             try:
-                observations.append(self._run(row, now_ms))
+                observations.append(self._run(run, now_ms))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                log.warning("run left out: MLflow wrote it unreadably run=%r error=%r", run_id(row), error)
+                _left_out(run.run_uuid, error)
         return observations
 
-    def tags_of(self, experiment_id: str, user: str) -> Pairs:
+    def tags_of(self, experiment_id: str, user: str, own: Iterable[tuple[str, str]] = ()) -> Pairs:
         """Return the tags of what is logged into an experiment beside its runs, with the built-in keys."""
-        return self._overlaid(experiment_id, _plain(user, MAX_TAG_VALUE), [])
+        return self._overlaid(experiment_id, _plain(user, MAX_TAG_VALUE), list(own))
 
-    def _run(self, row: Row, now_ms: int) -> RunObservation:
-        info, data = row["info"], row.get("data") or {}
+    def _seen(self, row: Row) -> Seen | None:
+        try:
+            info, data = row["info"], row.get("data") or {}
+            metrics = data.get("metrics") or ()
+            return Seen(
+                run_uuid=str(info.get("run_id") or info["run_uuid"]),
+                experiment_id=str(info["experiment_id"]),
+                name=info.get("run_name"),
+                user=info.get("user_id"),
+                status=info.get("status"),
+                start=info.get("start_time"),
+                end=info.get("end_time"),
+                deleted=info.get("lifecycle_stage") == "deleted",
+                tags=[(tag["key"], tag.get("value") or "") for tag in data.get("tags") or ()],
+                params=[(param["key"], param.get("value") or "") for param in data.get("params") or ()],
+                metrics=[
+                    (each["key"], _number(each.get("value")))
+                    for each in metrics
+                    if each.get("key") in self.cost_metrics
+                ],
+                last_metric_ms=max((int(each.get("timestamp") or 0) for each in metrics), default=0),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            _left_out(run_id(row), error)
+            return None
+
+    def _run(self, run: Seen, now_ms: int) -> RunObservation:
         usage: dict[str, str] = {}
         own: list[tuple[str, str]] = []
         special: dict[str, str] = {}
-        for tag in data.get("tags") or ():
-            key, value = tag["key"], tag.get("value") or ""
-            if key in self._usage_keys:
+        for key, value in run.tags:
+            if key in self.usage_keys:
                 usage[key] = value
             if key.startswith("mlflow."):
                 special[key] = value
             else:
                 own.append((key, value))
-        for param in data.get("params") or ():
-            if param["key"] in self._usage_keys:
-                usage[param["key"]] = param.get("value") or ""
-        beats = [int(metric.get("timestamp") or 0) for metric in data.get("metrics") or ()]
-        costs, unreadable = self._costs(data)
+        usage |= ((key, value) for key, value in run.params if key in self.usage_keys)
+        costs, unreadable = self._costs(run)
         usage |= unreadable
-        uuid = str(info.get("run_id") or info["run_uuid"])
-        user = _plain(info.get("user_id") or special.get("mlflow.user") or "", MAX_TAG_VALUE)
+        user = _plain(run.user or special.get("mlflow.user") or "", MAX_TAG_VALUE)
         parent = special.get("mlflow.parentRunId")
-        end = _time(info.get("end_time"))
-        start = _time(info.get("start_time"))
+        end, start = _time(run.end), _time(run.start)
         return RunObservation(
-            run_uuid=uuid,
-            experiment_id=str(info["experiment_id"]),
-            name=_plain(info.get("run_name") or special.get("mlflow.runName") or "", MAX_TAG_VALUE),
+            run_uuid=run.run_uuid,
+            experiment_id=run.experiment_id,
+            name=_plain(run.name or special.get("mlflow.runName") or "", MAX_TAG_VALUE),
             user=user,
-            status=_status(info.get("status") or "", end),
+            status=_status(run.status or "", end),
             # A run that never said when it began is not charged from 1970 on.
             start_ms=start if start is not None else end if end is not None else now_ms,
             end_ms=end,
-            deleted=info.get("lifecycle_stage") == "deleted",
-            tags=self._overlaid(str(info["experiment_id"]), user, own),
+            deleted=run.deleted,
+            tags=self._overlaid(run.experiment_id, user, own),
             usage=tuple(sorted((key, _usage(key, value)) for key, value in usage.items())),
-            last_metric_ms=max(beats, default=0) or None,
-            parent_uuid=_plain(parent, MAX_KEY) if parent and parent != uuid else None,
+            last_metric_ms=run.last_metric_ms or None,
+            parent_uuid=_plain(parent, MAX_KEY) if parent and parent != run.run_uuid else None,
             costs=costs,
         )
 
-    def _costs(self, data: Row) -> tuple[Pairs, dict[str, str]]:
+    def _costs(self, run: Seen) -> tuple[Pairs, dict[str, str]]:
         """Return the costs that a run logged, a metric's at full precision, and what of them is no cost."""
-        logged = [
-            (keys[each["key"]], str(each.get("value")))
-            for keys, kind in ((self._cost_metrics, "metrics"), (self._cost_tags, "tags"))
-            for each in data.get(kind) or ()
-            if keys and each.get("key") in keys
-        ]
+        logged = [(self.cost_metrics[key], text) for key, text in run.metrics]
+        if self.cost_tags:
+            logged += [(self.cost_tags[key], text) for key, text in run.tags if key in self.cost_tags]
         if not logged:
             return (), {}
         readable = tuple(sorted((key, text) for key, text in logged if read_cost(text) is not None))
@@ -165,6 +207,15 @@ def time_of(row: Row, key: str) -> int | None:
         return None if value is None else int(value)
     except (TypeError, ValueError):
         return None
+
+
+def _number(value: object) -> str:
+    # MLflow's JSON says "NaN", its client a float.
+    return "NaN" if isinstance(value, float) and math.isnan(value) else str(value)
+
+
+def _left_out(run: str, error: Exception) -> None:
+    log.warning("run left out: MLflow wrote it unreadably run=%r error=%r", run, error)
 
 
 def _time(value: int | str | None) -> int | None:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -125,11 +125,11 @@ class MlflowRestSource:
 
     def _experiments(self, tracking: Tracking) -> dict[str, Row]:
         """Return the experiments that are read, by id, as they are now."""
-        experiments = {
-            str(row["experiment_id"]): row
-            for row in all_experiments(tracking)
-            if self._chosen(str(row.get("name") or ""))
-        }
+        return self._choose(all_experiments(tracking))
+
+    def _choose(self, rows: Iterable[Row]) -> dict[str, Row]:
+        """Return those of some experiments that are read, by id; what is decoded from now on is theirs."""
+        experiments = {str(row["experiment_id"]): row for row in rows if self._chosen(str(row.get("name") or ""))}
         self._decoder.use(experiments)
         return experiments
 

@@ -19,7 +19,7 @@ from alerter.core.usage import Tokens
 from alerter.sources.mlflow_rest.cursor import Position
 from alerter.sources.mlflow_rest.decoding import MAX_KEY, Decoder, _plain, own_tags
 from alerter.sources.mlflow_rest.spans import tokens_of, whole
-from alerter.sources.mlflow_rest.tracking import Page, Query, Row, Tracking
+from alerter.sources.mlflow_rest.tracking import Page, Row, TraceQuery, Traces
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ TURN_PAGES: Final = 2
 LATE_MS: Final = 24 * 3_600_000
 VERSION: Final = 1
 USAGE: Final = "mlflow.trace.tokenUsage"
+COST: Final = "mlflow.trace.cost"
+RUN: Final = "mlflow.sourceRun"
+USER: Final = "mlflow.user"
 UNFINISHED: Final = frozenset({"IN_PROGRESS", "STATE_UNSPECIFIED"})
 
 
@@ -59,9 +62,9 @@ def parse(text: str, since_ms: int) -> TraceCursor:
 
 
 class TraceReader:
-    """The traces of the chosen experiments, through a `Tracking`."""
+    """The traces of the chosen experiments, through a `Traces`."""
 
-    def __init__(self, tracking: Tracking, decoder: Decoder, experiment_ids: Sequence[str], req: TraceRequest) -> None:
+    def __init__(self, tracking: Traces, decoder: Decoder, experiment_ids: Sequence[str], req: TraceRequest) -> None:
         self._tracking = tracking
         self._decoder = decoder
         self._experiment_ids = experiment_ids
@@ -97,8 +100,9 @@ class TraceReader:
                 return
 
     def _page(self, at: Position, until_ms: int) -> tuple[Page, Position]:
-        where = f"timestamp_ms >= {at.at_ms} AND timestamp_ms <= {max(until_ms, at.at_ms or 0)}"
-        page = self._tracking.traces(self._experiment_ids, Query(where, "timestamp_ms ASC", PAGE, at.token))
+        from_ms = at.at_ms or 0
+        query = TraceQuery.between(from_ms, max(until_ms, from_ms), PAGE, at.token)
+        page = self._tracking.traces(self._experiment_ids, query)
         last = began_ms(page.rows[-1]) if page.rows else at.at_ms
         if not page.token:
             return page, Position(last)
@@ -138,11 +142,11 @@ class TraceReader:
             trace_id=str(row["trace_id"]),
             at_ms=at_ms,
             experiment_id=experiment_id,
-            tags=self._decoder.tags_of(experiment_id, str(metadata.get("mlflow.user") or "")),
+            tags=self._decoder.tags_of(experiment_id, str(metadata.get(USER) or "")),
             own=own_tags((row.get("tags") or {}).items()),
-            source_run=_plain(str(metadata.get("mlflow.sourceRun") or ""), MAX_KEY) or None,
+            source_run=_plain(str(metadata.get(RUN) or ""), MAX_KEY) or None,
             used=tuple(each for each in used if each.total),
-            logged_cost=_cost(_json(metadata.get("mlflow.trace.cost")).get("total_cost")),
+            logged_cost=_cost(_json(metadata.get(COST)).get("total_cost")),
             logged_tokens=total or None,
         )
 

@@ -41,6 +41,32 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceQuery(Query):
+    """A search for the traces that began in ``[from_ms, until_ms]``, as MLflow's filter too."""
+
+    from_ms: int = 0
+    until_ms: int = 0
+
+    @classmethod
+    def between(cls, from_ms: int, until_ms: int, limit: int, token: str) -> TraceQuery:
+        """Return the search, oldest first."""
+        where = f"timestamp_ms >= {from_ms} AND timestamp_ms <= {until_ms}"
+        return cls(where, "timestamp_ms ASC", limit, token, from_ms=from_ms, until_ms=until_ms)
+
+
+class Traces(Protocol):
+    """What reading traces needs of a way to MLflow."""
+
+    def traces(self, experiment_ids: Sequence[str], query: TraceQuery) -> Page:
+        """Return one page of traces, without their spans."""
+        ...
+
+    def trace_spans(self, trace_ids: Sequence[str]) -> list[Row]:
+        """Return ``trace_info`` and ``spans`` of those traces that the server still has."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How long a call may take, in seconds: one wait on the server, and before a second attempt (then twice that).
 
@@ -52,7 +78,7 @@ class Patience:
     stop: threading.Event
 
 
-class Tracking(Protocol):
+class Tracking(Traces, Protocol):
     """A way to MLflow: each call is bounded in time, tries again what may help, and raises `ReadError`."""
 
     def experiments(self, limit: int, token: str) -> Page:
@@ -65,14 +91,6 @@ class Tracking(Protocol):
         Raises:
             MissingError: the server refuses the search because an experiment is gone.
         """
-        ...
-
-    def traces(self, experiment_ids: Sequence[str], query: Query) -> Page:
-        """Return one page of traces, without their spans."""
-        ...
-
-    def trace_spans(self, trace_ids: Sequence[str]) -> list[Row]:
-        """Return ``trace_info`` and ``spans`` of those traces that the server still has."""
         ...
 
     def version(self) -> str:

@@ -1,0 +1,250 @@
+"""Every statement about runs that is sent to MLflow's database, and nothing else.
+
+Schema: ``mlflow/store/tracking/dbmodels/models.py``. `Sqlite` and `Postgres` differ in how ids are handed over, in what
+a walk goes by, and in how news is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from alerter.sources.mlflow_database.connection import Reading, Rows
+from alerter.sources.mlflow_database.cursor import Key, News
+
+BATCH: Final = 5_000
+"""Runs of one statement: on SQLite it holds its lock for some tens of milliseconds."""
+
+AWAKE: Final = 50_000
+NEWS_MAX: Final = 50_000
+"""More rows that PostgreSQL wrote than this are not sought out one by one: everything is walked over again."""
+
+UNFINISHED: Final = ("RUNNING", "SCHEDULED")
+
+_RUN = "r.run_uuid, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.lifecycle_stage"
+
+
+class RunRow(NamedTuple):
+    """A row of ``runs``; ``key`` is what a walk goes by."""
+
+    key: Key
+    run_uuid: str
+    experiment_id: int
+    name: str | None
+    user: str | None
+    status: str | None
+    start_ms: int | None
+    end_ms: int | None
+    stage: str | None
+
+
+class MovedError(Exception):
+    """Rows are numbered anew, or the table is another one: what was news can't be told any more."""
+
+
+class Tables(Protocol):
+    """What both databases can tell; ids are handed over as one value."""
+
+    start: Key
+
+    def page(self, after: Key, limit: int) -> list[RunRow]:
+        """Return the next runs of a walk over all of them."""
+        ...
+
+    def by_ids(self, run_uuids: Sequence[str]) -> list[RunRow]:
+        """Return the runs of these ids that exist."""
+        ...
+
+    def now(self) -> News:
+        """Return what news to begin with before a sweep."""
+        ...
+
+    def news(self, before: News) -> tuple[list[str], News]:
+        """Return the ids of runs that are new (PostgreSQL: or changed) and what to go on with.
+
+        Raises:
+            MovedError: only a sweep can tell.
+        """
+        ...
+
+    def awake(self, after: int) -> tuple[list[str], int]:
+        """Return the next runs that are unfinished by their status alone, and where to go on; 0 is from the start."""
+        ...
+
+    def pairs(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
+        """Return ``(number, key, value)`` of params or tags of numbered runs (from 0), by a condition on ``c.key``."""
+        ...
+
+    def beats(self, run_uuids: Sequence[str]) -> Rows:
+        """Return ``(number, timestamp)`` of each numbered run's newest metric."""
+        ...
+
+    def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
+        """Return ``(number, key, value, is NaN)`` of some latest metrics of numbered runs."""
+        ...
+
+    def count(self) -> int:
+        """Return about how many runs there are."""
+        ...
+
+
+def tables_of(reading: Reading) -> Tables:
+    """Return the statements for a connection."""
+    return Postgres(reading) if reading.is_postgres else Sqlite(reading)
+
+
+def marks(values: Sequence[object]) -> str:
+    """Return ``(?, ?, ...)`` for some values."""
+    return f"({', '.join('?' * len(values))})"
+
+
+class Sqlite:
+    """MLflow's SQLite, by ``rowid``."""
+
+    start: Key = 0
+    _ids = "json_each(?) AS j"
+
+    def __init__(self, reading: Reading) -> None:
+        self._rows = reading.rows
+
+    def page(self, after: Key, limit: int) -> list[RunRow]:
+        """See `Tables`."""
+        sql = f"SELECT r.rowid, {_RUN} FROM runs AS r WHERE r.rowid > ? ORDER BY r.rowid LIMIT ?"
+        return list(map(RunRow._make, self._rows(sql, after or 0, limit)))
+
+    def by_ids(self, run_uuids: Sequence[str]) -> list[RunRow]:
+        """See `Tables`."""
+        sql = f"SELECT r.rowid, {_RUN} FROM {self._ids} CROSS JOIN runs AS r ON r.run_uuid = j.value"
+        return list(map(RunRow._make, self._rows(sql, json.dumps(run_uuids))))
+
+    def now(self) -> News:
+        """See `Tables`: the sweep itself tells, see `after`."""
+        return News()
+
+    def news(self, before: News) -> tuple[list[str], News]:
+        """See `Tables`."""
+        if before.key and self._rows("SELECT run_uuid FROM runs WHERE rowid = ?", before.key) != [(before.mark,)]:
+            raise MovedError
+        sql = "SELECT rowid, run_uuid FROM runs WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        found: list[str] = []
+        while rows := self._rows(sql, before.key, BATCH):
+            found += [row[1] for row in rows]
+            before = News(*rows[-1])
+        return found, before
+
+    def awake(self, after: int) -> tuple[list[str], int]:
+        """See `Tables`."""
+        sql = (
+            "SELECT run_uuid FROM runs WHERE rowid > ? AND rowid <= ? "
+            f"AND status IN {marks(UNFINISHED)} AND lifecycle_stage = 'active'"
+        )
+        rows = self._rows(sql, after, after + AWAKE, *UNFINISHED)
+        following = after + AWAKE
+        return [row[0] for row in rows], following if following < self.count() else 0
+
+    def pairs(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
+        """See `Tables`."""
+        # The sign keeps SQLite from looking up every key of every run where it could walk over a run's few.
+        condition = condition.replace("c.key", "+c.key")
+        sql = f"SELECT j.key, c.key, c.value FROM {self._ids} CROSS JOIN {table} AS c ON c.run_uuid = j.value "
+        return self._rows(f"{sql} WHERE {condition}", json.dumps(run_uuids), *values)
+
+    def beats(self, run_uuids: Sequence[str]) -> Rows:
+        """See `Tables`."""
+        sql = f"SELECT j.key, (SELECT MAX(timestamp) FROM latest_metrics WHERE run_uuid = j.value) FROM {self._ids}"
+        return self._rows(sql, json.dumps(run_uuids))
+
+    def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
+        """See `Tables`."""
+        sql = (
+            f"SELECT j.key, m.key, m.value, m.is_nan FROM {self._ids} "
+            f"CROSS JOIN latest_metrics AS m ON m.run_uuid = j.value AND m.key IN {marks(keys)}"
+        )
+        return self._rows(sql, json.dumps(run_uuids), *keys)
+
+    def count(self) -> int:
+        """See `Tables`."""
+        return int(self._rows("SELECT MAX(rowid) FROM runs")[0][0] or 0)
+
+
+class Postgres:
+    """MLflow's PostgreSQL, by ``run_uuid``."""
+
+    start: Key = ""
+    _ids = "unnest(?::text[]) WITH ORDINALITY AS j(value, key)"
+
+    def __init__(self, reading: Reading) -> None:
+        self._rows = reading.rows
+
+    def page(self, after: Key, limit: int) -> list[RunRow]:
+        """See `Tables`."""
+        sql = f"SELECT r.run_uuid, {_RUN} FROM runs AS r WHERE r.run_uuid > ? ORDER BY r.run_uuid LIMIT ?"
+        return list(map(RunRow._make, self._rows(sql, after or "", limit)))
+
+    def by_ids(self, run_uuids: Sequence[str]) -> list[RunRow]:
+        """See `Tables`."""
+        sql = f"SELECT r.run_uuid, {_RUN} FROM runs AS r WHERE r.run_uuid = ANY(?::text[])"
+        return list(map(RunRow._make, self._rows(sql, list(run_uuids))))
+
+    def now(self) -> News:
+        """See `Tables`."""
+        written = "0" if self._is_replica() else self._written()
+        sql = (
+            "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, "
+            "current_database() || ':' || 'runs'::regclass::oid::text"
+        )
+        ((transaction, table),) = self._rows(sql)
+        return News(int(transaction), table, written)
+
+    def news(self, before: News) -> tuple[list[str], News]:
+        """See `Tables`."""
+        now = self.now()
+        # Ids of transactions are of 32 bits in a row: comparing them by age goes wrong once half of them are used up.
+        if now.mark != before.mark or not 0 <= now.key - before.key < 2**31:
+            raise MovedError
+        if now.written == before.written and now.written != "0":
+            return [], before
+        sql = "SELECT run_uuid FROM runs WHERE age(xmin) <= age(?::text::xid) LIMIT ?"
+        rows = self._rows(sql, str(before.key % 2**32), NEWS_MAX + 1)
+        if len(rows) > NEWS_MAX:
+            raise MovedError
+        return [row[0] for row in rows], now
+
+    def awake(self, after: int) -> tuple[list[str], int]:
+        """See `Tables`: a run that runs again is a row that was written, and so among the news."""
+        return [], after
+
+    def pairs(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
+        """See `Tables`."""
+        sql = f"SELECT j.key - 1, c.key, c.value FROM {self._ids} JOIN {table} AS c ON c.run_uuid = j.value "
+        return self._rows(f"{sql} WHERE {condition}", list(run_uuids), *values)
+
+    def beats(self, run_uuids: Sequence[str]) -> Rows:
+        """See `Tables`."""
+        sql = (
+            f"SELECT j.key - 1, MAX(m.timestamp) FROM {self._ids} "
+            "JOIN latest_metrics AS m ON m.run_uuid = j.value GROUP BY j.key"
+        )
+        return self._rows(sql, list(run_uuids))
+
+    def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
+        """See `Tables`."""
+        sql = (
+            f"SELECT j.key - 1, m.key, m.value, m.is_nan FROM {self._ids} "
+            f"JOIN latest_metrics AS m ON m.run_uuid = j.value AND m.key IN {marks(keys)}"
+        )
+        return self._rows(sql, list(run_uuids), *keys)
+
+    def count(self) -> int:
+        """See `Tables`."""
+        return max(0, int(self._rows("SELECT reltuples FROM pg_class WHERE oid = 'runs'::regclass")[0][0]))
+
+    def _is_replica(self) -> bool:
+        """Whether the statistics are a replica's, which count nothing."""
+        return bool(self._rows("SELECT pg_is_in_recovery()")[0][0])
+
+    def _written(self) -> str:
+        sql = "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE relid = 'runs'::regclass"
+        found: Sequence[Any] = self._rows(sql)
+        return str(found[0][0]) if found else "0"
