@@ -54,6 +54,11 @@ def lines_of(alert: Alert, state: AlertState, style: Style = PLAIN) -> list[str]
         wording.footer_line(alert, style),
         wording.state_line(state, alert.timezone, style),
         wording.id_line(alert, style),
-        one_line(alert.page_url, _LINE),
+        web_address(alert.page_url),
     ]
     return [line for line in lines if line]
+
+
+def web_address(url: str) -> str:
+    """Return an address that may be shown or linked, else ``""``: "javascript:" needs no markup to do harm."""
+    return url if url.startswith(("http://", "https://")) and one_line(url, len(url)) == url else ""
