@@ -24,21 +24,22 @@ Counted = Sequence[tuple[Accruing, Share]]
 """The running runs that a budget counts."""
 
 
-def close_periods(view: View, now_ms: int) -> int:
+def close_periods(view: View, through_ms: int) -> int:
     """Note the totals of periods that are over and not noted yet; returns how many. Else it is one look a budget.
 
     Call it when the budgets were evaluated, in the same transaction: these are the totals that the last alerts went by.
+    Every source was read up to ``through_ms``.
     """
     due = [
         (budget_id, period)
         for budget_id, budget in view.budgets.items()
-        if (period := last_closed(budget.period, budget.timezone, now_ms)) is not None
+        if (period := last_closed(budget.period, budget.timezone, through_ms)) is not None
         and not is_closed(view.connection, budget_id, period.start.toordinal())
     ]
-    counted = by_budget(view, accruals(view, now_ms)) if due else {}
+    counted = by_budget(view, accruals(view, through_ms)) if due else {}
     for budget_id, period in due:
         totals = _totals(view, budget_id, period, counted.get(budget_id, ()))
-        close(view.connection, budget_id, period, now_ms, totals)
+        close(view.connection, budget_id, period, through_ms, totals)
         log.info("period closed budget=%r period=%s scopes=%d", view.budgets[budget_id].name, period.start, len(totals))
     return len(due)
 

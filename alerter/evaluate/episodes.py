@@ -11,7 +11,9 @@ from alerter.core.budgets import Basis, Threshold
 from alerter.core.decisions import Reason
 from alerter.core.evaluation import AlertKey, Change, Transition, due_thresholds, evaluate, key_of
 from alerter.core.periods import PeriodKind
+from alerter.corrections import corrected
 from alerter.evaluate.measuring import Standing
+from alerter.store import meta
 from alerter.store.alerts import ENDLESS, FIRING, RESOLVED, StoredAlert, load_alerts, put_alert, resolve_alerts
 from alerter.store.episodes import EpisodeKey
 from alerter.store.outbox import request_update
@@ -122,5 +124,8 @@ def resolve(view: View, episode: Episode, going: Sequence[Transition], now_ms: i
 
 
 def _why_less(view: View, alerts: Sequence[StoredAlert], standing: Standing) -> str:
-    del view, standing
+    since_ms = meta.evaluated_ms(view.connection) or 0
+    by_correction = corrected(view, standing.budget_id, standing.scope_id, standing.period, since_ms)
+    if by_correction:
+        return by_correction
     return "forecast fell" if all(each.basis is Basis.FORECAST for each in alerts) else "spending fell"

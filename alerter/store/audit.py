@@ -57,6 +57,16 @@ def gap_charges(connection: Connection, start_ms: int, end_ms: int) -> Iterator[
     yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms))
 
 
+def corrected_since(connection: Connection, since_ms: int) -> Iterator[tuple[Charge, str]]:
+    """Yield the rows, reversals and what replaces them, of every correction after an instant, with its reason."""
+    columns = ", ".join(f"c.{each}" for each in CHARGE_COLUMNS.split(", "))
+    sql = (
+        f"SELECT {columns}, k.reason FROM correction k "
+        "JOIN charge c ON c.run_id = k.run_id AND c.correction_id = k.id WHERE k.at_ms > ?"
+    )
+    yield from ((Charge(*row[:-1]), row[-1]) for row in query(connection, sql, since_ms))
+
+
 def corrections(connection: Connection, ids: Sequence[int]) -> dict[int, Correction]:
     """Return corrections by their ids."""
     rows = select_in(connection, "SELECT id, at_ms, reason FROM correction WHERE id IN {values}", ids)
