@@ -75,6 +75,8 @@ class Alert:
         repeats: reminders since the last news, this one included.
         repeat_ms, escalate_ms: when, unless somebody acknowledges, it is told again, and to ``escalate_to``; or None.
         quiet: hours in which nothing below 100 % is told, in words.
+        budget_amount_nanos, budget_spent_nanos: of the budget, where the alert is of one run: then the amounts are
+            that run's and what one run may cost, and the run is the only one of ``top``.
     """
 
     id: str
@@ -122,6 +124,8 @@ class Alert:
     escalate_ms: int | None = None
     escalate_to: str = ""
     quiet: str = ""
+    budget_amount_nanos: int = 0
+    budget_spent_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ Scope = Pairs
 
 
 class Basis(StrEnum):
-    """What a threshold is compared with: what was spent, or what will have been by the period's end."""
+    """What a threshold is compared with: what was spent, what will have been by the period's end, or one run's cost."""
 
     ACTUAL = "actual"
     FORECAST = "forecast"
+    RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Threshold:
     mention: str | None = None
 
     def __str__(self) -> str:
+        if self.basis is Basis.RUN:
+            return "per_run"
         return f"forecast {self.percent}%" if self.basis is Basis.FORECAST else f"{self.percent}%"
 
 
@@ -67,6 +70,7 @@ class Budget:
         amounts: ``(from local day, nanos)``, ascending; the first holds from ``date.min``.
         receivers: names, ``{tag}`` templated by the scope; see `receivers_for`.
         beyond: after the highest actual threshold >= 100, warn at every further so many percent; 0 is never.
+        per_run_nanos: what one run may cost within the budget before it is told, from its start; None is never.
         components: of machines, storage, tokens; empty is all.
         rules: when its alerts are told.
         source: ``file:line`` where it was written, for messages.
@@ -84,6 +88,7 @@ class Budget:
     beyond: int = 25
     receivers: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
+    per_run_nanos: int | None = None
     components: tuple[str, ...] = ()
     owner: str | None = None
     rules: AlertRules = field(default_factory=AlertRules)

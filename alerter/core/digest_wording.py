@@ -10,6 +10,7 @@ from alerter.core.alerts import Digest, DigestBudget, Message, RunEvidence
 from alerter.core.money import human
 from alerter.core.text import joined
 from alerter.core.wording import PLAIN, Style, moment, percent, run_line
+from alerter.core.wording.style import day_words
 
 _DAILY = "daily"
 
@@ -134,5 +135,4 @@ def _more_runs(count: int) -> str:
 
 
 def _day(iso: str) -> str:
-    day = date.fromisoformat(iso)
-    return f"{day:%a} {day.day} {day:%b}"
+    return day_words(date.fromisoformat(iso))

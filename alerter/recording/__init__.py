@@ -45,7 +45,10 @@ _POISON = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What one batch changed: runs seen, written, corrected; clocks clamped; runs set aside as unrecordable."""
+    """What one batch changed: runs seen, written, corrected; clocks clamped; runs set aside as unrecordable.
+
+    ``changed`` are the runs that were written, by the ledger's ids.
+    """
 
     seen: int = 0
     written: int = 0
@@ -54,6 +57,7 @@ class Recorded:
     set_aside: int = 0
 
     def __add__(self, other: Recorded) -> Recorded:
+    changed: tuple[int, ...] = ()
         return Recorded(
             self.seen + other.seen,
             self.written + other.written,
@@ -62,6 +66,7 @@ class Recorded:
             self.set_aside + other.set_aside,
         )
 
+            self.changed + other.changed,
 
 class Recorder:
     """Writes observations into one ledger under one configuration.
@@ -152,7 +157,8 @@ class Recorder:
         priced = self._price(connection, source, entries, now_ms)
         corrected = self._write(connection, source, priced, now_ms)
         ledger.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
-        return Recorded(len(runs), len(entries), corrected, clamped)
+        written = tuple(entry.run_id for entry in entries)
+        return Recorded(len(runs), len(entries), corrected, clamped, changed=written)
 
     def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> int:
         """Bring what accrues up to date: who is alive, and what it costs now.

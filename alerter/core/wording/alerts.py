@@ -1,51 +1,23 @@
-"""The words of an alert, shared by every way of telling it.
-
-Each function returns one line, ``""`` where there is nothing to say. An amount is an estimate until a bill confirms
-it, and the headline says so. Instants are in the budget's own time zone.
-"""
+"""The lines of an alert, and the titles of messages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 
-from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind, RunEvidence
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind
 from alerter.core.budgets import Basis
-from alerter.core.money import NANOS, human
+from alerter.core.money import human
 from alerter.core.periods import DAY_MS, HOUR_MS, local
 from alerter.core.reminders import is_reminder
-from alerter.core.text import NAME_LIMIT, actor_name, one_line
-
-CENTS_BELOW = 10_000 * NANOS
-"""Amounts of a budget from here up are shown without cents."""
+from alerter.core.text import actor_name, joined, one_line
+from alerter.core.wording.runs import run_amount, run_claim, run_level, run_over
+from alerter.core.wording.style import PLAIN, Style, day_words, moment, money, percent
 
 _ICONS = {AlertStatus.ACKNOWLEDGED: "☑️", AlertStatus.SNOOZED: "💤", AlertStatus.RESOLVED: "✅"}
 _CROSSED_SHOWN = 6
 _NOTE_LIMIT = 300
 
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a medium shows words.
-
-    Attributes:
-        safe: makes untrusted text, of at most so many characters, safe for the medium.
-        strong: emphasises text that is ours.
-        who: shows who acted; `safe` where the medium has no people of its own.
-    """
-
-    safe: Callable[[str, int], str]
-    strong: Callable[[str], str]
-    who: Callable[[str], str] | None = None
-
-    def text(self, untrusted: str) -> str:
-        """Return a name, an owner or a tag value, safe and short."""
-        return self.safe(untrusted, NAME_LIMIT)
-
-
-PLAIN = Style(safe=one_line, strong=str)
-"""For media without markup, or that escape whole lines themselves."""
 
 FIRING = AlertState()
 """What an alert is while nobody has said anything."""
@@ -55,6 +27,8 @@ def icon(alert: Alert, state: AlertState = FIRING) -> str:
     """Return the sign that tells how bad it is, or that somebody has it."""
     if state.status in _ICONS:
         return _ICONS[state.status]
+    if alert.basis is Basis.RUN:
+        return "🟠"
     if alert.spent_nanos >= alert.amount_nanos:
         return "🔴"
     if alert.basis is Basis.FORECAST:
@@ -69,11 +43,15 @@ def headline(alert: Alert, state: AlertState = FIRING, style: Style = PLAIN) -> 
 
 def claim(alert: Alert, style: Style = PLAIN) -> str:
     """Return the headline without its sign: ``vision · November budget 81 % used (estimate)``."""
+    if alert.basis is Basis.RUN:
+        return run_claim(alert, style)
     return f"{style.text(alert.title)} · {_budget_of(alert, style)} {used(alert)} (estimate)"
 
 
 def used(alert: Alert) -> str:
-    """Return ``81 % used``, or ``on course to pass 100 %`` of a forecast."""
+    """Return ``81 % used``, ``on course to pass 100 %`` of a forecast, ``one over $200 a run`` of a run."""
+    if alert.basis is Basis.RUN:
+        return f"one {run_over(alert)}"
     if alert.basis is Basis.FORECAST:
         return f"on course to pass {alert.percent} %"
     return f"{percent(alert.spent_nanos, alert.amount_nanos, places=0)} used"
@@ -81,16 +59,18 @@ def used(alert: Alert) -> str:
 
 def amount_line(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``$9,740 of $12,000 (81.2 %) · 8 days left · 100 % expected Tue 24 Nov ~16:00 (24-25 Nov)``."""
+    if alert.basis is Basis.RUN:
+        return run_amount(alert, style)
     spent, amount = (style.strong(money(alert, nanos)) for nanos in (alert.spent_nanos, alert.amount_nanos))
     share = percent(alert.spent_nanos, alert.amount_nanos)
-    return _join(f"{spent} of {amount} ({share})", _left(alert), _crossing(alert))
+    return joined(f"{spent} of {amount} ({share})", _left(alert), _crossing(alert))
 
 
 def forecast_line(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``On course to reach $14,200 by Mon 30 Nov ($13,100 to $15,300)``, where a forecast was made."""
     if alert.forecast_nanos is None:
         return ""
-    last = _day(date.fromisoformat(alert.period_end) - timedelta(days=1))
+    last = day_words(date.fromisoformat(alert.period_end) - timedelta(days=1))
     line = f"On course to reach {style.strong(money(alert, alert.forecast_nanos))} by {last}"
     low, high = alert.forecast_low_nanos, alert.forecast_high_nanos
     if low is None or high is None or low == high:
@@ -108,22 +88,7 @@ def recent_line(alert: Alert, style: Style = PLAIN) -> str:
     accruing = ""
     if alert.accruing_nanos > 0:
         accruing = f"{human(alert.accruing_nanos, alert.currency)} by runs still running"
-    return _join(recent, accruing)
-
-
-def run_line(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
-    """Return ``trial-14 · running · 4 x p4d.24xlarge (from num_workers) · $88/h · $1,480``."""
-    return _join(style.text(run.name) or style.text(run.run_uuid), run_facts(run, currency, style))
-
-
-def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
-    """Return a run's line without its name, for media that make a link of that."""
-    burn = ""
-    if run.running and run.per_hour_nanos > 0:
-        burn = f"{human(run.per_hour_nanos, currency, cents=run.per_hour_nanos < 10 * NANOS)}/h"
-    machine = style.text(run.machine) if run.machine else ""
-    state = "suspected stale" if run.stale_nanos else "running" if run.running else "ended"
-    return _join(state, machine, burn, human(run.cost_nanos, currency))
+    return joined(recent, accruing)
 
 
 def more_line(alert: Alert, shown: int) -> str:
@@ -135,7 +100,7 @@ def more_line(alert: Alert, shown: int) -> str:
 def coverage_line(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``94 % priced · $120 suspected stale, not counted · list prices us-east-1``."""
     stale = human(alert.stale_nanos, alert.currency) if alert.stale_nanos else ""
-    return _join(
+    return joined(
         f"{alert.priced_percent} % of run time priced" if alert.coverage_shown else "",
         "some rates assumed" if alert.low_confidence else "",
         f"{stale} suspected stale, not counted" if stale else "",
@@ -146,15 +111,18 @@ def coverage_line(alert: Alert, style: Style = PLAIN) -> str:
 def footer_line(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``Nothing is stopped. Next message at 100 %. · owner @vision-lead``."""
     ahead = f"Next message at {alert.next_percent} %." if alert.next_percent else "No further threshold."
+    if alert.basis is Basis.RUN:
+        ahead = "A run is told once."
     owner = f"owner {style.text(alert.owner)}" if alert.owner else ""
-    return _join(f"Nothing is stopped. {ahead}", owner)
+    return joined(f"Nothing is stopped. {ahead}", owner)
 
 
 def id_line(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``A-7F3K · budget every-team · crossed 80 %, 100 % · data of Mon 23 Nov 14:32``."""
-    crossed = ", ".join(each.replace("%", " %") for each in _few(alert.crossed))
+    thresholds = () if alert.basis is Basis.RUN else _few(alert.crossed)
+    crossed = ", ".join(each.replace("%", " %") for each in thresholds)
     again = " again" if alert.reason == "reopened" else ""
-    return _join(
+    return joined(
         alert.id,
         f"budget {style.text(alert.budget)}" if alert.budget != alert.title else "",
         f"crossed {crossed}{again}" if crossed else "",
@@ -180,9 +148,9 @@ def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:
     when = f", {moment(state.at_ms, timezone)}" if state.at_ms else ""
     note = style.safe(state.note, _NOTE_LIMIT) if state.note else ""
     if state.status is AlertStatus.RESOLVED:
-        return _join(f"Resolved{who}{when}", note)
+        return joined(f"Resolved{who}{when}", note)
     quiet = f"quiet until {style.text(state.until)}" if state.until else ""
-    return _join(f"{state.status.capitalize()}{who}{when}", quiet, f"“{note}”" if note else "")
+    return joined(f"{state.status.capitalize()}{who}{when}", quiet, f"“{note}”" if note else "")
 
 
 def _who(actor: str, style: Style) -> str:
@@ -195,10 +163,18 @@ def group_title(message: Message, style: Style = PLAIN) -> str:
         return style.safe(message.title, _NOTE_LIMIT)
     if message.kind is MessageKind.OPENING:
         return "Watching your budgets; these are already over a threshold"
-    count = len(message.alerts)
+    count, runs = len(message.alerts), sum(each.basis is Basis.RUN for each in message.alerts)
+    if runs:
+        return _runs_title(runs, count - runs)
     if all(map(is_reminder, message.alerts)):
         return f"{count} budgets still need somebody" if count > 1 else "A budget still needs somebody"
     return f"{count} budgets crossed a threshold" if count > 1 else "A budget crossed a threshold"
+
+
+def _runs_title(runs: int, budgets: int) -> str:
+    over = f"{runs} runs are over the limit of a run" if runs > 1 else "A run is over the limit of a run"
+    crossed = f"{budgets} budgets crossed a threshold" if budgets > 1 else "a budget crossed a threshold"
+    return f"{over}, {crossed}" if budgets else over
 
 
 def opening_title(budgets: int) -> str:
@@ -225,29 +201,10 @@ def subject(message: Message, states: Mapping[str, AlertState] | None = None) ->
     return one_line(f"{icon(first)} {group_title(message)}: {', '.join(names)}{tail}", 150)
 
 
-def money(alert: Alert, nanos: int) -> str:
-    """Return an amount of the alert's budget, with cents for small budgets only, so that its amounts line up."""
-    return human(nanos, alert.currency, cents=alert.amount_nanos < CENTS_BELOW)
-
-
-def percent(part: int, whole: int, *, places: int = 1) -> str:
-    """Return ``81.2 %``, rounded down: what is not reached is not claimed. From 1,000 % up, whole numbers."""
-    if whole <= 0:
-        return "over 100 %" if part > 0 else "0 %"
-    tenths = part * 1000 // whole
-    if places == 0 or abs(tenths) >= 10_000:
-        return f"{tenths // 10:,} %"
-    return f"{tenths // 10}.{tenths % 10} %"
-
-
-def moment(at_ms: int, timezone: str) -> str:
-    """Return an instant as ``Mon 23 Nov 14:32`` in a time zone."""
-    at = local(at_ms, timezone)
-    return f"{_day(at)} {at:%H:%M}"
-
-
 def _level(alert: Alert) -> str:
     """Return how far an alert's budget is, shortest: ``81 %`` or ``forecast 100 %``."""
+    if alert.basis is Basis.RUN:
+        return run_level(alert)
     if alert.basis is Basis.FORECAST:
         return f"forecast {alert.percent} %"
     return percent(alert.spent_nanos, alert.amount_nanos, places=0)
@@ -275,7 +232,7 @@ def _crossing(alert: Alert) -> str:
         return ""
     at = local(at_ms + HOUR_MS // 2, alert.timezone)
     soon = at_ms - alert.as_of_ms <= 2 * DAY_MS
-    when = f"{_day(at)} ~{at:%H}:00" if soon else _day(local(at_ms, alert.timezone))
+    when = f"{day_words(at)} ~{at:%H}:00" if soon else day_words(local(at_ms, alert.timezone))
     return f"100 % expected {when}{_band(alert)}"
 
 
@@ -287,11 +244,3 @@ def _band(alert: Alert) -> str:
         return ""
     first = f"{low.day}" if (low.year, low.month) == (high.year, high.month) else f"{low.day} {low:%b}"
     return f" ({first}-{high.day} {high:%b})"
-
-
-def _day(at: datetime | date) -> str:
-    return f"{at:%a} {at.day} {at:%b}"
-
-
-def _join(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)

@@ -1,0 +1,63 @@
+"""The words of runs: those behind a number, and one that passed the limit of a single run."""
+
+from __future__ import annotations
+
+from alerter.core.alerts import Alert, RunEvidence
+from alerter.core.money import NANOS, human
+from alerter.core.text import joined
+from alerter.core.wording.style import PLAIN, Style, money, percent
+
+
+def run_line(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
+    """Return ``trial-14 · running · 4 x p4d.24xlarge (from num_workers) · $88/h · $1,480``."""
+    return joined(style.text(run.name) or style.text(run.run_uuid), run_facts(run, currency, style))
+
+
+def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
+    """Return a run's line without its name, for media that make a link of that."""
+    burn = _burn(run, currency) if _burns(run) else ""
+    machine = style.text(run.machine) if run.machine else ""
+    state = "suspected stale" if run.stale_nanos else "running" if run.running else "ended"
+    return joined(state, machine, burn, human(run.cost_nanos, currency))
+
+
+def run_claim(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``trial-14 has cost $212, over $200 a run (estimate)``."""
+    return f"{_name(alert, style)} has cost {money(alert, alert.spent_nanos)}, {run_over(alert)} (estimate)"
+
+
+def run_over(alert: Alert) -> str:
+    """Return ``over $200 a run``."""
+    return f"over {money(alert, alert.amount_nanos)} a run"
+
+
+def run_level(alert: Alert) -> str:
+    """Return ``trial-14 at $212``, for a list of several alerts."""
+    return f"{_name(alert, PLAIN)} at {money(alert, alert.spent_nanos)}"
+
+
+def run_amount(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``$212 of $200 a run (106.0 %) · running at $88/h · vision: November budget 81.2 % used``."""
+    spent, limit = (style.strong(money(alert, nanos)) for nanos in (alert.spent_nanos, alert.amount_nanos))
+    run = alert.top[0] if alert.top else None
+    burn = ""
+    if run is not None:
+        burn = f"running at {_burn(run, alert.currency)}" if _burns(run) else "" if run.running else "ended"
+    used = percent(alert.budget_spent_nanos, alert.budget_amount_nanos)
+    return joined(
+        f"{spent} of {limit} a run ({percent(alert.spent_nanos, alert.amount_nanos)})",
+        burn,
+        f"{style.text(alert.title)}: {style.text(alert.period)} budget {used} used",
+    )
+
+
+def _name(alert: Alert, style: Style) -> str:
+    return style.text(alert.top[0].name or alert.top[0].run_uuid) if alert.top else "A run"
+
+
+def _burns(run: RunEvidence) -> bool:
+    return run.running and run.per_hour_nanos > 0
+
+
+def _burn(run: RunEvidence, currency: str) -> str:
+    return f"{human(run.per_hour_nanos, currency, cents=run.per_hour_nanos < 10 * NANOS)}/h"
