@@ -18,9 +18,9 @@ from alerter.pricer import Pricer
 from alerter.recording import Recorder
 from alerter.registry import NOTIFIERS, PRICE_BOOKS, SOURCES, load
 from alerter.services import Ledger, Services
-from alerter.store.budgets import sync_budgets, synced_ids, taken_ids
 from alerter.storage import StorageRecorder
 from alerter.storage.levels import Levels
+from alerter.store.budgets import sync_budgets, synced_ids, taken_ids
 from alerter.store.engine import Store
 from alerter.store.interning import Interner
 from alerter.tokens import TokenRecorder

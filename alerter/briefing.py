@@ -17,8 +17,8 @@ from alerter.evaluate import Fired, Standing
 from alerter.evidence import Evidence, RunFacts, RunShare, collect, run_facts
 from alerter.pricer import Pricer
 from alerter.spending import accruals
+from alerter.store.carriers import kind_of, run_of
 from alerter.store.totals import View
-from alerter.store.traces import is_carrier, run_of
 
 TOP_RUNS = 10
 
@@ -69,7 +69,7 @@ class Describer:
             run_uuid=facts.run_uuid,
             name=facts.name,
             url=self.links.run(facts),
-            machine="tokens" if is_carrier(facts.run_uuid) else machine,
+            machine=kind_of(facts.run_uuid) or machine,
             running=share.running,
             cost_nanos=share.cost,
             per_hour_nanos=share.per_hour,

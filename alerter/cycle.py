@@ -16,7 +16,9 @@ from alerter.evaluate import evaluate_all
 from alerter.operators import tell_operators
 from alerter.recording import Recorded
 from alerter.restatements import close_periods
+from alerter.run_alerts import judge_runs
 from alerter.services import Services
+from alerter.storage_cycle import StorageRead, note_runs, read_storage
 from alerter.store import ledger, meta, sources
 from alerter.store.sources import SourceState
 from alerter.telling import tell
@@ -36,6 +38,7 @@ class Polled:
     source: str
     recorded: Recorded = field(default_factory=Recorded)
     tokens: TokensRead = field(default_factory=TokensRead)
+    storage: StorageRead = field(default_factory=StorageRead)
     running: int = 0
     seconds: float = 0.0
     error: str = ""
@@ -49,8 +52,8 @@ class CycleReport:
     evaluated: bool
     fired: int = 0
     enqueued: int = 0
-
     decisions: Mapping[str, int] = field(default_factory=dict)
+
     @property
     def failed(self) -> tuple[Polled, ...]:
         """The polls that did not complete."""
@@ -81,17 +84,20 @@ def run_cycle(
         found = evaluate_all(view, now_ms=at_ms, before_ms=before_ms, read_ms=min(read))
         close_periods(view, found.through_ms)
         moment = Moment(at_ms, min(read), stale=_stale(states), opening=before_ms is None)
-        enqueued = tell(view, found.fired, services.receivers, services.describer, moment)
+        runs = judge_runs(view, services.describer, moment)
+        enqueued = tell(view, found.fired, services.receivers, services.describer, moment, runs=runs)
         enqueued += tell_digests(view, services, states, moment)
         meta.set_evaluated(view.connection, at_ms)
-    return CycleReport(polls, evaluated=True, fired=len(found.fired), enqueued=enqueued, decisions=found.decisions)
+    return CycleReport(
+        polls, evaluated=True, fired=len(found.fired) + len(runs), enqueued=enqueued, decisions=found.decisions
+    )
 
 
 def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progress: Progress | None) -> Polled:
     """Read one source and record each batch with the place up to which it was read."""
     began = time.monotonic()
     state, request = _begin(services, source.name, now_ms)
-    recorded, tokens, error = Recorded(), TokensRead(), ""
+    recorded, tokens, storage, error = Recorded(), TokensRead(), StorageRead(), ""
 
     def alive() -> None:
         if progress is not None:
@@ -107,6 +113,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
                 break
         else:
             tokens = read_tokens(services, source, state, request, stop, alive=alive)
+            storage = read_storage(services, source, state, request, stop, alive=alive)
     except SourceError as failure:
         error = str(failure)
         known = state.failing_since_ms is not None and state.error == error
@@ -118,7 +125,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
         elif not stop.is_set():
             sources.mark_failing(view.connection, state.id, request.now_ms, error)
         running = len(ledger.open_runs(view.connection, state.id))
-    return Polled(source.name, recorded, tokens, running, time.monotonic() - began, error)
+    return Polled(source.name, recorded, tokens, storage, running, time.monotonic() - began, error)
 
 
 def _batches(source: RunSource, request: PollRequest) -> Iterator[Batch]:
@@ -146,7 +153,9 @@ def _begin(services: Services, name: str, now_ms: int) -> tuple[SourceState, Pol
 
 def _record(services: Services, state: SourceState, batch: Batch, now_ms: int) -> Recorded:
     with services.ledger.write() as view:
-        return services.recorder.record(view.connection, state, batch, now_ms=now_ms)
+        recorded = services.recorder.record(view.connection, state, batch, now_ms=now_ms)
+        note_runs(services, view.connection, state, recorded.changed, now_ms)
+        return recorded
 
 
 def _horizon_ms(services: Services, now_ms: int) -> int:

@@ -14,7 +14,7 @@ from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RUN_TIME, RunTime
 from alerter.core.periods import DAY_MS, day_of
 from alerter.core.price_age import is_old
-from alerter.core.usage import Meter
+from alerter.core.usage import NOT_RUNS, Meter
 from alerter.spending import Accruing
 from alerter.store.bulk import query, select_in
 from alerter.store.ledger import METER_CODES, METERS, Charge, charges_within, part_of
@@ -114,7 +114,7 @@ def collect(
             key = (share.budget_id, share.scope_id)
             _add_charge(found[key], charge, rates[charge.rate_id], windows[key], now_ms)
     for run in runs:
-        for share in _wanted(shares[run.tag_set_id], windows):
+        for share in filter(run.counts, _wanted(shares[run.tag_set_id], windows)):
             key = (share.budget_id, share.scope_id)
             _add_running(found[key], run, windows[key], now_ms, share)
     return found
@@ -130,7 +130,7 @@ def run_facts(connection: Connection, run_ids: Iterable[int]) -> dict[int, RunFa
 
 
 _STANDING_RUNS = (
-    "SELECT run_id, tag_set_id FROM charge WHERE end_ms > ? AND start_ms < ? AND meter <> ? "
+    "SELECT run_id, tag_set_id FROM charge WHERE end_ms > ? AND start_ms < ? AND meter NOT IN (?, ?) "
     "GROUP BY run_id, tag_set_id HAVING SUM(CASE WHEN quantity > 0 THEN 1 ELSE -1 END) > 0"
 )
 
@@ -143,13 +143,13 @@ def run_counts(
     """Return how many runs each scope had in its budget's period; ``windows`` is by budget id."""
     found: dict[ScopeKey, set[int]] = defaultdict(set)
     shares = view.all_shares()
+    no_runs = sorted(METER_CODES[each] for each in NOT_RUNS)
     for start, end in set(windows.values()):
-        # Tokens stand in rows of their own, which are no runs.
-        for run_id, tag_set_id in query(view.connection, _STANDING_RUNS, start, end, METER_CODES[Meter.TOKENS]):
+        for run_id, tag_set_id in query(view.connection, _STANDING_RUNS, start, end, *no_runs):
             for share in shares[tag_set_id]:
                 if windows.get(share.budget_id) == (start, end):
                     found[share.budget_id, share.scope_id].add(run_id)
-    for run in runs:
+    for run in (each for each in runs if each.is_run):
         for share in shares[run.tag_set_id]:
             window = windows.get(share.budget_id)
             if window and run.start_ms < window[1] and run.as_of_ms >= window[0]:

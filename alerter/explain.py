@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between
+from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between, hours_in
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
 from alerter.restatements import restatement_of
@@ -63,8 +63,9 @@ class Line:
     def _consumed(self) -> str:
         if self.rate.pricing_unit == TOTAL:
             return plain(self.cost)
-        hours = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * HOUR_MS)
-        return f"{hours.quantize(Decimal('0.000001')).normalize():f}"
+        unit_ms = HOUR_MS * hours_in(self.rate.pricing_unit)
+        held = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * unit_ms)
+        return f"{held.quantize(Decimal('0.000001')).normalize():f}"
 
 
 def explain(view: View, reference: str, now_ms: int) -> Json:

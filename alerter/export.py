@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import IO
 
-from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between
+from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between, hours_in
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, iso, utc
 from alerter.core.usage import Meter, Pairs, Resources
@@ -114,7 +114,8 @@ class _Line:
         """How much was used, in the rate's unit; None of a cost that is known only as a whole."""
         if self.rate.pricing_unit == TOTAL:
             return None
-        return Decimal(self.quantity) * (self.part[1] - self.part[0]) / (MICRO * HOUR_MS)
+        unit_ms = HOUR_MS * hours_in(self.rate.pricing_unit)
+        return Decimal(self.quantity) * (self.part[1] - self.part[0]) / (MICRO * unit_ms)
 
 
 def export_csv(view: View, pricer: Pricer, window: Window, now_ms: int, out: IO[str]) -> Exported:

@@ -15,6 +15,7 @@ from alerter.core.budgets import Budget
 from alerter.core.ports import Notifier, RunSource
 from alerter.pricer import Pricer
 from alerter.recording import Recorder
+from alerter.storage import StorageRecorder
 from alerter.store.engine import Store
 from alerter.store.interning import Interner
 from alerter.store.totals import Attribution, View
@@ -78,6 +79,7 @@ class Services:
         budget_ids: the row ids of the budgets, in the configuration's order.
         notifiers: by kind.
         tokens: None where no trace is read.
+        storage: None only where nothing is polled.
     """
 
     config: Config
@@ -91,3 +93,4 @@ class Services:
     notifiers: Mapping[str, Notifier]
     receivers: Mapping[str, ReceiverConfig] = field(default_factory=dict)
     tokens: TokenRecorder | None = None
+    storage: StorageRecorder | None = None

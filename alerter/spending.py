@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from alerter.core.charges import Rate, burn, cost_between
 from alerter.core.forecast import Trend
 from alerter.core.periods import Period, bounds_ms, day_of, midnight_ms
+from alerter.core.storage import micro_gib
+from alerter.core.usage import NOT_RUNS
 from alerter.store.bulk import query
+from alerter.store.holdings import all_levels
 from alerter.store.ledger import all_open
 from alerter.store.totals import Share, View
 
@@ -30,6 +33,15 @@ class Accruing:
     tag_set_id: int
     lines: tuple[tuple[Rate, int], ...]
     known_ms: int = 0
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a run, and not bytes that are held."""
+        return any(rate.meter not in NOT_RUNS for rate, _ in self.lines)
+
+    def counts(self, share: Share) -> bool:
+        """Whether a scope counts any of its lines."""
+        return any(share.counts(rate.meter) for rate, _ in self.lines)
 
     @property
     def stale_ms(self) -> int:
@@ -93,7 +105,10 @@ class Spend:
 
 
 def accruals(view: View, now_ms: int) -> list[Accruing]:
-    """Return every run that accrues, known up to its source's last complete poll (or ``now``, if earlier)."""
+    """Return every run that accrues, known up to its source's last complete poll (or ``now``, if earlier).
+
+    So do the bytes that are held: under a row of their own for each experiment and tag set.
+    """
     opened = all_open(view.connection)
     rates = view.interner.rates.values(view.connection, {rate_id for each, _ in opened for rate_id, _ in each.plan})
     return [
@@ -106,6 +121,21 @@ def accruals(view: View, now_ms: int) -> list[Accruing]:
             min(now_ms, complete_ms) if each.until_ms is not None else 0,
         )
         for each, complete_ms in opened
+    ] + _held(view, now_ms)
+
+
+def _held(view: View, now_ms: int) -> list[Accruing]:
+    levels = all_levels(view.connection)
+    rates = view.interner.rates.values(view.connection, {level.rate_id for level, _, _ in levels})
+    return [
+        Accruing(
+            level.run_id,
+            level.since_ms,
+            max(min(now_ms, complete_ms), level.since_ms),
+            tag_set_id,
+            ((rates[level.rate_id], micro_gib(level.size)),),
+        )
+        for level, tag_set_id, complete_ms in levels
     ]
 
 
@@ -145,7 +175,8 @@ def by_budget(view: View, runs: Sequence[Accruing]) -> Mapping[int, list[tuple[A
     found: dict[int, list[tuple[Accruing, Share]]] = defaultdict(list)
     for run in runs:
         for share in shares[run.tag_set_id]:
-            found[share.budget_id].append((run, share))
+            if run.counts(share):
+                found[share.budget_id].append((run, share))
     return found
 
 

@@ -66,6 +66,16 @@ def parse_decimal(text: str) -> Decimal:
     return value
 
 
+def decimal_text(value: Decimal) -> str:
+    """Return a decimal as plain text, without zeros at its end.
+
+    >>> decimal_text(Decimal("1.40")), decimal_text(Decimal("1E+2"))
+    ('1.4', '100')
+    """
+    text = f"{value:f}"
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+
+
 def plain(nanos: int) -> str:
     """Return nano-units as plain decimal text with at least two places, for JSON and CSV.
 

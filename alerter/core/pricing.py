@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from alerter.core.charges import MICRO, ChargeLine, Confidence, Rate
-from alerter.core.money import CurrencyMismatchError
+from alerter.core.money import CurrencyMismatchError, decimal_text
 from alerter.core.ports import PriceBook
 from alerter.core.price_lookup import PLATFORMS, Lookup, Place, Quote, facts_of, look_up, place_of
 from alerter.core.price_parts import Part, parts_of
@@ -206,8 +206,8 @@ class _Pricer:
                 rule += f" x {each.factor}" + (f" ({each.reason})" if each.reason else "")
         return Rate(
             part.meter,
-            _plain(price),
-            _plain(part.price),
+            decimal_text(price),
+            decimal_text(part.price),
             part.unit,
             currency,
             rule,
@@ -219,8 +219,3 @@ class _Pricer:
 
 def _gap(meter: Meter, unit: str, *notes: str, quantity: int = 1) -> Part:
     return Part(meter, unit, Decimal(quantity), None, "gap", "", Confidence.GAP, notes)
-
-
-def _plain(price: Decimal) -> str:
-    text = f"{price:f}"
-    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text

@@ -84,6 +84,9 @@ COMPONENTS: dict[str, frozenset[Meter]] = {
 }
 """The names that ``components:`` of a budget may list, and the meters of each."""
 
+NOT_RUNS = COMPONENTS["storage"] | COMPONENTS["tokens"]
+"""Meters whose charges stand in rows of their own, which are no runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

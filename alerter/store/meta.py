@@ -12,33 +12,40 @@ _CLOSED = "closed_ms"
 
 def evaluated_ms(connection: Connection) -> int | None:
     """Return when the budgets were last evaluated (epoch ms); None before the first time."""
-    return _get(connection, _EVALUATED)
+    return _number(connection, _EVALUATED)
 
 
 def set_evaluated(connection: Connection, at_ms: int) -> None:
     """Record an evaluation."""
-    _set(connection, _EVALUATED, at_ms)
+    set_fact(connection, _EVALUATED, str(at_ms))
 
 
 def closed_ms(connection: Connection) -> int | None:
     """Return up to when periods that ended were closed (epoch ms); None before the first time."""
-    return _get(connection, _CLOSED)
+    return _number(connection, _CLOSED)
 
 
 def set_closed(connection: Connection, at_ms: int) -> None:
     """Record that every period that ended up to then is closed."""
-    _set(connection, _CLOSED, at_ms)
+    set_fact(connection, _CLOSED, str(at_ms))
 
 
-def _get(connection: Connection, name: str) -> int | None:
+def fact(connection: Connection, name: str) -> str:
+    """Return what is recorded under a name, ``""`` where nothing is."""
     found = query(connection, "SELECT value FROM meta WHERE name = ?", name).scalar()
-    return None if found is None else int(found)
+    return "" if found is None else str(found)
 
 
-def _set(connection: Connection, name: str, value: int) -> None:
+def set_fact(connection: Connection, name: str, value: str) -> None:
+    """Record a text under a name."""
     query(
         connection,
         "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         name,
-        str(value),
+        value,
     )
+
+
+def _number(connection: Connection, name: str) -> int | None:
+    found = fact(connection, name)
+    return int(found) if found else None

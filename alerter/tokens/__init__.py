@@ -13,15 +13,13 @@ from alerter.core.money import from_nanos
 from alerter.core.traces import TraceBatch, TraceUse, bucket_of, differs
 from alerter.core.usage import Meter, Pairs
 from alerter.store import ledger
+from alerter.store.carriers import TOKENS, CarrierValues, add_carriers, carrier_id
 from alerter.store.interning import Interner
 from alerter.store.ledger import METER_CODES, Charge
 from alerter.store.sources import SourceState
 from alerter.store.totals import Attribution, add_daily, daily_parts
 from alerter.store.traces import (
-    CarrierValues,
-    add_carriers,
     add_counted,
-    carrier_id,
     counted,
     forget_counted,
     set_trace_cursor,
@@ -77,7 +75,7 @@ class _Carrier:
 
     @property
     def id(self) -> str:
-        return carrier_id(self.source_run, self.experiment_id, self.model, self.tags)
+        return carrier_id(TOKENS, self.source_run or "", self.experiment_id, self.model, self.tags)
 
     @property
     def name(self) -> str:
@@ -191,5 +189,5 @@ class TokenRecorder:
         for row_id, each in enumerate(fresh, ledger.next_run_id(connection)):
             ids[each] = row_id
             rows.append((row_id, each.id, each.experiment_id, each.name, first[each], tag_ids[each.tags], usage_id))
-        add_carriers(connection, source_id, rows)
+        add_carriers(connection, source_id, TOKENS, rows)
         return ids

@@ -8,19 +8,20 @@ from alerter.core.ports import SourceError
 
 
 class ReadError(SourceError):
-    """MLflow could not be read; ``cause`` and ``remedy`` are whole sentences."""
+    """MLflow could not be read; ``cause`` and ``remedy`` are whole sentences, ``status`` is HTTP's, 0 for none."""
 
-    def __init__(self, source: str, cause: str, remedy: str) -> None:
+    def __init__(self, source: str, cause: str, remedy: str, *, status: int = 0) -> None:
         super().__init__(f"source {source}: {cause} {remedy}".strip())
         self.cause = cause
         self.remedy = remedy
+        self.status = status
 
 
 class TransientError(ReadError):
     """Another attempt may succeed; ``retry_after`` is in seconds where the server said so."""
 
-    def __init__(self, source: str, cause: str, remedy: str, retry_after: float = 0.0) -> None:
-        super().__init__(source, cause, remedy)
+    def __init__(self, source: str, cause: str, remedy: str, retry_after: float = 0.0, *, status: int = 0) -> None:
+        super().__init__(source, cause, remedy, status=status)
         self.retry_after = retry_after
 
 

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
 from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, persistently
@@ -69,6 +69,30 @@ class HttpTracking:
         asked = "&".join(f"trace_ids={quote(each, safe='')}" for each in trace_ids)
         return _page(self._json("GET", f"{TRACES}/batchGet?{asked}", None), "traces").rows
 
+    def artifacts(self, run_id: str, model_id: str, path: str, token: str) -> Page:
+        """See `ArtifactTracking`."""
+        if model_id:
+            route, asked = f"{API}/logged-models/{quote(model_id, safe='')}/artifacts/directories", {}
+            folder = "artifact_directory_path"
+        else:
+            route, asked, folder = f"{API}/artifacts/list", {"run_id": run_id}, "path"
+        asked |= {key: value for key, value in ((folder, path), ("page_token", token)) if value}
+        return _page(
+            self._parsed(self._attempt("GET", f"{route}?{urlencode(asked)}" if asked else route, None)), "files"
+        )
+
+    def models(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """See `ArtifactTracking`."""
+        key, _, direction = query.order_by.partition(" ")
+        body = {
+            "experiment_ids": list(experiment_ids),
+            "filter": query.where,
+            "max_results": query.limit,
+            "order_by": [{"field_name": key, "ascending": direction == "ASC"}],
+            "page_token": query.token,
+        }
+        return _page(self._json("POST", f"{API}/logged-models/search", body), "models")
+
     def version(self) -> str:
         """See `Tracking`."""
         try:
@@ -93,7 +117,9 @@ class HttpTracking:
             return False
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        content = self._read(method, path, body)
+        return self._parsed(self._read(method, path, body))
+
+    def _parsed(self, content: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(content)
         except ValueError as error:
@@ -167,20 +193,22 @@ class HttpTracking:
     def _refusal(self, status: int, path: str, content: bytes, retry_after: str) -> ReadError:
         code, said = _error_of(content)
         if status == HTTPStatus.UNAUTHORIZED:
-            return ReadError(self._source, f"{self._shown} refused the credentials (401).", ACCOUNT)
+            return ReadError(self._source, f"{self._shown} refused the credentials (401).", ACCOUNT, status=status)
         if status == HTTPStatus.FORBIDDEN:
             text = f"{self._shown} does not let this account read {path} (403)."
-            return ReadError(self._source, text, f"Give it READ on the experiments, or another account. {ACCOUNT}")
+            remedy = f"Give it READ on the experiments, or another account. {ACCOUNT}"
+            return ReadError(self._source, text, remedy, status=status)
         if status in TRY_AGAIN:
             seconds = float(retry_after) if retry_after.isdigit() else 0.0
             text = f"{self._shown} failed ({status}{said})."
-            return TransientError(self._source, text, "Look at MLflow's own log.", seconds)
+            return TransientError(self._source, text, "Look at MLflow's own log.", seconds, status=status)
         if code == "RESOURCE_DOES_NOT_EXIST":
-            return MissingError(self._source, f"{self._shown} no longer has it ({status}{said}).", "")
+            return MissingError(self._source, f"{self._shown} no longer has it ({status}{said}).", "", status=status)
         if status == HTTPStatus.NOT_FOUND:
             text = f"{self._shown} is not an MLflow 3 server: it knows no {path} (404)."
-            return MissingError(self._source, text, ADDRESS)
-        return ReadError(self._source, f"{self._shown} refused {path} ({status}{said}).", "Check tracking_uri.")
+            return MissingError(self._source, text, ADDRESS, status=status)
+        text = f"{self._shown} refused {path} ({status}{said})."
+        return ReadError(self._source, text, "Check tracking_uri.", status=status)
 
 
 class WrongAnswerError(ReadError):

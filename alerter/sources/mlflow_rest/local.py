@@ -8,12 +8,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from alerter.sources.mlflow_rest.errors import ReadError, TransientError, without_credentials
+from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
 from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, persistently
 
 if TYPE_CHECKING:  # importing MLflow takes a second and a half; see `LocalTracking._open`
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment, Run, Trace, TraceInfo
+    from mlflow.entities import Experiment, LoggedModel, Run, Trace, TraceInfo
 
 INSTALL = 'Install it: pip install "mlflow-alerter[local]".'
 SCHEME = "sqlite:///"
@@ -104,6 +104,33 @@ class LocalTracking:
 
         return self._ask(read)
 
+    def artifacts(self, run_id: str, model_id: str, path: str, token: str) -> Page:  # noqa: ARG002 - it has no pages
+        """See `ArtifactTracking`."""
+        try:
+            return self._attempt(lambda client: _listed(client, run_id, model_id, path))
+        except ReadError:
+            raise
+        except Exception as error:
+            # Whatever a store's own library raises: no credentials, no such bucket, not installed.
+            text = f"its artifact store could not be read ({type(error).__name__})."
+            raise ReadError(self._source, text, "", status=500) from error
+
+    def models(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """See `ArtifactTracking`."""
+        key, _, direction = query.order_by.partition(" ")
+
+        def read(client: MlflowClient) -> Page:
+            found = client.search_logged_models(
+                experiment_ids=list(experiment_ids),
+                filter_string=query.where,
+                max_results=query.limit,
+                order_by=[{"field_name": key, "ascending": direction == "ASC"}],
+                page_token=query.token or None,
+            )
+            return Page([_model(each) for each in found], found.token or "")
+
+        return self._ask(read)
+
     def version(self) -> str:
         """See `Tracking`: what reads the file is this very MLflow."""
         return metadata.version("mlflow")
@@ -147,13 +174,15 @@ class LocalTracking:
 
     def _failure(self, error: Exception) -> ReadError:
         said = " ".join(str(error).split())
+        if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+            return MissingError(self._source, f"{self._shown} no longer has it.", "", status=404)
         if "locked" in said:
             return TransientError(self._source, f"{self._shown} is locked by another process.", "It is tried again.")
         if "out-of-date database schema" in said:
             remedy = f"Back it up, then run: mlflow db upgrade {self._shown}"
             return ReadError(self._source, f"{self._shown} was written by another version of MLflow.", remedy)
         text = f"{self._shown} could not be read ({type(error).__name__}: {said[:200]})."
-        return ReadError(self._source, text, "Check that it is MLflow's database and may be read.")
+        return ReadError(self._source, text, "Check that it is MLflow's database and may be read.", status=500)
 
 
 def _experiment(experiment: Experiment) -> Row:
@@ -187,6 +216,28 @@ def _run(run: Run) -> Row:
                 for metric in run.data._metric_objs  # noqa: SLF001
             ],
         },
+    }
+
+
+def _listed(client: MlflowClient, run_id: str, model_id: str, path: str) -> Page:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository  # noqa: PLC0415
+
+    # Not the client's own listing of a run, which adds the files of its LoggedModels.
+    uri = client.get_logged_model(model_id).artifact_location if model_id else client.get_run(run_id).info.artifact_uri
+    found = get_artifact_repository(uri).list_artifacts(path or None)
+    return Page([{"path": each.path, "is_dir": each.is_dir, "file_size": each.file_size} for each in found], "")
+
+
+def _model(model: LoggedModel) -> Row:
+    return {
+        "info": {
+            "model_id": model.model_id,
+            "experiment_id": model.experiment_id,
+            "source_run_id": model.source_run_id,
+            "last_updated_timestamp_ms": model.last_updated_timestamp,
+            "status": getattr(model.status, "value", model.status),
+            "tags": _pairs(model.tags),
+        }
     }
 
 

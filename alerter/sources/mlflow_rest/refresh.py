@@ -56,13 +56,23 @@ class Refresh:
         cursor: where the last complete poll left it.
         request: what to poll for.
         pace: how the bounded parts are sized.
+        again: the same runs, read at leisure: for what was seen before.
         batch_size: runs of a batch, at least.
     """
 
     def __init__(
-        self, runs: Runs, decoder: Decoder, cursor: Cursor, request: PollRequest, pace: Pace, *, batch_size: int
+        self,
+        runs: Runs,
+        decoder: Decoder,
+        cursor: Cursor,
+        request: PollRequest,
+        pace: Pace,
+        *,
+        again: Runs,
+        batch_size: int,
     ) -> None:
         self._runs = runs
+        self._again = again
         self._decoder = decoder
         self._request = request
         self._pace = pace
@@ -134,7 +144,7 @@ class Refresh:
         left = self._pace.slice_size(max(self._cursor.turn_total, self._cursor.turn_count))
         for leg in range(self._cursor.leg, len(legs)):
             position = self._cursor.slice if leg == self._cursor.leg else START
-            for window in self._runs.windows(legs[leg], "start_time", position, limit=left):
+            for window in self._again.windows(legs[leg], "start_time", position, limit=left):
                 yield window.rows
                 left -= len(window.rows)
                 self._advance(leg, window.position, len(window.rows))

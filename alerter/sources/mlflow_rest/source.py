@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 from alerter.core.budgets import matches
 from alerter.core.ports import Batch, Finding, PollRequest
+from alerter.core.storage import Artifacts, ModelBatch
 from alerter.core.traces import TraceBatch, TraceRequest
+from alerter.sources.mlflow_rest.artifacts import ArtifactReader
 from alerter.sources.mlflow_rest.cursor import parse
 from alerter.sources.mlflow_rest.decoding import Decoder
 from alerter.sources.mlflow_rest.errors import ReadError, without_credentials
@@ -21,9 +23,10 @@ from alerter.sources.mlflow_rest.health import findings
 from alerter.sources.mlflow_rest.http import HttpTracking
 from alerter.sources.mlflow_rest.local import SCHEME, LocalTracking
 from alerter.sources.mlflow_rest.refresh import Pace, Refresh
+from alerter.sources.mlflow_rest.share import PacedTracking, Share
 from alerter.sources.mlflow_rest.sweep import sweep
 from alerter.sources.mlflow_rest.traces import TraceReader
-from alerter.sources.mlflow_rest.tracking import Patience, Row, Tracking
+from alerter.sources.mlflow_rest.tracking import ArtifactTracking, Patience, Row, Tracking
 from alerter.sources.mlflow_rest.walk import Runs, all_experiments
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,7 @@ class MlflowRestSource:
         timeout_s: seconds that one call may wait for the server.
         back_off_s: seconds before a second attempt, twice that before a third.
         poll_every_s, overlap_s, resweep_s: see `alerter.sources.mlflow_rest`.
+        share: of elapsed time that reading runs again, traces and artifacts may take; above 0, at most 1.
         stop: set when the process ends; no call is begun or repeated after it.
 
     Raises:
@@ -67,6 +71,7 @@ class MlflowRestSource:
         poll_every_s: float = 60.0,
         overlap_s: float = 900.0,
         resweep_s: float = 21600.0,
+        share: float = 0.25,
         stop: threading.Event | None = None,
     ) -> None:
         self.name = name
@@ -82,7 +87,9 @@ class MlflowRestSource:
             tracking_uri, self._workspace, sorted(include), sorted(exclude), sorted(usage_keys), sorted(cost_keys)
         )
         self._decoder = Decoder(source=name, workspace=self._workspace, usage_keys=usage_keys, cost_keys=cost_keys)
-        self._tracking: Tracking | None = None
+        self._share = Share(share, self._patience.stop)
+        self._known: Sequence[str] | None = None
+        self._tracking: ArtifactTracking | None = None
 
     def poll(self, request: PollRequest) -> Iterator[Batch]:
         """See `alerter.core.ports.RunSource.poll`."""
@@ -93,13 +100,26 @@ class MlflowRestSource:
         if cursor.sweep is not None:
             yield from sweep(runs, self._decoder, cursor, request)
         else:
-            refresh = Refresh(runs, self._decoder, cursor, request, self._pace, batch_size=self._page_size)
+            again = Runs(self._paced(), experiments, page_size=self._page_size)
+            refresh = Refresh(runs, self._decoder, cursor, request, self._pace, again=again, batch_size=self._page_size)
             yield from refresh.batches()
 
     def traces(self, request: TraceRequest) -> Iterator[TraceBatch]:
         """See `alerter.core.traces.TraceSource.traces`."""
-        tracking = self._opened()
-        yield from TraceReader(tracking, self._decoder, list(self._experiments(tracking)), request).batches()
+        experiments = list(self._experiments(self._opened()))
+        yield from TraceReader(self._paced(), self._decoder, experiments, request).batches()
+
+    def artifact_bytes(self, artifacts: Artifacts) -> int | None:
+        """See `alerter.core.storage.ArtifactSource.artifact_bytes`."""
+        return self._artifacts().size(artifacts)
+
+    def models(self, since_ms: int, limit: int) -> Iterator[ModelBatch]:
+        """See `alerter.core.storage.ArtifactSource.models`."""
+        yield from self._artifacts().models(since_ms, limit)
+
+    def still_there(self, artifacts: Collection[Artifacts]) -> frozenset[Artifacts]:
+        """See `alerter.core.storage.ArtifactSource.still_there`."""
+        return self._artifacts().still_there(artifacts)
 
     def run_url(self, experiment_id: str, run_uuid: str) -> str:
         """Return the run's page in MLflow's UI, ``""`` for a local store without a ``ui_url``.
@@ -131,13 +151,22 @@ class MlflowRestSource:
         """Return those of some experiments that are read, by id; what is decoded from now on is theirs."""
         experiments = {str(row["experiment_id"]): row for row in rows if self._chosen(str(row.get("name") or ""))}
         self._decoder.use(experiments)
+        self._known = list(experiments)
         return experiments
+
+    def _artifacts(self) -> ArtifactReader:
+        """Return a reader of the experiments that the last poll saw."""
+        known = list(self._experiments(self._opened())) if self._known is None else self._known
+        return ArtifactReader(self.name, self._paced(), self._decoder, known)
+
+    def _paced(self) -> PacedTracking:
+        return PacedTracking(self._opened(), self._share)
 
     def _chosen(self, experiment: str) -> bool:
         included = not self._include or any(matches(pattern, experiment) for pattern in self._include)
         return included and not any(matches(pattern, experiment) for pattern in self._exclude)
 
-    def _opened(self) -> Tracking:
+    def _opened(self) -> ArtifactTracking:
         if self._tracking is None:
             if self._uri.startswith(WEB):
                 self._tracking = HttpTracking(self.name, self._uri, self._patience)

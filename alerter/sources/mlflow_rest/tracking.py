@@ -106,6 +106,25 @@ class Tracking(Traces, Protocol):
         ...
 
 
+class ArtifactTracking(Tracking, Protocol):
+    """A way to MLflow that knows artifacts too."""
+
+    def artifacts(self, run_id: str, model_id: str, path: str, token: str) -> Page:
+        """Return ``path``, ``is_dir`` and ``file_size`` (bytes) of what lies directly in a folder (``""``: the root).
+
+        They are a LoggedModel's where ``model_id`` is not ``""``, else a run's. It is tried once: what a store can't
+        list it can't list a second later either.
+
+        Raises:
+            MissingError: there is no such run or LoggedModel.
+        """
+        ...
+
+    def models(self, experiment_ids: Sequence[str], query: Query) -> Page:
+        """Return one page of LoggedModels that are not deleted."""
+        ...
+
+
 def persistently(source: str, patience: Patience, attempt: Callable[[], T]) -> T:
     """Return what an attempt returns; try again after a `TransientError`, never past the stop event."""
     stop = patience.stop

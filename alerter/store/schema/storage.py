@@ -11,8 +11,8 @@ from alerter.store.schema.columns import big_column, reference, text_column
 class HoldingRow(SQLModel, table=True):
     """The artifacts of a run (``model_id`` is ``""``), or of a LoggedModel (``run_uuid`` is ``""`` without a run).
 
-    ``size`` is in bytes: NULL until it was walked, or where it can't be listed. ``walked_ms`` is the run's end, or the
-    model's last change, that it was walked for; ``due_ms`` when it is to be looked at next.
+    ``size`` is in bytes: NULL until it was walked, and where it can't be listed. ``mark_ms`` is the run's end, or the
+    model's last change, as it was last noted; ``due_ms`` when it is to be looked at next, 0 where it is to be walked.
     """
 
     __tablename__ = "holding"
@@ -23,7 +23,7 @@ class HoldingRow(SQLModel, table=True):
     experiment_id: str = Field(sa_column=text_column())
     tag_set_id: int = Field(sa_column=reference("tag_set.id"))
     size: int | None = Field(default=None, sa_column=big_column(nullable=True))
-    walked_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    mark_ms: int = Field(sa_column=big_column())
     due_ms: int = Field(sa_column=big_column())
 
 

@@ -16,8 +16,8 @@ def upgrade() -> None:
         *(sa.Column(each, sa.Text, primary_key=True, nullable=False) for each in ("run_uuid", "model_id")),
         sa.Column("experiment_id", sa.Text, nullable=False),
         _reference("tag_set_id", "tag_set.id"),
-        *(sa.Column(each, sa.BigInteger, nullable=True) for each in ("size", "walked_ms")),
-        sa.Column("due_ms", sa.BigInteger, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=True),
+        *(sa.Column(each, sa.BigInteger, nullable=False) for each in ("mark_ms", "due_ms")),
         sqlite_with_rowid=False,
     )
     op.create_index("holding_due", "holding", ["source_id", "due_ms"])

@@ -1,0 +1,48 @@
+"""Rows of `run` that are no runs: what can't be charged to one run is charged to one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from alerter.store.bulk import insert_rows
+from alerter.store.interning import digest_of
+
+TOKENS = "tokens"
+"""The tokens of one model, of one run's or one experiment's traces."""
+
+STORAGE = "storage"
+"""The bytes held under one experiment's tag set."""
+
+CarrierValues = tuple[int, str, str, str, int, int, int]
+"""(id, `carrier_id`, experiment id, name, start in epoch ms, tag set id, usage set id)."""
+
+
+def carrier_id(kind: str, source_run: str, *parts: object) -> str:
+    """Return the id of the row that carries charges of ``parts`` (experiment, tags, ...).
+
+    It ends with the run that they are about, if it is one (``source_run`` is not ``""``).
+    """
+    return f"{kind}:{digest_of(source_run, *parts):016x}:{source_run}"
+
+
+def kind_of(run_uuid: str) -> str:
+    """Return what a row carries the charges of: `TOKENS` or `STORAGE`; ``""`` for a run."""
+    kind = run_uuid.partition(":")[0]
+    return kind if kind in {TOKENS, STORAGE} else ""
+
+
+def run_of(run_uuid: str) -> str:
+    """Return the run that a row's page shows: its own, or the one that its charges are about; ``""`` for none."""
+    return run_uuid.rpartition(":")[2] if kind_of(run_uuid) else run_uuid
+
+
+def add_carriers(connection: Connection, source_id: int, kind: str, rows: Sequence[CarrierValues]) -> None:
+    """Insert rows that carry charges of a kind."""
+    insert_rows(
+        connection,
+        'INSERT INTO run (id, run_uuid, experiment_id, name, start_ms, tag_set_id, usage_set_id, source_id, "user", '
+        "state, hash) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        [(*row, source_id, "", kind.upper(), 0) for row in rows],
+    )
