@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alerter.core import wording
-from alerter.core.alerts import Alert, AlertState, Message
+from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
 from alerter.core.budgets import Basis
 from alerter.core.digest_wording import body_lines
+from alerter.core.reminders import reason_line
 from alerter.core.text import one_line
 from alerter.core.wording import PLAIN, Style
 
@@ -45,6 +46,7 @@ def lines_of(alert: Alert, state: AlertState, style: Style = PLAIN) -> list[str]
     """Return the lines of an alert under its headline."""
     ahead = alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos
     lines = [
+        reason_line(alert) if state.status is AlertStatus.FIRING else "",
         wording.amount_line(alert, style),
         wording.forecast_line(alert, style) if ahead else "",
         wording.recent_line(alert, style),

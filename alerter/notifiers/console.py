@@ -9,13 +9,12 @@ from typing import TextIO
 
 from alerter.core import wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
-from alerter.core.budgets import Basis
 from alerter.core.digest_wording import body_lines
+from alerter.core.plain_text import lines_of
 from alerter.core.ports import DeliveryDelayedError, DeliveryRejectedError, Finding, Receipt, Target
 from alerter.core.text import one_line
 
 _LINE = 400
-_TOP_RUNS = 5
 _WIDTH = 100
 _COLOURS = {"🔴": "red", "🟠": "dark_orange", "🟡": "yellow", "📈": "magenta"}
 
@@ -69,24 +68,6 @@ class ConsoleNotifier:
     def check(self, targets: Collection[Target]) -> list[Finding]:
         """Return one line a target: there is nothing that could be wrong."""
         return [Finding("ok", f"receiver {each.receiver}", "alerts are printed on standard output") for each in targets]
-
-
-def lines_of(alert: Alert, state: AlertState) -> list[str]:
-    """Return the lines of an alert's card under its headline."""
-    ahead = alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos
-    lines = [
-        wording.amount_line(alert),
-        wording.forecast_line(alert) if ahead else "",
-        wording.recent_line(alert),
-        *(f" {n}. {wording.run_line(run, alert.currency)}" for n, run in enumerate(alert.top[:_TOP_RUNS], 1)),
-        f"    {more}" if (more := wording.more_line(alert, _TOP_RUNS)) else "",
-        wording.coverage_line(alert),
-        wording.footer_line(alert),
-        wording.state_line(state, alert.timezone),
-        wording.id_line(alert),
-        one_line(alert.page_url, _LINE),
-    ]
-    return [line for line in lines if line]
 
 
 def _print(message: Message, states: Mapping[str, AlertState], stream: TextIO) -> None:

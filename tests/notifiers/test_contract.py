@@ -19,6 +19,7 @@ from alerter.core.ports import (
     Receipt,
 )
 from alerter.registry import NOTIFIERS
+from tests.digests.sample import MESSAGE as DIGEST
 from tests.notifiers.kits import Kit, apprise_kit, console_kit, email_kit, slack_kit, webhook_kit
 from tests.notifiers.samples import HOSTILE, NOW, acknowledged, alert, hostile, message, over
 
@@ -74,6 +75,27 @@ def test_a_notice_without_alerts_arrives(kit: Kit, kind: MessageKind) -> None:
     (arrived,) = kit.told()
     assert "Source main is down" in arrived
     assert "The last totals stand." in arrived
+
+
+def test_a_digest_arrives_with_budgets_movers_and_runs(kit: Kit) -> None:
+    send(kit, DIGEST)
+    (arrived,) = kit.told()
+    arrived = arrived.replace("=\n", "")
+    for words in (
+        "Weekly digest",
+        "fraud-detection",
+        "14,600",
+        "Spent more in the 7 days",
+        "trial-14",
+        "notebook-test",
+    ):
+        assert words in arrived
+
+
+def test_a_reminder_says_why_it_comes(kit: Kit) -> None:
+    send(kit, message(over(reason="repeat")))
+    (arrived,) = kit.told()
+    assert "Reminder: nobody has acknowledged this yet." in arrived.replace("=\n", "")
 
 
 def test_a_refusal_is_final_and_nothing_arrives(kit: Kit) -> None:

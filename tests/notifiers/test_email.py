@@ -2,11 +2,9 @@
 
 import socket
 import ssl
-import sys
 import threading
 import time
 from contextlib import suppress
-from email.message import EmailMessage
 
 import pytest
 
@@ -14,7 +12,7 @@ from alerter.core.ports import DeliveryAmbiguousError, DeliveryDelayedError, Del
 from alerter.notifiers.email import EmailNotifier
 from tests.fixtures.slack_emulator import free_port
 from tests.fixtures.smtp_server import Received, SmtpServer, SmtpStarter
-from tests.notifiers.samples import DAYS, NOW, alert, message, over
+from tests.notifiers.samples import NOW, message
 
 TARGET = Target("ml-costs", {"to": "costs@example.com, lead@example.com"})
 
@@ -55,74 +53,6 @@ def test_a_mail_is_text_and_html_and_says_what_it_is(smtp_server: SmtpServer) ->
         assert "$9,740 of $12,000 (81.1 %)" in text
         assert "https://mlflow.example.com/#/experiments/7/runs/" in text
     assert "and 27 more runs" in body(mail, "plain")
-
-
-def parts(mail: Received) -> str:
-    """Return the tree of a mail's types."""
-
-    def tree(part: EmailMessage) -> str:
-        inner = [tree(each) for each in part.iter_parts() if isinstance(each, EmailMessage)]
-        return part.get_content_subtype() + (f"({', '.join(inner)})" if inner else "")
-
-    return tree(mail.message)
-
-
-def test_the_chart_stands_in_the_html_and_beside_it(smtp_server: SmtpServer) -> None:
-    notifier(smtp_server).send(TARGET, message(alert(burn_up=DAYS)), {}, "k")
-    mail = sent(smtp_server)
-    assert parts(mail) == "alternative(plain, related(html, png))"
-    (picture,) = [each for each in mail.message.walk() if each.get_content_type() == "image/png"]
-    png = picture.get_payload(decode=True)
-    assert isinstance(png, bytes)
-    assert png.startswith(b"\x89PNG")
-    assert len(png) < 30_000
-    html = body(mail, "html")
-    assert f'src="cid:{picture["Content-ID"].strip("<>")}"' in html
-    assert 'alt="Chart from 1 Nov to 30 Nov: spent $9,740, amount $12,000, expected $14,200"' in html
-    assert picture["Content-Disposition"] == 'inline; filename="chart-1.png"'
-
-
-def test_a_mail_of_many_alerts_shows_the_first_few_charts(smtp_server: SmtpServer) -> None:
-    many = [alert(id=f"A-{number}", burn_up=() if number == 1 else DAYS) for number in range(30)]
-    notifier(smtp_server).send(TARGET, message(*many), {}, "k")
-    mail = sent(smtp_server)
-    assert parts(mail) == "alternative(plain, related(html, png, png))"
-    assert body(mail, "html").count("<img") == 2
-    assert "and 5 more" in body(mail, "plain")
-
-
-def test_without_a_rasteriser_the_mail_goes_without_picture(
-    smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(sys.modules, "resvg_py", None)  # as on a machine that it isn't built for
-    notifier(smtp_server).send(TARGET, message(alert(burn_up=DAYS)), {}, "k")
-    assert parts(sent(smtp_server)) == "alternative(plain, html)"
-    assert "<img" not in body(sent(smtp_server), "html")
-    assert "a mail goes without its chart id=A-7F3K" in caplog.text
-
-
-def test_a_second_copy_has_the_id_of_the_first(smtp_server: SmtpServer) -> None:
-    for key in ("k", "k", "another"):
-        notifier(smtp_server).send(TARGET, message(), {}, key)
-    first, second, third = (each.message["Message-ID"] for each in smtp_server.mails)
-    assert first == second != third
-    assert first.endswith("@example.com>")
-
-
-def test_mails_on_one_budget_scope_and_period_are_one_thread(smtp_server: SmtpServer) -> None:
-    again = alert(id="A-OTHER", percent=100, spent_nanos=alert().amount_nanos)
-    told = [
-        message(),
-        message(again),
-        message(alert(period_start="2026-12-01")),
-        message(alert(scope=(("team", "x"),))),
-    ]
-    for number, each in enumerate([*told, message(alert(), over())]):
-        notifier(smtp_server).send(TARGET, each, {}, str(number))
-    roots = [each.message["In-Reply-To"] for each in smtp_server.mails]
-    assert roots[0] == roots[1] == roots[4]
-    assert len(set(roots)) == 3
-    assert len(smtp_server.mails[4].message["References"].split()) == 2
 
 
 def test_a_wrong_password_is_refused_with_the_remedy(smtp_server: SmtpServer) -> None:

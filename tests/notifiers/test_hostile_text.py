@@ -1,5 +1,6 @@
 """Tags and run names are whatever somebody typed: nothing of it may speak, link, format, or break a limit."""
 
+import json
 import re
 import unicodedata
 from dataclasses import replace
@@ -20,6 +21,8 @@ from alerter.notifiers.email.render import render as render_mail
 from alerter.notifiers.slack.blocks import render as render_slack
 from alerter.notifiers.slack.escape import mention, plain, untrusted
 from alerter.notifiers.slack.limits import problems
+from alerter.notifiers.webhook.payload import encode
+from tests.digests.sample import DIGEST
 from tests.notifiers.samples import DAYS, HOSTILE, NOW, acknowledged, hostile, message, over
 
 FRAGMENTS = st.one_of(
@@ -148,6 +151,35 @@ def test_html_holds_no_markup_but_ours(text: str, state: AlertState | None) -> N
     assert page.tags <= {"html", "head", "meta", "style", "body", "table", "tr", "td", "a", "br", "div", "span", "img"}
     assert all(link.startswith(("http://", "https://")) or link == "cid:chart-1@example.com" for link in page.links)
     assert page.handlers == []
+
+
+def hostile_digest(text: str) -> Message:
+    budgets = (replace(DIGEST.budgets[0], title=text, period=text),)
+    runs = hostile(text).top
+    made = replace(DIGEST, budgets=budgets, movers=budgets, top=runs, stale=runs, missing=(text,), page_url=text)
+    return Message(MessageKind.DIGEST, title="Digest", digest=made)
+
+
+@given(text=TEXTS)
+def test_a_digest_holds_no_markup_but_ours(text: str) -> None:
+    page = _Page()
+    page.feed(render_mail(hostile_digest(text), {}).html)
+    assert page.tags <= {"html", "head", "meta", "style", "body", "table", "tr", "td", "a", "br", "div", "span"}
+    assert all(link.startswith(("http://", "https://")) for link in page.links)
+    assert page.handlers == []
+
+
+@given(text=TEXTS, state=STATES)
+def test_a_webhooks_body_is_one_json_that_holds_what_was_typed(text: str, state: AlertState | None) -> None:
+    told = message(hostile(text), over(title=text))
+    made = json.loads(encode(told, {"A-7F3K": state} if state else {}, text, event="told", now_ms=NOW))
+    kept = text.encode("utf-8", "replace").decode()
+    assert made["alerts"][0]["scope"] == {"team": kept}
+    assert made["alerts"][0]["runs"][0]["name"] == kept
+    for shown in (made["title"], *made["text"].split("\n")):
+        assert len(shown.splitlines()) <= 1
+        assert all(unicodedata.category(sign) not in {"Cc", "Cs"} for sign in shown)
+    assert json.loads(encode(hostile_digest(text), {}, text, event="told", now_ms=NOW))["digest"]["missing"] == [kept]
 
 
 @given(text=TEXTS)

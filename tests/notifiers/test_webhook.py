@@ -29,6 +29,7 @@ from alerter.notifiers.webhook.http import address
 from alerter.notifiers.webhook.payload import MOST_BYTES
 from alerter.notifiers.webhook.schema import json_schema
 from alerter.notifiers.webhook.signature import signature
+from tests.digests.sample import MESSAGE as DIGEST
 from tests.fixtures.http_receiver import HttpReceiver, Posted, ReceiverStarter
 from tests.fixtures.slack_emulator import free_port
 from tests.notifiers.samples import HOSTILE, NOW, RESOLVED, acknowledged, alert, forecast, hostile, message, over
@@ -271,6 +272,14 @@ def test_a_proxy_of_the_environment_is_used(http_receiver: HttpReceiver, monkeyp
     assert len(http_receiver.requests) == 1
     assert asked[0].startswith(f"CONNECT 127.0.0.1:{http_receiver.port} HTTP/1.")
     assert "Proxy-Authorization: Basic bWU6cGFzcw==" in asked[0]
+
+
+def test_a_digest_is_as_the_schema_says(http_receiver: HttpReceiver) -> None:
+    send(http_receiver, DIGEST)
+    made = valid(posted(http_receiver).body)
+    assert (made["kind"], made["alerts"]) == ("digest", [])
+    assert made["digest"]["budgets"][0]["expected"] == "7100.00"
+    assert [each["name"] for each in made["digest"]["suspected_stale_runs"]] == ["notebook-test"]
 
 
 def test_a_notice_is_as_the_schema_says(http_receiver: HttpReceiver) -> None:

@@ -18,11 +18,19 @@ _MAX_REFERENCES = 10
 
 
 def compose(
-    message: Message, states: Mapping[str, AlertState], key: str, *, sender: str, to: Sequence[str], sent_ms: int
+    message: Message,
+    states: Mapping[str, AlertState],
+    key: str,
+    *,
+    sender: str,
+    to: Sequence[str],
+    sent_ms: int,
+    before: str = "",
 ) -> EmailMessage:
     """Return a message ready to send; ``sent_ms`` (epoch) is its date.
 
-    The Message-ID follows from the key alone, so that a second copy is recognised as one.
+    The Message-ID follows from the key alone, so that a second copy is recognised as one. ``before`` is that of the
+    mail which it replies to.
     """
     domain = domain_of(sender)
     pictures = charts(message.alerts)
@@ -34,9 +42,10 @@ def compose(
     mail["Subject"] = made.subject
     mail["Date"] = format_datetime(utc(sent_ms))
     mail["Message-ID"] = f"<{_digest(key)}@{domain}>"
-    if roots := [root_id(each, domain) for each in message.alerts[:_MAX_REFERENCES]]:
-        mail["In-Reply-To"] = roots[0]
-        mail["References"] = " ".join(dict.fromkeys(roots))
+    roots = [root_id(each, domain) for each in message.alerts[:_MAX_REFERENCES]]
+    if earlier := [*dict.fromkeys(roots), *filter(None, [before])]:
+        mail["In-Reply-To"] = before or earlier[0]
+        mail["References"] = " ".join(earlier)
     mail["List-Id"] = f"Budget alerts <budget-alerts.{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"  # Exchange's word for the same

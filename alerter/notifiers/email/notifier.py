@@ -77,11 +77,11 @@ class EmailNotifier:
         Raises:
             DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError: see each.
         """
-        del thread  # a mail finds its thread by its References
         sent_ms = message.at_ms or round(self._clock() * 1000)
         try:
             to = addresses(target)
-            mail = compose(message, states, key, sender=self._sender, to=to, sent_ms=sent_ms)
+            before = thread.reference.get("message_id", "") if thread else ""
+            mail = compose(message, states, key, sender=self._sender, to=to, sent_ms=sent_ms, before=before)
         except ValueError as error:
             raise DeliveryRejectedError(
                 f"receiver {target.receiver}: {error}; correct email.to or email.from"

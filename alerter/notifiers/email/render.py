@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from alerter.core import chart, wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Digest, Message, RunEvidence
 from alerter.core.budgets import Basis
+from alerter.core.decisions import Reason
 from alerter.core.digest_wording import Part, digest_lines, digest_notes, parts
+from alerter.core.plain_text import web_address
+from alerter.core.reminders import reason_line
 from alerter.core.text import one_line
 
 if TYPE_CHECKING:
@@ -21,6 +24,13 @@ MAX_ALERTS = 25
 _COLOURS = {"🔴": "#c62828", "🟠": "#e07b00", "🟡": "#c9a400", "📈": "#6a4fb3"}
 _CALM = "#2e7d4f"
 _LINE = 400
+_SUBJECT = 150
+_AGAIN: dict[str, str] = {
+    Reason.REPEAT: "Reminder: ",
+    Reason.ESCALATION: "Escalated: ",
+    Reason.SNOOZE_ENDED: "Snooze over: ",
+    Reason.HOLD_ENDED: "Not acknowledged any more: ",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Card:
     Attributes:
         colour: of the card, calm once somebody has it; ``bar_colour`` tells how bad it is all the same.
         bar: width of the bar of what is used, 1 to 100.
+        why: it is told once more; ``""`` for news.
         lines: sentences under the amount.
         small: the fine print.
     """
@@ -84,6 +95,7 @@ class Card:
     small: tuple[str, ...]
     url: str
     chart: Chart | None
+    why: str
 
 
 def render(message: Message, states: Mapping[str, AlertState], pictures: Sequence[str] = ()) -> Rendered:
@@ -103,7 +115,17 @@ def render(message: Message, states: Mapping[str, AlertState], pictures: Sequenc
     sections, notes = _parts(message.digest)
     html = _template().render(title=title, body=body, cards=cards, rest=rest, parts=sections, notes=notes)
     plain = [*body, *(digest_lines(message.digest) if message.digest else ())]
-    return Rendered(wording.subject(message, states), _text(title, plain, cards, rest), html)
+    return Rendered(subject(message, states), _text(title, plain, cards, rest), html)
+
+
+def subject(message: Message, states: Mapping[str, AlertState]) -> str:
+    """Return the subject: a reminder says so before anything else."""
+    said = wording.subject(message, states)
+    if not wording.is_single(message):
+        return said
+    alert = message.alerts[0]
+    firing = states.get(alert.id, wording.FIRING).status is AlertStatus.FIRING
+    return one_line(f"{_AGAIN.get(alert.reason, '') if firing else ''}{said}", _SUBJECT)
 
 
 def card(alert: Alert, state: AlertState, picture: str = "") -> Card:
@@ -124,8 +146,9 @@ def card(alert: Alert, state: AlertState, picture: str = "") -> Card:
         more=wording.more_line(alert, len(alert.top)),
         state=f"{wording.icon(alert, state)} {said}" if said else "",
         small=tuple(filter(None, (wording.coverage_line(alert), wording.footer_line(alert), wording.id_line(alert)))),
-        url=_web(alert.page_url),
+        url=web_address(alert.page_url),
         chart=_chart(alert, picture) if picture else None,
+        why=reason_line(alert) if state.status is AlertStatus.FIRING else "",
     )
 
 
@@ -149,7 +172,7 @@ def _parts(digest: Digest | None) -> tuple[list[tuple[Part, tuple[Run, ...]]], l
     """Return the parts of a digest, each with its runs, and the fine print; the template escapes every field."""
     if digest is None:
         return [], []
-    page = [digest.page_url] if _web(digest.page_url) else []
+    page = [digest.page_url] if web_address(digest.page_url) else []
     return [(each, _runs(each.runs, digest.currency)) for each in parts(digest)], [*digest_notes(digest), *page]
 
 
@@ -157,7 +180,7 @@ def _runs(runs: Iterable[RunEvidence], currency: str) -> tuple[Run, ...]:
     rows = []
     for run in runs:
         facts, _, cost = wording.run_facts(run, currency).rpartition(" · ")
-        rows.append(Run(one_line(run.name) or one_line(run.run_uuid), _web(run.url), facts, cost))
+        rows.append(Run(one_line(run.name) or one_line(run.run_uuid), web_address(run.url), facts, cost))
     return tuple(rows)
 
 
@@ -167,17 +190,12 @@ def _text(title: str, body: list[str], cards: list[Card], rest: str) -> str:
 
 
 def _card_text(made: Card) -> str:
-    lines = [made.head, "", made.state, made.amount, *made.lines]
+    lines = [made.head, "", made.why, made.state, made.amount, *made.lines]
     for number, run in enumerate(made.runs, 1):
         lines.append(f"{number:2}. {run.name} · {run.facts} · {run.cost}")
         lines += [f"    {run.url}"] if run.url else []
     lines += [f"    {made.more}" if made.more else "", "", *made.small, made.url]
     return "\n".join(line for index, line in enumerate(lines) if line or (index == 1))
-
-
-def _web(url: str) -> str:
-    # An href may hold nothing but a web address: "javascript:" needs no markup to do harm.
-    return url if url.startswith(("http://", "https://")) and one_line(url, len(url)) == url else ""
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Literal
 from alerter.core import alerts as domain, plain_text, wording
 from alerter.core.money import plain
 from alerter.core.periods import iso
-from alerter.notifiers.webhook.schema import VERSION, Alert, Body, Forecast, Run, State
+from alerter.notifiers.webhook.schema import VERSION, Alert, Body, Digest, DigestBudget, Forecast, Run, State
 
 MOST_BYTES = 262_144
 """Of a body: alerts that don't fit are counted only."""
@@ -50,6 +50,7 @@ def body(
         "text": plain_text.text(message, states),
         "alerts": [_alert(each, states.get(each.id, wording.FIRING)) for each in chosen],
         "more_alerts": len(message.alerts) - len(chosen),
+        "digest": _digest(message.digest) if message.digest else None,
     }
 
 
@@ -73,6 +74,8 @@ def _alert(alert: domain.Alert, state: domain.AlertState) -> Alert:
         "threshold": alert.percent,
         "crossed": list(alert.crossed),
         "reason": str(alert.reason),
+        "repeat_at": _instant(alert.repeat_ms),
+        "escalate_at": _instant(alert.escalate_ms),
         "currency": alert.currency,
         "amount": plain(alert.amount_nanos),
         "spent": plain(alert.spent_nanos),
@@ -127,6 +130,44 @@ def _run(run: domain.RunEvidence) -> Run:
         "cost": plain(run.cost_nanos),
         "cost_per_hour": plain(run.per_hour_nanos),
         "suspected_stale": plain(run.stale_nanos),
+    }
+
+
+def _digest(digest: domain.Digest) -> Digest:
+    return {
+        "name": digest.name,
+        "every": digest.every,
+        "day": digest.day,
+        "days": digest.days,
+        "timezone": digest.timezone,
+        "currency": digest.currency,
+        "as_of": iso(digest.as_of_ms),
+        "budgets": [_digest_budget(each) for each in digest.budgets],
+        "more_budgets": digest.more_budgets,
+        "over": digest.over,
+        "movers": [_digest_budget(each) for each in digest.movers],
+        "runs": [_run(each) for each in digest.top],
+        "more_runs": digest.more_runs,
+        "suspected_stale": plain(digest.stale_nanos),
+        "suspected_stale_runs": [_run(each) for each in digest.stale],
+        "priced_percent": digest.priced_percent,
+        "missing": list(digest.missing),
+        "url": digest.page_url,
+    }
+
+
+def _digest_budget(budget: domain.DigestBudget) -> DigestBudget:
+    expected = budget.expected_nanos
+    return {
+        "title": budget.title,
+        "period": budget.period,
+        "amount": plain(budget.amount_nanos),
+        "spent": plain(budget.spent_nanos),
+        "expected": None if expected is None else plain(expected),
+        "days_left": budget.days_left,
+        "moved": plain(budget.moved_nanos),
+        "before": plain(budget.before_nanos),
+        "suspected_stale": plain(budget.stale_nanos),
     }
 
 

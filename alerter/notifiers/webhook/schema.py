@@ -60,7 +60,10 @@ class State(TypedDict):
 
 
 class Alert(TypedDict):
-    """One (budget, scope, period) that crossed a threshold."""
+    """One (budget, scope, period) that crossed a threshold.
+
+    ``repeat_at`` and ``escalate_at``: when it is told again, and to others, unless somebody acknowledges it.
+    """
 
     id: str
     budget: str
@@ -71,6 +74,8 @@ class Alert(TypedDict):
     threshold: int
     crossed: list[str]
     reason: str
+    repeat_at: str | None
+    escalate_at: str | None
     currency: str
     amount: str
     spent: str
@@ -91,6 +96,43 @@ class Alert(TypedDict):
     state: State
 
 
+class DigestBudget(TypedDict):
+    """A scope of a budget; ``moved`` was spent in the days that the digest looks back on, ``before`` in those before."""
+
+    title: str
+    period: str
+    amount: str
+    spent: str
+    expected: str | None
+    days_left: int
+    moved: str
+    before: str
+    suspected_stale: str
+
+
+class Digest(TypedDict):
+    """What a receiver reads of its budgets every day or week; ``missing`` says what was not read when it was made."""
+
+    name: str
+    every: str
+    day: str
+    days: int
+    timezone: str
+    currency: str
+    as_of: str
+    budgets: list[DigestBudget]
+    more_budgets: int
+    over: int
+    movers: list[DigestBudget]
+    runs: list[Run]
+    more_runs: int
+    suspected_stale: str
+    suspected_stale_runs: list[Run]
+    priced_percent: int
+    missing: list[str]
+    url: str
+
+
 class Body(TypedDict):
     """What is posted.
 
@@ -107,6 +149,7 @@ class Body(TypedDict):
     text: str
     alerts: list[Alert]
     more_alerts: int
+    digest: Digest | None
 
 
 def json_schema() -> dict[str, Any]:
