@@ -73,12 +73,21 @@ def why_no_nspawn() -> str | None:
     missing = [name for name in ("mmdebstrap", "systemd-nspawn") if shutil.which(name) is None]
     if missing:
         return f"{' and '.join(missing)} not installed (apt install mmdebstrap systemd-container)"
-    return why_never_nspawn()
+    return why_no_namespaces()
 
 
 @cache
-def why_never_nspawn() -> str | None:
-    """Say why this machine, as it is, may boot no other one whatever is installed; None if it may."""
+def why_no_buildah() -> str | None:
+    """Say why no image can be built; None if one can."""
+    missing = [name for name in ("mmdebstrap", "buildah") if shutil.which(name) is None]
+    if missing:
+        return f"{' and '.join(missing)} not installed (apt install mmdebstrap buildah)"
+    return why_no_namespaces()
+
+
+@cache
+def why_no_namespaces() -> str | None:
+    """Say why this machine may boot or build no other one, whatever is installed; None if it may."""
     if os.geteuid() != 0:
         return "only root can boot a machine"
     made = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False)
@@ -92,8 +101,9 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "needs_postgres": why_no_postgres,
     "needs_systemd": why_no_systemd,
     "needs_nspawn": why_no_nspawn,
+    "needs_buildah": why_no_buildah,
 }
-NEVER: dict[str, Callable[[], str | None]] = {"needs_nspawn": why_never_nspawn}
+NEVER: dict[str, Callable[[], str | None]] = {"needs_nspawn": why_no_namespaces, "needs_buildah": why_no_namespaces}
 """Why a part can't be had on this machine by installing anything: such a skip is no failure."""
 
 

@@ -7,16 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
-SUITE = "bookworm"
-PYTHON = "3.11"
-"""The one of that suite."""
+from tests.fixtures.debian import PYTHON, run
 
+PROJECT = Path(__file__).parents[2]
 _WHEELS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
 _BOOT_S = 60.0
 
@@ -46,14 +44,14 @@ class Machine:
         return self.run("systemctl", "show", "--property", name, "--value", unit).strip()
 
 
-def build(root: Path) -> None:
-    """Make a Debian with systemd in ``root``, and the package in its /opt/alerter as docs say."""
-    packages = "systemd,dbus,procps,python3,python3-venv"
-    _run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", SUITE, str(root))
+def build(root: Path, debian: Path) -> None:
+    """Unpack a Debian (a tar) in ``root`` and install the package in its /opt/alerter, as docs say."""
+    root.mkdir()
+    run("tar", "--extract", "--file", str(debian), "--directory", str(root))
     wheels = root.parent / "wheel"
     _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(PROJECT))
     shutil.copytree(wheels, root / "tmp" / "wheel")
-    _run("chroot", str(root), "python3", "-m", "venv", "/opt/alerter")
+    run("chroot", str(root), "python3", "-m", "venv", "/opt/alerter")
     lock = PROJECT / ".ci" / "requirements-core.txt"
     packages_in = root / "opt" / "alerter" / "lib" / f"python{PYTHON}" / "site-packages"
     platforms = [f"--platform={each}" for each in _WHEELS]
@@ -61,7 +59,7 @@ def build(root: Path) -> None:
     _pip("install", "--no-deps", "--require-hashes", f"--requirement={lock}", f"--target={packages_in}", *binary)
     wheel = next((root / "tmp" / "wheel").iterdir())
     inside = ["/opt/alerter/bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
-    _run("chroot", str(root), *inside, f"/tmp/wheel/{wheel.name}")  # noqa: S108 - inside the machine
+    run("chroot", str(root), *inside, f"/tmp/wheel/{wheel.name}")  # noqa: S108 - inside the machine
 
 
 @contextmanager
@@ -87,7 +85,7 @@ def booted(root: Path) -> Iterator[Machine]:
                 nspawn.wait(20)
             except subprocess.TimeoutExpired:
                 if machine is not None:
-                    _run("kill", "-KILL", str(machine.init))
+                    run("kill", "-KILL", str(machine.init))
                 nspawn.kill()
                 nspawn.wait(10)
 
@@ -105,15 +103,4 @@ def _wait_for_boot(root: Path, nspawn: subprocess.Popen[bytes], log: Path) -> Ma
 
 
 def _pip(*arguments: str) -> None:
-    _run(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments)
-
-
-def _run(*command: str) -> None:
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=400
-    )
-    assert done.returncode == 0, f"{_words(command)}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
-
-
-def _words(command: Sequence[str]) -> str:
-    return " ".join(command[:4])
+    run(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments)

@@ -37,10 +37,10 @@ RestartSec=1
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def machine(tmp_path_factory: pytest.TempPathFactory, debian: Path) -> Iterator[Machine]:
     """A booted machine with the unit installed as its head says, not yet started."""
     root = tmp_path_factory.mktemp("machine") / "root"
-    build(root)
+    build(root, debian)
     unit = (PROJECT / "systemd" / "alerter.service").read_text(encoding="utf-8")
     place(root / "etc/systemd/system/alerter.service", unit)
     place(root / "etc/systemd/system/alerter.service.d/test.conf", DROP_IN)
