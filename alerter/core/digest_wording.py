@@ -92,11 +92,11 @@ def digest_notes(digest: Digest) -> list[str]:
     return [*missing, facts]
 
 
-def digest_lines(digest: Digest, style: Style = PLAIN) -> list[str]:
+def digest_lines(digest: Digest) -> list[str]:
     """Return a digest as plain lines without its title; an empty line stands before each heading."""
     lines: list[str] = []
-    for part in parts(digest, style):
-        runs = [f" {n}. {run_line(each, digest.currency, style)}" for n, each in enumerate(part.runs, 1)]
+    for part in parts(digest):
+        runs = [f" {n}. {run_line(each, digest.currency)}" for n, each in enumerate(part.runs, 1)]
         rest = [f"    {part.rest}"] if part.rest else []
         lines += ["", part.heading, *(f"  {each}" for each in part.lines), *runs, *rest]
     return [*lines, "", *digest_notes(digest)]
