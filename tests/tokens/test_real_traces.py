@@ -21,6 +21,7 @@ from alerter.cycle import CycleReport, run_cycle
 from alerter.evidence import run_counts
 from alerter.explain import explain
 from alerter.services import Services
+from alerter.sources.mlflow_database import MlflowDatabaseSource
 from alerter.sources.mlflow_rest import MlflowRestSource
 from alerter.spending import accruals
 from alerter.status import budget_status, top_runs
@@ -130,10 +131,15 @@ def test_a_traces_tag_goes_before_its_runs_and_that_before_its_experiments(trace
 def test_the_file_behind_a_server_tells_the_same_and_late_traces_are_found(traced: Traced) -> None:
     traced.call("gpt-4o-mini", 1_000, 10, team="nlp")
     name = traced.server.experiment_name(traced.experiment)
-    uris = (traced.server.uri, f"sqlite:///{traced.server.database}")
+    uris = (traced.server.uri, traced.server.store)
     sources = [MlflowRestSource(name="main", tracking_uri=uri, include=[name]) for uri in uris]
+    sources += [
+        MlflowDatabaseSource(
+            name="main", tracking_uri=traced.server.uri, backend_store=traced.server.store, include=[name]
+        )
+    ]
     first = [list(source.traces(request_at(traced.now_ms))) for source in sources]
-    assert first[0] == first[1]
+    assert first[0] == first[1] == first[2]
     assert {each.own for batch in first[0] for each in batch.traces} == {(("team", "nlp"),)}
     late = traced.now_ms - DAY - 6 * 3_600_000
     with warnings.catch_warnings():

@@ -54,13 +54,14 @@ class Database:
     Args:
         source: the source's name, for errors.
         url: SQLAlchemy's, of SQLite or PostgreSQL.
-        timeout_s: seconds that a connection or a statement of PostgreSQL may take.
+        timeout_s: seconds that a connection or a statement may take, and SQLite's writer, up to `BUSY_S`.
     """
 
     def __init__(self, source: str, url: str, timeout_s: float) -> None:
         self._source = source
         self._url = make_url(url)
         self._timeout_s = timeout_s
+        self._busy_s = min(BUSY_S, timeout_s)
         self._engine: Engine | None = None
 
     @property
@@ -85,7 +86,7 @@ class Database:
         if self._engine is None:
             is_sqlite = self._url.get_backend_name() == "sqlite"
             try:
-                self._engine = _sqlite(self._url) if is_sqlite else _postgres(self._url, self._timeout_s)
+                self._engine = _sqlite(self._url, self._busy_s) if is_sqlite else _postgres(self._url, self._timeout_s)
             except ModuleNotFoundError as error:
                 text = "PostgreSQL needs an extra that is not installed."
                 raise ReadError(self._source, text, 'Install it: pip install "mlflow-alerter[postgres]".') from error
@@ -109,7 +110,7 @@ class Database:
 
     def _of_sqlite(self, said: str) -> ReadError:
         if "locked" in said or "busy" in said:
-            text = f"{self.shown} was locked for longer than {BUSY_S:g} s."
+            text = f"{self.shown} was locked for longer than {self._busy_s:g} s."
             return TransientError(self._source, text, "It is tried again.")
         if "no such table" in said or "no such column" in said:
             return ReadError(self._source, f"{self.shown} is not MLflow's: {said}.", "Check backend_store.")
@@ -121,12 +122,12 @@ class Database:
         )
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, busy_s: float) -> Engine:
     path = Path(url.database or "").absolute()
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
         )
 
     # A connection is opened for each poll: a file that was replaced is then another one.
