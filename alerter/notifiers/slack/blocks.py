@@ -65,22 +65,31 @@ def _head(alert: Alert, states: Mapping[str, AlertState]) -> str:
 
 
 def _single(alert: Alert, state: AlertState, *, brief: bool) -> list[Block]:
-    resolved = state.status is AlertStatus.RESOLVED
-    blocks = [_struck(alert, state) if resolved else header(wording.headline(alert, state))]
-    lines = [_reason(alert, state), wording.amount_line(alert, STYLE)]
-    if alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos:
-        lines.append(wording.forecast_line(alert, STYLE))
-    lines.append(wording.recent_line(alert, STYLE))
-    blocks.append(section(*lines))
+    said = wording.state_line(state, alert.timezone, STYLE)
+    stands = section(f"{wording.icon(alert, state)} {said}") if said else None
+    end = [*actions(alert, state), context(wording.id_line(alert, STYLE))]
+    if state.status is AlertStatus.RESOLVED:
+        return [_struck(alert, state), *([stands] if stands else []), *end]
+    blocks = [header(wording.headline(alert, state)), section(*_figures(alert, state))]
     if not brief:
         if runs := _runs(alert):
             blocks.append(section(*runs))
         blocks.append(context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE)))
-    if said := wording.state_line(state, alert.timezone, STYLE):
-        blocks.append(section(f"{wording.icon(alert, state)} {said}"))
+    if stands:
+        blocks.append(stands)
     if alert.mention and state.status is AlertStatus.FIRING:
         blocks.append(section(mention(alert.mention)))
-    return [*blocks, *actions(alert, state), context(wording.id_line(alert, STYLE))]
+    return [*blocks, *end]
+
+
+def _figures(alert: Alert, state: AlertState) -> list[str]:
+    ahead = alert.basis is Basis.FORECAST or alert.spent_nanos >= alert.amount_nanos
+    return [
+        _reason(alert, state),
+        wording.amount_line(alert, STYLE),
+        wording.forecast_line(alert, STYLE) if ahead else "",
+        wording.recent_line(alert, STYLE),
+    ]
 
 
 def _reason(alert: Alert, state: AlertState) -> str:
@@ -90,7 +99,8 @@ def _reason(alert: Alert, state: AlertState) -> str:
 
 def _group(message: Message, states: Mapping[str, AlertState]) -> list[Block]:
     blocks = [header(wording.group_title(message))]
-    for each in message.alerts[:MAX_ALERTS]:
+    for number, each in enumerate(message.alerts[:MAX_ALERTS]):
+        blocks += [{"type": "divider"}] if number else []
         blocks += _member(each, states.get(each.id, wording.FIRING))
     if (more := len(message.alerts) - MAX_ALERTS) > 0:
         blocks.append(section(f"and {more} more"))
@@ -108,8 +118,8 @@ def _member(alert: Alert, state: AlertState) -> list[Block]:
         return [section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)]
     top = f"Top run: {run_line(alert.top[0], alert.currency)}" if alert.top else ""
     amount = wording.amount_line(alert, STYLE)
-    shown = section(head, _reason(alert, state), amount, top, wording.id_line(alert, STYLE), said)
-    return [shown, *actions(alert, state, opens=False)]
+    shown = section(head, _reason(alert, state), amount, top, said)
+    return [shown, context(wording.id_line(alert, STYLE)), *actions(alert, state, opens=False)]
 
 
 def _notice(message: Message) -> list[Block]:
