@@ -222,7 +222,7 @@ def test_a_long_note_is_cut_and_becomes_one_line(store: Store) -> None:
 @pytest.mark.parametrize(
     ("until", "words"),
     [
-        ("friday", "until friday is no end of a hold: write 100%, +$500"),
+        ("whenever", "until whenever is no end of a hold: write 100%, +$500"),
         ("80%", "80 % has been reached already"),
         ("$0.000000008", "$0.00 is spent already"),
         ("900", "until 900 has no unit: write $900, 900%, 900h or 900d"),

@@ -115,7 +115,7 @@ def test_what_fell_below_says_so_and_is_told_again_when_it_is_crossed_again(
         home.cycle(NOW_MS)
         home.source.put(run("r1", "FINISHED", NOW_MS - 9 * HOUR, NOW_MS - 4 * HOUR))
         assert home.cycle(NOW_MS + 1).fired == 0
-        assert {row[3:] for row in alerts(home)} == {("resolved", "spending fell")}
+        assert {row[3:] for row in alerts(home)} == {("resolved", "corrected: -$40.00 (times changed)")}
         home.source.put(run("r2", "FINISHED", NOW_MS - 9 * HOUR, NOW_MS - 5 * HOUR))
         assert home.cycle(NOW_MS + 2).fired == 2
         assert {row[3:] for row in alerts(home)} == {("firing", "reopened")}
