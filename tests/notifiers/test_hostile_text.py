@@ -85,6 +85,15 @@ def test_every_slack_message_is_valid_and_says_nothing_of_its_own(
         assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\ud800-\udfff]", shown)
 
 
+@given(text=TEXTS)
+def test_a_digest_in_slack_is_valid_and_says_nothing_of_its_own(text: str) -> None:
+    made = render_slack(hostile_digest(text), {})
+    assert problems(made.blocks, made.text) == []
+    for shown in [*texts(made.blocks), made.text]:
+        assert [each for each in marks(shown) if not _OURS.match(each)] == []
+        assert "`" not in shown
+
+
 @given(title=TEXTS, text=TEXTS)
 def test_a_notice_is_valid_too(title: str, text: str) -> None:
     made = render_slack(Message(MessageKind.OPERATOR, title=title, text=text), {})

@@ -1,63 +1,14 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from slack_sdk.models.blocks import Block
 
-from alerter.core.money import NANOS
-from alerter.core.until import UntilKind, parse
-from alerter.core.views import BudgetStatus, RunCost
-from alerter.notifiers.slack.controls import SNOOZES
+from alerter.core.views import BudgetStatus
 from alerter.slack_requests.handle import handle_command, handle_interaction
 from alerter.slack_requests.policy import Policy
-from alerter.slack_requests.reply import Reply
-from tests.fixtures.window_data import BUDGETS, NOW_MS, SPIKE, VISION, Done, FakeDesk, budget
-
-OPEN = Policy()
-EVIL = "<!channel> `x` *b*\n<https://evil.example|click> & \u202egnp"
-
-
-def command(text: str, **more: str) -> dict[str, str]:
-    return {
-        "command": "/budget",
-        "text": text,
-        "team_id": "T01TEST",
-        "channel_id": "C01COST",
-        "channel_name": "ml-costs",
-        "user_id": "U01ANNA",
-        "user_name": "anna",
-        **more,
-    }
-
-
-def button(**more: object) -> dict[str, Any]:
-    return {
-        "type": "block_actions",
-        "team": {"id": "T01TEST"},
-        "user": {"id": "U01ANNA", "username": "anna", "name": "anna"},
-        "channel": {"id": "C01COST", "name": "ml-costs"},
-        "actions": [{"action_id": "ack", "block_id": "b", "value": "A-7F3K"}],
-        **more,
-    }
-
-
-def run(name: str, **more: object) -> RunCost:
-    values: dict[str, Any] = {
-        "run_uuid": "9f2c",
-        "name": name,
-        "budget": "every-team",
-        "scope": (("team", "vision"),),
-        "machine": "4 x p4d.24xlarge (from num_workers)",
-        "running": True,
-        "currency": "USD",
-        "cost_nanos": 1480 * NANOS,
-        "per_hour_nanos": 88 * NANOS,
-        "url": "https://mlflow.example.com/#/experiments/1/runs/9f2c",
-    }
-    values.update(more)
-    return RunCost(**values)
+from tests.fixtures.window_data import BUDGETS, SPIKE, VISION, Done, FakeDesk, budget
+from tests.slack_requests.asking import EVIL, OPEN, assert_slack_takes, button, chosen, command, run
 
 
 def test_an_ack_says_who_from_where_and_why() -> None:
@@ -88,121 +39,11 @@ def test_unack_goes_to_the_desk() -> None:
     assert desk.calls == [("unack", "A-7F3K", "slack:U01ANNA (anna)", "slack")]
 
 
-def test_a_pressed_button_acknowledges_its_alert() -> None:
-    desk = FakeDesk()
-    reply = handle_interaction(button(), desk, OPEN)
-    assert reply is not None
-    assert "Acknowledged A-7F3K" in reply.text
-    assert desk.calls == [("ack", "A-7F3K", "slack:U01ANNA (anna)", "slack", "", None)]
-
-
-def chosen(value: str) -> dict[str, Any]:
-    return button(actions=[{"action_id": "snooze", "selected_option": {"value": value}}])
-
-
-def test_what_is_pressed_or_chosen_is_done() -> None:
-    desk = FakeDesk()
-    for payload in (button(actions=[{"action_id": "unack", "value": "A-7F3K"}]), chosen("A-7F3K tomorrow")):
-        assert handle_interaction(payload, desk, OPEN) is not None
-    assert desk.calls == [
-        ("unack", "A-7F3K", "slack:U01ANNA (anna)", "slack"),
-        ("snooze", "A-7F3K", "slack:U01ANNA (anna)", "slack", "", "tomorrow"),
-    ]
-
-
-@pytest.mark.parametrize("offered", [value for _, value in SNOOZES])
-def test_whatever_the_menu_offers_is_an_end_of_a_hold(offered: str) -> None:
-    assert parse(offered, now_ms=NOW_MS, zone="Europe/Berlin", currency="USD").kind in (
-        UntilKind.TIME,
-        UntilKind.PERIOD,
-    )
-
-
 def test_a_snooze_is_typed_too() -> None:
     desk = FakeDesk()
     reply = handle_command(command("snooze A-7F3K 4h -- moving house"), desk, OPEN)
     assert desk.calls == [("snooze", "A-7F3K", "slack:U01ANNA (anna)", "slack", "moving house", "4h")]
     assert reply.text == "✅ A-7F3K is snoozed until 4h."
-
-
-EVIDENCE: dict[str, Any] = {
-    "alert": {
-        "id": "A-7F3K",
-        "budget": "every-team",
-        "scope": {"team": "vision"},
-        "period": ["2026-11-01", "2026-12-01"],
-        "amount": "12000",
-        "spent_when_fired": "9740",
-        "spent": "10120.5",
-        "restated": None,
-    },
-    "runs": [{"name": f"trial-{n}", "run_id": f"r{n}", "cost": "100"} for n in range(7)],
-    "charges": [
-        {
-            "meter": "machine",
-            "rule": "aws p4d.24xlarge",
-            "unit_price": "32.77",
-            "unit": "h",
-            "cost": c,
-            "currency": "USD",
-        }
-        for c in ("6000", "4120.5")
-    ],
-    "gaps": [{"meter": "gpu"}],
-}
-
-
-def test_an_explanation_is_short_and_says_where_the_whole_is() -> None:
-    text = handle_command(command("explain a-7f3k"), FakeDesk(evidence=EVIDENCE), OPEN).text
-    assert text.splitlines() == [
-        "*every-team / vision* · A-7F3K · 2026-11-01 to 2026-11-30",
-        "*$10,120.50* of $12,000.00; it was $9,740.00 when it fired",
-        *(f"• trial-{n} · $100.00" for n in range(5)),
-        "and 2 more runs",
-        "*Charged as*",
-        "• machine · aws p4d.24xlarge · 32.77 per h · $10,120.50",
-        "1 stretch of use had no price and is not in it.",
-        "_Estimates. Every line of the ledger:_ `alerter explain A-7F3K`",
-    ]
-
-
-def test_a_run_is_explained_by_what_it_counts_for() -> None:
-    evidence = {
-        "run": {"run_id": "9f2c", "name": EVIL, "status": "RUNNING", "cost": "12"},
-        "budgets": [{"budget": EVIL, "scope": {"team": "vision"}, "cost": "12"}],
-        "charges": [],
-        "gaps": [],
-    }
-    reply = handle_command(command("explain 9f2c"), FakeDesk(evidence=evidence), OPEN)
-    assert "<" not in reply.text
-    assert "Nothing was charged." in reply.text
-    assert_slack_takes(reply)
-
-
-def test_what_cannot_be_explained_says_what_may_be_meant() -> None:
-    text = handle_command(command("explain A-7F3X"), FakeDesk(), OPEN).text
-    assert text == "⚠️ there is no alert and no run called 'A-7F3X'; did you mean A-7F3K?"
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        chosen(""),
-        chosen("A-7F3K"),
-        button(actions=[{"action_id": "snooze", "selected_option": None}]),
-        button(actions=[{"action_id": "snooze", "selected_option": {"value": 7}}]),
-        button(actions=[{"action_id": "open", "url": "https://x"}]),
-        button(actions=[]),
-        button(actions="ack"),
-        button(actions=[{"action_id": "ack", "value": {"no": "text"}}]),
-        {"type": "view_submission"},
-        {},
-    ],
-)
-def test_what_is_no_ack_is_ignored(payload: dict[str, Any]) -> None:
-    desk = FakeDesk()
-    assert handle_interaction(payload, desk, OPEN) is None
-    assert not desk.calls
 
 
 def test_status_lists_the_fullest_first_with_an_estimate_note() -> None:
@@ -305,12 +146,6 @@ def test_who_is_on_the_lists_may(policy: Policy) -> None:
     assert "Acknowledged" in handle_command(command("ack A-7F3K"), FakeDesk(), policy).text
 
 
-def test_a_missing_team_is_not_let_through_a_list_of_teams() -> None:
-    desk = FakeDesk()
-    handle_interaction(button(team=None, user={"id": "U01ANNA"}), desk, Policy(teams=frozenset({"T01TEST"})))
-    assert [call[0] for call in desk.calls] == ["refused"]
-
-
 class BrokenDesk(FakeDesk):
     def status(self, name: str | None) -> list[BudgetStatus]:
         raise OSError(f"disk full while reading {name}")
@@ -339,16 +174,6 @@ def test_any_number_of_budgets_fits_into_slack(count: int) -> None:
     reply = handle_command(command(""), desk, OPEN)
     assert_slack_takes(reply)
     assert ("more. Ask" in reply.text or "more. Ask" in json.dumps(reply.blocks)) == (count > 25)
-
-
-def assert_slack_takes(reply: Reply) -> None:
-    assert 1 <= len(reply.blocks) <= 50
-    assert 1 <= len(reply.text) <= 4_000
-    for block in reply.blocks:
-        parsed = Block.parse(block)
-        assert parsed is not None
-        parsed.validate_json()
-        assert 1 <= len(block["text"]["text"]) <= 3_000  # type: ignore[index]
 
 
 def test_the_fakes_are_what_the_tests_think() -> None:
