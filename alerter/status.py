@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -24,6 +24,7 @@ from alerter.store.alerts import StoredAlert, load_alerts
 from alerter.store.budgets import scopes
 from alerter.store.bulk import query
 from alerter.store.outbox_read import deliveries
+from alerter.store.references import run_names
 from alerter.store.totals import View
 
 Json = dict[str, Any]
@@ -81,10 +82,12 @@ def alert_views(view: View, *, everything: bool = False) -> list[AlertView]:
         for scope_id, scope in scopes(view.connection, budget_id).items()
     }
     budgets = {row.id: _stored_budget(row) for row in query(view.connection, _BUDGETS)}
-    return [
+    runs = run_names(view.connection, {alert.subject for alert in alerts if alert.subject})
+    found = (
         _alert_view(alert, budgets[alert.budget_id], names, states[alert.public_id], told.get(alert.id, ()))
         for alert in alerts
-    ]
+    )
+    return [replace(each, run_name=runs.get(each.run, "")) if each.run else each for each in found]
 
 
 def top_runs(view: View, describer: Describer, now_ms: int, *, limit: int, name: str | None = None) -> list[RunCost]:
@@ -162,6 +165,7 @@ def alerts_json(view: View, *, everything: bool = True) -> Json:
                 "period_start": each.period_start,
                 "basis": each.basis.value,
                 "threshold": each.threshold,
+                "run": each.run or None,
                 "currency": each.currency,
                 "amount": plain(each.amount_nanos),
                 "spent": plain(each.spent_nanos),
@@ -280,4 +284,5 @@ def _alert_view(
         until=state.until,
         note=state.note,
         deliveries=tuple(told),
+        run=alert.subject,
     )

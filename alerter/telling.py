@@ -31,11 +31,16 @@ def tell(
     receivers: Mapping[str, ReceiverConfig],
     describer: Describer,
     moment: Moment,
+    *,
+    runs: Sequence[Told] = (),
 ) -> int:
-    """Enqueue one message per receiver and channel and return how many; in the evaluation's own transaction."""
-    if not fired:
+    """Enqueue one message per receiver and channel and return how many; in the evaluation's own transaction.
+
+    ``runs`` are the crossings of single runs.
+    """
+    if not fired and not runs:
         return 0
-    told = list(zip(fired, brief(view, fired, describer, moment), strict=True))
+    told = [*zip(fired, brief(view, fired, describer, moment), strict=True), *runs]
     title = opening_title(len(view.budgets)) if moment.opening else ""
     count = 0
     for name, chosen in _by_receiver(told, frozenset(receivers)).items():

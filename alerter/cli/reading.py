@@ -185,7 +185,7 @@ def _print_alerts(rows: Sequence[AlertView]) -> None:
             row.id,
             row.status.value + (f" by {actor_name(row.acknowledged_by)}" if row.acknowledged_by else ""),
             row.budget if not row.scope else f"{row.budget} / {row.title}",
-            f"{row.basis.value} {row.threshold} %",
+            row.crossed,
             f"{human(row.spent_nanos, row.currency)} of {human(row.amount_nanos, row.currency)}",
             iso(row.fired_at_ms),
             ", ".join(f"{way.receiver}/{way.kind} {way.state}" for way in row.deliveries) or "told to nobody",

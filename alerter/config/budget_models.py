@@ -190,6 +190,7 @@ class DefaultsModel(AlertRulesModel):
     thresholds: Thresholds | None = None
     beyond: Beyond | None = None
     receivers: OneOrMany[Name] | None = None
+    per_run: Amount | None = Field(None, description="a single run that costs more is told, once")
     components: OneOrMany[Component] | None = None
     owner: Text | None = None
 

@@ -128,6 +128,7 @@ class _Reader:
             beyond=_first(model.beyond, defaults.beyond, DEFAULT_BEYOND),
             receivers=self._receivers(),
             overrides=self._overrides(),
+            per_run_nanos=model.per_run or defaults.per_run,
             components=tuple(sorted(set(_first(model.components, defaults.components, ())))),
             owner=model.owner or defaults.owner,
             rules=self._rules(),

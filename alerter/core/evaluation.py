@@ -80,6 +80,30 @@ def evaluate(
     return sorted(changes, key=lambda each: key_of(each.threshold))
 
 
+@dataclass(frozen=True, slots=True)
+class RunAlert:
+    """The last alert of one run: whether it fires, or its period is closed, and the limit (nanos) it was told with."""
+
+    firing: bool
+    closed: bool
+    limit: int
+
+
+def evaluate_run(cost: int, limit: int | None, known: RunAlert | None) -> Change | None:
+    """Return what a run's whole cost changes about its alert; ``limit`` is what one run may cost, None for no limit.
+
+    A run is told once, however many periods it runs through; another limit, raised since, is another matter.
+    """
+    reached = limit is not None and cost >= limit
+    if known is None:
+        return Change.FIRE if reached else None
+    if known.firing:
+        return None if reached else Change.RESOLVE
+    if known.closed:
+        return Change.FIRE if reached and limit is not None and limit > known.limit else None
+    return Change.REOPEN if reached else None
+
+
 def due_thresholds(thresholds: Collection[Threshold], beyond: int, level: Level) -> list[Threshold]:
     """Return the thresholds that are reached, those beyond the highest configured one included."""
     due = [each for each in thresholds if _reached(each, level)]

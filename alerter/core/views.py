@@ -126,6 +126,8 @@ class AlertView:
         id: public id such as ``A-7F3K``.
         period: label such as ``November``; ``period_start`` its first local ISO date.
         basis, threshold: what was crossed, in whole percent.
+        run, run_name: of a single run that passed its limit, its MLflow id and name, else ``""``; then the amounts are
+            that limit and what the run had cost.
         amount_nanos, spent_nanos: when it was last told, in ``currency``.
         fired_at_ms: epoch milliseconds.
         acknowledged_by, until, note: of the hold that keeps it quiet; ``""`` without one.
@@ -147,11 +149,21 @@ class AlertView:
     until: str = ""
     note: str = ""
     deliveries: tuple[DeliveryView, ...] = ()
+    run: str = ""
+    run_name: str = ""
 
     @property
     def title(self) -> str:
-        """The scope's tag values, or the budget's name where it has no ``group_by``."""
-        return title_of(self.budget, self.scope)
+        """The scope's tag values, or the budget's name where it has no ``group_by``; of a single run its name too."""
+        title = title_of(self.budget, self.scope)
+        return f"{title} · {self.run_name or self.run}" if self.run else title
+
+    @property
+    def crossed(self) -> str:
+        """What was crossed, such as ``80 %``, ``forecast 100 %`` or ``limit of a run``."""
+        if self.basis is Basis.RUN:
+            return "limit of a run"
+        return f"{'forecast ' if self.basis is Basis.FORECAST else ''}{self.threshold} %"
 
 
 @dataclass(frozen=True, slots=True)

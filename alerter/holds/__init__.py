@@ -194,7 +194,8 @@ def _spent(connection: Connection, episode: Episode) -> int:
 
 
 def _highest(episode: Episode, basis: Basis) -> int:
-    return max((each.percent for each in episode.firing if each.basis is basis), default=0)
+    ahead = basis is Basis.FORECAST  # the limit of a single run is of what it has cost
+    return max((each.percent for each in episode.firing if (each.basis is Basis.FORECAST) is ahead), default=0)
 
 
 def _already(episode: Episode, held: Hold, ask: Ask) -> Outcome:

@@ -18,6 +18,7 @@ from alerter.core.ports import Batch
 from alerter.core.usage import RunObservation
 from alerter.pricer import Pricer
 from alerter.recording.corrections import Counted, charges_of
+from alerter.recording.endings import note_endings
 from alerter.recording.entries import (
     Entry,
     check_cost,
@@ -287,6 +288,7 @@ class Recorder:
         ledger.add_charges(connection, charges)
         hear_descendants(connection, source.id, entries)
         put_open(connection, entries, rate_ids)
+        note_endings(connection, source, entries)
         tell_ancestors(connection, source.id, entries)
         # Those of runs without a charge too: a reader finds every scope there and needn't write.
         shares = self._attribution.shares(

@@ -57,5 +57,7 @@ def _runs(stored: Iterable[Mapping[str, Any]]) -> tuple[RunEvidence, ...]:
     return tuple(RunEvidence(**_known(RunEvidence, each)) for each in stored)
 
 
-def _known(kind: type[Alert | Digest | DigestBudget | Message | RunEvidence], stored: Mapping[str, Any]) -> dict[str, Any]:
+def _known(
+    kind: type[Alert | Digest | DigestBudget | Message | RunEvidence], stored: Mapping[str, Any]
+) -> dict[str, Any]:
     return {each.name: stored[each.name] for each in fields(kind) if each.name in stored}

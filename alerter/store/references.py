@@ -16,7 +16,7 @@ from alerter.core.text import one_line
 from alerter.store.alert_states import currency_of, zone_of
 from alerter.store.alerts import ENDLESS, FIRING, StoredAlert, load_alerts
 from alerter.store.budgets import decode_scope
-from alerter.store.bulk import query
+from alerter.store.bulk import query, select_in
 
 _SUGGESTIONS = 3
 _PUBLIC_ID = re.compile(r"A-[0-9A-Z]{4,20}", re.ASCII)
@@ -132,6 +132,12 @@ def suggestions(connection: Connection, reference: str) -> list[str]:
         known.setdefault(name.budget.casefold(), name.budget)
     close = get_close_matches(reference.strip().casefold()[:200], known, n=_SUGGESTIONS, cutoff=0.6)
     return list(dict.fromkeys(known[each] for each in close))
+
+
+def run_names(connection: Connection, uuids: Collection[str]) -> dict[str, str]:
+    """Return the names of runs by their MLflow ids."""
+    sql = "SELECT run_uuid, name FROM run WHERE source_id IN (SELECT id FROM source) AND run_uuid IN {values}"
+    return {row.run_uuid: row.name for row in select_in(connection, sql, sorted(uuids))}
 
 
 def _as_shown(name: str) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from alerter.core.alerts import AlertStatus
-from alerter.core.budgets import Basis
 from alerter.core.money import human
 from alerter.core.periods import iso
 from alerter.core.text import actor_name, one_line
@@ -100,7 +99,7 @@ def days(start: str, end: str) -> str:
 
 def threshold(alert: AlertView) -> str:
     """Return what was crossed: ``80 %`` or ``forecast 100 %``."""
-    return f"{'forecast ' if alert.basis is Basis.FORECAST else ''}{alert.threshold} %"
+    return alert.crossed
 
 
 def person(actor: str) -> str:

@@ -106,14 +106,15 @@ class DeliveryBody(_Body):
 
 
 class AlertBody(_Body):
-    """One alert: a threshold of one budget, scope and period."""
+    """One alert: a threshold of one budget, scope and period, or a run (its MLflow id) that passed its limit."""
 
     id: str = Field(examples=["A-7F3K"])
     budget: str
     scope: dict[str, str]
     period_start: str
-    basis: Literal["actual", "forecast"]
+    basis: Literal["actual", "forecast", "run"]
     threshold: int
+    run: str | None
     currency: str
     amount: Amount
     spent: Amount

@@ -172,7 +172,7 @@ def group_title(message: Message, style: Style = PLAIN) -> str:
 
 
 def _runs_title(runs: int, budgets: int) -> str:
-    over = f"{runs} runs are over the limit of a run" if runs > 1 else "A run is over the limit of a run"
+    over = f"{runs} runs passed their limit" if runs > 1 else "A run passed its limit"
     crossed = f"{budgets} budgets crossed a threshold" if budgets > 1 else "a budget crossed a threshold"
     return f"{over}, {crossed}" if budgets else over
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerter.core.alerts import Alert, RunEvidence
 from alerter.core.money import NANOS, human
 from alerter.core.text import joined
-from alerter.core.wording.style import PLAIN, Style, money, percent
+from alerter.core.wording.style import PLAIN, Style, percent
 
 
 def run_line(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
@@ -23,22 +23,22 @@ def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
 
 def run_claim(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``trial-14 has cost $212, over $200 a run (estimate)``."""
-    return f"{_name(alert, style)} has cost {money(alert, alert.spent_nanos)}, {run_over(alert)} (estimate)"
+    return f"{_name(alert, style)} has cost {human(alert.spent_nanos, alert.currency)}, {run_over(alert)} (estimate)"
 
 
 def run_over(alert: Alert) -> str:
     """Return ``over $200 a run``."""
-    return f"over {money(alert, alert.amount_nanos)} a run"
+    return f"over {human(alert.amount_nanos, alert.currency)} a run"
 
 
 def run_level(alert: Alert) -> str:
     """Return ``trial-14 at $212``, for a list of several alerts."""
-    return f"{_name(alert, PLAIN)} at {money(alert, alert.spent_nanos)}"
+    return f"{_name(alert, PLAIN)} at {human(alert.spent_nanos, alert.currency)}"
 
 
 def run_amount(alert: Alert, style: Style = PLAIN) -> str:
     """Return ``$212 of $200 a run (106.0 %) · running at $88/h · vision: November budget 81.2 % used``."""
-    spent, limit = (style.strong(money(alert, nanos)) for nanos in (alert.spent_nanos, alert.amount_nanos))
+    spent, limit = (style.strong(human(nanos, alert.currency)) for nanos in (alert.spent_nanos, alert.amount_nanos))
     run = alert.top[0] if alert.top else None
     burn = ""
     if run is not None:
