@@ -56,18 +56,18 @@ class Recorded:
     corrected: int = 0
     clamped: int = 0
     set_aside: int = 0
+    changed: tuple[int, ...] = ()
 
     def __add__(self, other: Recorded) -> Recorded:
-    changed: tuple[int, ...] = ()
         return Recorded(
             self.seen + other.seen,
             self.written + other.written,
             self.corrected + other.corrected,
             self.clamped + other.clamped,
             self.set_aside + other.set_aside,
+            self.changed + other.changed,
         )
 
-            self.changed + other.changed,
 
 class Recorder:
     """Writes observations into one ledger under one configuration.
