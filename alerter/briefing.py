@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from alerter.burn_up import burn_ups
 from alerter.core.alerts import Alert, RunEvidence
+from alerter.core.budgets import filled
 from alerter.core.evaluation import next_threshold
 from alerter.core.periods import bounds_ms, day_of, midnight_ms
 from alerter.core.resources import machine_label
@@ -100,6 +101,7 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
     standing, budget = fired.standing, fired.standing.budget
     shares, priced = evidence.top(TOP_RUNS), evidence.priced_percent()
     leader, share = _leader(view, evidence, describer)
+    left = days_left(standing.period.end, budget.timezone, moment.now_ms)
     return Alert(
         id=fired.told.public_id,
         budget=budget.name,
@@ -117,12 +119,12 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         spent_nanos=standing.spend.spent,
         accruing_nanos=standing.spend.accruing,
         as_of_ms=moment.as_of_ms,
-        days_left=days_left(standing.period.end, budget.timezone, moment.now_ms),
+        days_left=left,
         reason=fired.reason.value,
         repeats=fired.repeats,
         repeat_ms=fired.repeat_ms,
         escalate_ms=fired.escalate_ms,
-        escalate_to=budget.rules.escalate_to or "",
+        escalate_to=filled(budget.rules.escalate_to or "", standing.scope),
         quiet=str(budget.rules.quiet_hours or ""),
         **_outlook(standing),
         recent_nanos=evidence.recent,
@@ -135,7 +137,7 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         low_confidence=evidence.is_low(),
         stale_nanos=evidence.stale,
         price_note=evidence.note(),
-        next_percent=next_threshold(budget.thresholds, budget.beyond, standing.level),
+        next_percent=None if left <= 0 else next_threshold(budget.thresholds, budget.beyond, standing.level),
         owner=budget.owner_of(standing.scope),
         mention=fired.highest.mention,
         stale=moment.stale,

@@ -160,10 +160,9 @@ def receivers_for(templates: Iterable[str], scope: Scope, known: frozenset[str])
     Plain names are all told. Of templated names (``{team}-costs``) the scope's own is told where it exists; then the
     plain names after it are its fallback and are left out.
     """
-    values = dict(scope)
     chosen: list[str] = []
     for template in templates:
-        name = _fill(template, values)
+        name = filled(template, scope)
         if name not in known or name in chosen:
             continue
         if name != template:
@@ -172,8 +171,9 @@ def receivers_for(templates: Iterable[str], scope: Scope, known: frozenset[str])
     return tuple(chosen)
 
 
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    for key, value in values.items():
+def filled(template: str, scope: Scope) -> str:
+    """Return a receiver's name with the scope's tag values in it."""
+    for key, value in scope:
         template = template.replace("{" + key + "}", value)
     return template
 

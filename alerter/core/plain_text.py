@@ -53,7 +53,7 @@ def lines_of(alert: Alert, state: AlertState, style: Style = PLAIN) -> list[str]
         *(f" {n}. {wording.run_line(run, alert.currency, style)}" for n, run in enumerate(alert.top[:TOP_RUNS], 1)),
         f"    {more}" if (more := wording.more_line(alert, TOP_RUNS)) else "",
         wording.coverage_line(alert, style),
-        wording.footer_line(alert, style),
+        wording.footer_line(alert, style, state),
         wording.state_line(state, alert.timezone, style),
         wording.id_line(alert, style),
         web_address(alert.page_url),

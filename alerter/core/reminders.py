@@ -8,7 +8,7 @@ from alerter.core.decisions import REMINDERS, Reason
 _WHY: dict[str, str] = {
     Reason.REOPENED: "It had been resolved, and fires again.",
     Reason.REPEAT: "Reminder: nobody has acknowledged this yet.",
-    Reason.ESCALATION: "Escalated: nobody has acknowledged this yet.",
+    Reason.ESCALATION: "Escalated to you: nobody has acknowledged this yet.",
     Reason.SNOOZE_ENDED: "The snooze is over, and it still fires.",
     Reason.HOLD_ENDED: "The acknowledgement has ended, and it still fires.",
 }
@@ -21,4 +21,7 @@ def is_reminder(alert: Alert) -> bool:
 
 def reason_line(alert: Alert) -> str:
     """Return why it is told once more: ``Reminder: nobody has acknowledged this yet.``; ``""`` where it is news."""
-    return _WHY.get(alert.reason, "")
+    said = _WHY.get(alert.reason, "")
+    if alert.reason == Reason.REPEAT and alert.repeats > 1:
+        return said.replace("Reminder", f"Reminder {alert.repeats}")
+    return said

@@ -7,6 +7,7 @@ import pytest
 from alerter.core import wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind
 from alerter.core.money import NANOS
+from alerter.core.reminders import reason_line
 from alerter.core.text import clip, one_line
 from tests.notifiers.samples import NOW, RESOLVED, acknowledged, alert, at, forecast, message, over, run
 
@@ -29,6 +30,72 @@ def test_the_alert_that_the_design_draws() -> None:
     )
     assert wording.footer_line(told) == "Nothing is stopped. Next message at 100 %. · owner @vision-lead"
     assert wording.id_line(told) == "A-7F3K · budget every-team · crossed 80 % · data of Mon 23 Nov 14:32"
+
+
+NEXT = "the next threshold"
+TUESDAY, LATER = at(24, 14), at(23, 18)
+
+
+def held(status: AlertStatus, until: str, covers: int) -> AlertState:
+    return AlertState(status, by="ann", at_ms=NOW, until=until, covers=covers)
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "ahead"),
+    [
+        (alert(), wording.FIRING, "Next message at 100 %."),
+        (alert(quiet="20:00 to 07:00"), wording.FIRING, "Next message at 100 %."),
+        (
+            alert(next_percent=90, quiet="20:00 to 07:00"),
+            wording.FIRING,
+            "Next message at 90 % (below 100 % not from 20:00 to 07:00).",
+        ),
+        (
+            over(repeat_ms=TUESDAY, escalate_ms=LATER, escalate_to="oncall"),
+            wording.FIRING,
+            (
+                "Next message at 125 %. Unless somebody acknowledges, oncall is told Mon 23 Nov 18:00 "
+                "and a reminder comes Tue 24 Nov 14:00."
+            ),
+        ),
+        (
+            over(next_percent=None, repeat_ms=TUESDAY),
+            wording.FIRING,
+            "No further threshold. Unless somebody acknowledges, a reminder comes Tue 24 Nov 14:00.",
+        ),
+        (over(reason="escalation", repeat_ms=TUESDAY), wording.FIRING, "An escalation is told once."),
+        (over(repeat_ms=TUESDAY), held(AlertStatus.ACKNOWLEDGED, NEXT, 100), "Next message at 125 %."),
+        (
+            over(repeat_ms=TUESDAY),
+            held(AlertStatus.SNOOZED, "Tue 24 Nov 16:00", 100),
+            "Next message at 125 %, or when the snooze ends.",
+        ),
+        (
+            over(),
+            held(AlertStatus.ACKNOWLEDGED, "$20,000 is spent", 100),
+            "Next message at 125 %, or when the acknowledgement ends.",
+        ),
+        (alert(next_percent=90), held(AlertStatus.ACKNOWLEDGED, "100 %", 99), "Next message at 100 %."),
+        (alert(), held(AlertStatus.ACKNOWLEDGED, NEXT, 100), "Next message at the next threshold."),
+        (alert(days_left=0), wording.FIRING, "The period is over."),
+        (alert(), RESOLVED, ""),
+    ],
+)
+def test_the_next_message_is_promised_only_as_it_will_come(told: Alert, state: AlertState, ahead: str) -> None:
+    line = wording.footer_line(replace(told, owner=None), state=state)
+    assert line == f"Nothing is stopped. {ahead}".strip()
+
+
+def test_a_period_that_is_over_ended_at_its_level() -> None:
+    assert wording.headline(over(days_left=0)) == "🔴 fraud-detection · November budget ended at 112 % (estimate)"
+    rolling = over(days_left=0, period="last 30 days")
+    assert "112 % used" in wording.headline(rolling)
+
+
+def test_a_reminder_says_which_one_it_is() -> None:
+    assert reason_line(over(reason="repeat", repeats=1)) == "Reminder: nobody has acknowledged this yet."
+    assert reason_line(over(reason="repeat", repeats=3)) == "Reminder 3: nobody has acknowledged this yet."
+    assert reason_line(over(reason="first")) == ""
 
 
 @pytest.mark.parametrize(

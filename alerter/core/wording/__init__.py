@@ -4,12 +4,11 @@ Each function returns one line, ``""`` where there is nothing to say. An amount 
 it, and the headline says so. Instants are in the budget's own time zone.
 """
 
+from alerter.core.wording.ahead import FIRING, footer_line
 from alerter.core.wording.alerts import (
-    FIRING,
     amount_line,
     claim,
     coverage_line,
-    footer_line,
     forecast_line,
     group_title,
     headline,

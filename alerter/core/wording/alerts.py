@@ -11,16 +11,13 @@ from alerter.core.money import human
 from alerter.core.periods import DAY_MS, HOUR_MS, local
 from alerter.core.reminders import is_reminder
 from alerter.core.text import actor_name, joined, one_line
+from alerter.core.wording.ahead import FIRING, is_over
 from alerter.core.wording.runs import run_amount, run_claim, run_level, run_over
 from alerter.core.wording.style import PLAIN, Style, day_words, moment, money, percent
 
 _ICONS = {AlertStatus.ACKNOWLEDGED: "☑️", AlertStatus.SNOOZED: "💤", AlertStatus.RESOLVED: "✅"}
 _CROSSED_SHOWN = 6
 _NOTE_LIMIT = 300
-
-
-FIRING = AlertState()
-"""What an alert is while nobody has said anything."""
 
 
 def icon(alert: Alert, state: AlertState = FIRING) -> str:
@@ -49,12 +46,16 @@ def claim(alert: Alert, style: Style = PLAIN) -> str:
 
 
 def used(alert: Alert) -> str:
-    """Return ``81 % used``, ``on course to pass 100 %`` of a forecast, ``one over $200 a run`` of a run."""
+    """Return ``81 % used``, or ``ended at 120 %`` once the period is over.
+
+    Of a forecast ``on course to pass 100 %``, of a run ``one over $200 a run``.
+    """
     if alert.basis is Basis.RUN:
         return f"one {run_over(alert)}"
     if alert.basis is Basis.FORECAST:
         return f"on course to pass {alert.percent} %"
-    return f"{percent(alert.spent_nanos, alert.amount_nanos, places=0)} used"
+    level = percent(alert.spent_nanos, alert.amount_nanos, places=0)
+    return f"ended at {level}" if is_over(alert) else f"{level} used"
 
 
 def amount_line(alert: Alert, style: Style = PLAIN) -> str:
@@ -106,15 +107,6 @@ def coverage_line(alert: Alert, style: Style = PLAIN) -> str:
         f"{stale} suspected stale, not counted" if stale else "",
         style.text(alert.price_note) if alert.price_note else "",
     )
-
-
-def footer_line(alert: Alert, style: Style = PLAIN) -> str:
-    """Return ``Nothing is stopped. Next message at 100 %. · owner @vision-lead``."""
-    ahead = f"Next message at {alert.next_percent} %." if alert.next_percent else "No further threshold."
-    if alert.basis is Basis.RUN:
-        ahead = "A run is told once."
-    owner = f"owner {style.text(alert.owner)}" if alert.owner else ""
-    return joined(f"Nothing is stopped. {ahead}", owner)
 
 
 def id_line(alert: Alert, style: Style = PLAIN) -> str:
@@ -221,7 +213,7 @@ def _budget_of(alert: Alert, style: Style) -> str:
 def _left(alert: Alert) -> str:
     if alert.period.startswith("last "):  # a rolling window never ends
         return ""
-    if alert.days_left <= 0:
+    if is_over(alert):
         return "period over"
     return f"{alert.days_left} day{'' if alert.days_left == 1 else 's'} left"
 

@@ -134,6 +134,7 @@ def card(alert: Alert, state: AlertState, picture: str = "") -> Card:
     lines = [wording.forecast_line(alert) if ahead else "", wording.recent_line(alert)]
     used = 100 if alert.amount_nanos <= 0 else min(alert.spent_nanos * 100 // alert.amount_nanos, 100)
     said = wording.state_line(state, alert.timezone)
+    footer = wording.footer_line(alert, state=state)
     return Card(
         head=wording.headline(alert, state),
         colour=_COLOURS.get(wording.icon(alert, state), _CALM),
@@ -145,7 +146,7 @@ def card(alert: Alert, state: AlertState, picture: str = "") -> Card:
         runs=_runs(alert.top, alert.currency),
         more=wording.more_line(alert, len(alert.top)),
         state=f"{wording.icon(alert, state)} {said}" if said else "",
-        small=tuple(filter(None, (wording.coverage_line(alert), wording.footer_line(alert), wording.id_line(alert)))),
+        small=tuple(filter(None, (wording.coverage_line(alert), footer, wording.id_line(alert)))),
         url=web_address(alert.page_url),
         chart=_chart(alert, picture) if picture else None,
         why=reason_line(alert) if state.status is AlertStatus.FIRING else "",
