@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from alerter.core.alerts import Alert, AlertState
 from alerter.core.budgets import Scope
+from alerter.core.chart import of_alert
 from alerter.core.money import NANOS
 from alerter.core.views import AlertView, BudgetStatus, DeliveryView, PageData, SourceView, percent_of
 from alerter.metrics import Metrics
@@ -95,6 +96,7 @@ PAGE = PageData(
     ),
     alerts=(view(FRAUD, ACKNOWLEDGED, "slack", "email"), view(VISION, AlertState(), "slack", "email")),
     sources=(SourceView("main", NOW),),
+    charts={each.id: made for each in (FRAUD, VISION) if (made := of_alert(each))},
 )
 
 

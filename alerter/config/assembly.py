@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.budgets import Surroundings, read_budgets
 from alerter.config.digests import read_digests
 from alerter.config.machines import machines_of, machines_path
-from alerter.config.model import CONSOLE, Config
+from alerter.config.model import CONSOLE, Config, ReceiverConfig
 from alerter.config.prices import Prices, read_prices
 from alerter.config.problems import ConfigError, Problem, did_you_mean, shown
 from alerter.config.receivers import known_receiver, read_receivers, secret_names
@@ -22,7 +22,8 @@ from alerter.config.sections import validate
 from alerter.config.settings import AlerterFile, EmailConfig, SourceConfig, TagsSection
 from alerter.config.urls import tracking_uri
 from alerter.config.yaml_files import Document
-from alerter.core.budgets import TagCleaning
+from alerter.core.budgets import Budget, TagCleaning
+from alerter.core.digests import DigestSpec
 from alerter.core.machines import Machine
 
 ALERTER = "alerter.yaml"
@@ -87,24 +88,13 @@ class _Assembly:
         tags = self._tags(file.tags) if file else TagCleaning()
         prices = self._prices(tags)
         receivers = read_receivers(file, self.main) if file else ()
-        names = frozenset(each.name for each in receivers) if file else self._receiver_names()
-        around = Surroundings(
-            receivers=names,
-            currency=prices.rules.currency if prices else None,
-            tags=tags,
-            alerts=file.alerts if file else AlertRulesModel(),
-        )
+        around = self._around(file, prices, tags, frozenset(each.name for each in receivers))
         budgets = read_budgets(self._budget_files(), around)
-        secrets = self._secrets(Secrets.read) or Secrets()
-        named = self._secrets(lambda environ: named_secrets(secret_names(receivers), environ)) or {}
-        machines = self._machines()
+        secrets, machines = self._secrets(Secrets.read) or Secrets(), self._machines()
         if file is None:
             return None
         sources = self._sources(file)
-        known = [each.name for each in receivers]
-        operators = known_receiver(self.main, ("operators",), file.operators, known)
-        known_receiver(self.main, ("alerts", "escalate_to"), file.alerts.escalate_to, known)
-        digests = read_digests(self.main, file.digests, known, budgets)
+        operators, digests = self._addressed(file, receivers, budgets)
         if prices is None:
             return None
         return Config(
@@ -127,11 +117,31 @@ class _Assembly:
             budgets=budgets,
             prices=prices,
             secrets=secrets,
-            receiver_secrets=named,
+            receiver_secrets=self._secrets(lambda environ: named_secrets(secret_names(receivers), environ)) or {},
             files=(*self.documents, *prices.files),
             digest=digest(self.documents, prices.files),
             documents=self.documents,
         )
+
+    def _around(
+        self, file: AlerterFile | None, prices: Prices | None, tags: TagCleaning, receivers: frozenset[str]
+    ) -> Surroundings:
+        """Return what budgets are checked against, as far as the other files could be read."""
+        return Surroundings(
+            receivers=receivers if file else self._receiver_names(),
+            currency=prices.rules.currency if prices else None,
+            tags=tags,
+            alerts=file.alerts if file else AlertRulesModel(),
+        )
+
+    def _addressed(
+        self, file: AlerterFile, receivers: Sequence[ReceiverConfig], budgets: Sequence[Budget]
+    ) -> tuple[str | None, tuple[DigestSpec, ...]]:
+        """Return the operators' receiver and the digests, each told to receivers that there are."""
+        known = [each.name for each in receivers]
+        known_receiver(self.main, ("alerts", "escalate_to"), file.alerts.escalate_to, known)
+        operators = known_receiver(self.main, ("operators",), file.operators, known)
+        return operators, read_digests(self.main, file.digests, known, budgets)
 
     def _prices(self, tags: TagCleaning) -> Prices | None:
         path = self.directory / PRICES

@@ -7,6 +7,7 @@ told apart on white and on black; a page may set others by the classes ``spent``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -50,17 +51,34 @@ def days_of(alert: Alert) -> tuple[date, date]:
 
 def of_alert(alert: Alert) -> BurnUp | None:
     """Return what the chart of an alert shows; None for one without days, as those of an earlier version are."""
-    first, last = days_of(alert)
-    if not alert.burn_up or last < first:
+    if not alert.burn_up:
         return None
-    start, end = first.toordinal(), last.toordinal() + 1
-    start_ms, end_ms = midnight_ms(alert.timezone, start), midnight_ms(alert.timezone, end)
-    now_ms = min(max(alert.as_of_ms, start_ms), end_ms)
-    past = [(midnight_ms(alert.timezone, day + 1), nanos) for day, nanos in alert.burn_up]
-    points = [(start_ms, 0), *(each for each in past if each[0] < now_ms), (now_ms, alert.spent_nanos)]
     low, middle, high = alert.forecast_low_nanos, alert.forecast_nanos, alert.forecast_high_nanos
     ahead = None if middle is None else (middle if low is None else low, middle, middle if high is None else high)
-    return BurnUp(start_ms, end_ms, tuple(points), alert.amount_nanos, ahead)
+    now = (alert.as_of_ms, alert.spent_nanos)
+    return of_days(days_of(alert), alert.timezone, alert.burn_up, now=now, amount=alert.amount_nanos, ahead=ahead)
+
+
+def of_days(
+    days: tuple[date, date],
+    zone: str,
+    spent: Sequence[tuple[int, int]],
+    *,
+    now: tuple[int, int],
+    amount: int,
+    ahead: tuple[int, int, int] | None,
+) -> BurnUp | None:
+    """Return the chart of a period from its first to its last local day; None where there is none.
+
+    ``spent`` are (local day as an ordinal, nanos spent by its end), ``now`` is (instant, nanos spent by then).
+    """
+    start_ms, end_ms = midnight_ms(zone, days[0].toordinal()), midnight_ms(zone, days[1].toordinal() + 1)
+    if end_ms <= start_ms:
+        return None
+    now_ms = min(max(now[0], start_ms), end_ms)
+    past = [(midnight_ms(zone, day + 1), nanos) for day, nanos in spent]
+    points = [(start_ms, 0), *(each for each in past if start_ms < each[0] < now_ms), (now_ms, now[1])]
+    return BurnUp(start_ms, end_ms, tuple(points), amount, ahead)
 
 
 def draw(chart: BurnUp) -> str:

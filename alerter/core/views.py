@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis, Scope
+from alerter.core.chart import BurnUp
 from alerter.core.money import div_half_even, human
 from alerter.core.periods import Period
 
@@ -206,6 +207,7 @@ class PageData:
         timezone: IANA name in which instants are shown.
         alerts: those that are not resolved.
         problems: of the configuration and of the daemon, one sentence each, with the remedy.
+        charts: by the id of the alert beside which each is drawn.
     """
 
     now_ms: int
@@ -218,6 +220,7 @@ class PageData:
     undelivered: Sequence[UndeliveredView] = ()
     sources: Sequence[SourceView] = ()
     problems: Sequence[str] = ()
+    charts: Mapping[str, BurnUp] = field(default_factory=dict)
 
 
 def title_of(budget: str, scope: Scope) -> str:

@@ -9,8 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from alerter.core.alerts import AlertStatus
+from alerter.core.chart import BurnUp, draw
 from alerter.core.money import human
 from alerter.core.periods import iso
 from alerter.core.text import actor_name, one_line
@@ -97,6 +99,11 @@ def days(start: str, end: str) -> str:
     return f"{first.day} {first:%b}{year} - {last.day} {last:%b}{f' {last.year}' if year else ''}"
 
 
+def burn_up(chart: BurnUp) -> Markup:
+    """Return a chart as SVG, drawn as mails draw it; there is nothing but numbers in it."""
+    return Markup(draw(chart))  # noqa: S704 - our own shapes
+
+
 def threshold(alert: AlertView) -> str:
     """Return what was crossed: ``80 %`` or ``forecast 100 %``."""
     return alert.crossed
@@ -130,6 +137,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         ago=ago,
+        burn_up=burn_up,
         days=days,
         iso=iso,
         line=one_line,

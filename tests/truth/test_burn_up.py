@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from alerter.core.chart import of_alert
+from alerter.page_data import page_data
 from alerter.store.messages import decode
 from tests.truth.ledgers import DAY, HOUR, config_of, house, run
 
@@ -24,6 +26,8 @@ def test_the_days_are_those_of_the_ledger(tmp_path: Path, migrated_sqlite: Path)
     with house(config_of(tmp_path, BUDGETS, PRICES), migrated_sqlite, NOW_MS, [ended, going, old]) as home:
         home.cycle(NOW_MS)
         (text,) = home.rows("SELECT message FROM notification")[0]
+        with home.services.windows.read() as view:
+            page = page_data(home.services, view, NOW_MS, [])
     alerts = {each.budget: each for each in decode(str(text)).alerts}
     month = {date.fromordinal(day).day: nanos // 10**9 for day, nanos in alerts["month"].burn_up}
     assert month == {
@@ -34,5 +38,9 @@ def test_the_days_are_those_of_the_ledger(tmp_path: Path, migrated_sqlite: Path)
     assert len(year) <= 60
     assert date.fromordinal(year[-1][0]) == date(2026, 11, 23)
     assert [nanos for _, nanos in year] == sorted(nanos for _, nanos in year)
+    names = {each.id: each.budget for each in page.alerts}
+    drawn = {names[alert_id]: made.points for alert_id, made in page.charts.items()}
+    assert drawn == {name: mailed.points for name, each in alerts.items() if (mailed := of_alert(each))}
+    assert len(drawn) == 3
     for each in alerts.values():
         assert each.burn_up[-1][1] == each.spent_nanos

@@ -9,6 +9,7 @@ import pytest
 
 from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis
+from alerter.core.chart import draw, of_alert
 from alerter.core.money import NANOS
 from alerter.core.views import PageData, SourceView, UndeliveredView
 from alerter.web.app import create_app
@@ -16,6 +17,7 @@ from alerter.web.page import ago, days, person, render_login, render_status, thr
 from alerter.web.server import WebServer
 from alerter.web.services import WebServices
 from tests.fixtures.window_data import ACKED, BUDGETS, FIRING, NOW_MS, PAGE, SPIKE, VISION, budget, services
+from tests.notifiers.samples import DAYS, alert
 from tests.plugins.parts import chromium
 
 if TYPE_CHECKING:
@@ -50,6 +52,15 @@ def test_the_page_says_what_matters() -> None:
     for words in ("$9,740", "81.1 %", "$14,200", "every-team", "anna (Slack)", "A-7F3K", "SMTP 451", "14:31"):
         assert words in html
     assert html.index("gpu-spike") < html.index("fraud-detection")
+
+
+def test_an_alert_shows_its_period_as_a_chart() -> None:
+    made = of_alert(alert(burn_up=DAYS))
+    assert made is not None
+    html = render_status(replace(PAGE, charts={"A-7F3K": made}))
+    assert html.count("<figure") == 1
+    assert draw(made) in html
+    assert html.index('id="A-7F3K"') < html.index("<figure") < html.index('id="A-2MQ9"')
 
 
 def test_before_the_first_read_and_without_budgets_it_says_so() -> None:
