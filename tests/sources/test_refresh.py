@@ -10,6 +10,11 @@ from tests.sources.conftest import MakePoller
 from tests.sources.poller import DAY, HOUR, MINUTE, NOW
 
 
+def no_slice_reaches_it(server: MlflowServer, experiment: str) -> None:
+    """Fill what a poll reads of closed periods, so that what else is told was found otherwise."""
+    seed_runs(server.database, 2 * SLICE + 1, experiment_id=experiment, first_start_ms=NOW - 40 * DAY)
+
+
 def test_a_run_between_two_polls_is_told(mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller) -> None:
     poller = poller_of(experiment).poll()
     run = mlflow_server.ended_run(experiment, NOW + 10_000, NOW + 20_000)
@@ -18,8 +23,9 @@ def test_a_run_between_two_polls_is_told(mlflow_server: MlflowServer, experiment
 
 def test_a_run_by_a_slow_clock_is_told(mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller) -> None:
     mlflow_server.ended_run(experiment, NOW - HOUR, NOW - MINUTE)
+    no_slice_reaches_it(mlflow_server, experiment)
     poller = poller_of(experiment, resweep_s=1e9).poll()
-    poller.horizon_ms = NOW + DAY  # no slice: only the overlap can find it
+    poller.horizon_ms = NOW + DAY
     run = mlflow_server.ended_run(experiment, NOW - 10 * MINUTE, NOW - 9 * MINUTE)
     assert run in poller.poll(NOW + MINUTE).runs
 
@@ -38,8 +44,10 @@ def test_a_poll_evaluated_in_the_future_hides_no_news(
     mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller
 ) -> None:
     mlflow_server.ended_run(experiment, NOW - HOUR, NOW - MINUTE)
-    poller = poller_of(experiment).poll().poll(NOW + 30 * DAY)
-    poller.horizon_ms = NOW + 60 * DAY  # no slice
+    no_slice_reaches_it(mlflow_server, experiment)
+    poller = poller_of(experiment).poll()
+    poller.horizon_ms = NOW + 60 * DAY
+    poller.poll(NOW + 30 * DAY)
     run = mlflow_server.ended_run(experiment, NOW, NOW + MINUTE)
     assert run in poller.poll(NOW + 2 * MINUTE).runs
 
@@ -73,9 +81,24 @@ def test_a_late_tag_and_a_backdated_run_are_seen_in_turn(
     for run in (old, over, closed):
         mlflow_server.rest("runs/set-tag", {"run_id": run, "key": "team", "value": "nlp"})
     backdated = mlflow_server.ended_run(experiment, NOW - 3 * DAY, NOW - 2 * DAY)
+    long_ago = mlflow_server.ended_run(experiment, NOW - 80 * DAY, NOW - 79 * DAY)
     poller.poll(NOW + MINUTE)
-    assert backdated in poller.runs
-    assert [dict(poller.runs[run].tags)["team"] for run in (old, over, closed)] == ["nlp", "nlp", "vision"]
+    assert {backdated, long_ago} <= poller.runs.keys()
+    assert [dict(poller.runs[run].tags)["team"] for run in (old, over, closed)] == ["nlp", "nlp", "nlp"]
+
+
+def test_closed_periods_are_read_in_turn_with_what_the_slice_has_left(
+    mlflow_server: MlflowServer, experiment: str, poller_of: MakePoller
+) -> None:
+    past = seed_runs(mlflow_server.database, SLICE + 50, experiment_id=experiment, first_start_ms=NOW - 40 * DAY)
+    seed_runs(mlflow_server.database, SLICE // 2, experiment_id=experiment, first_start_ms=NOW - 5 * DAY)
+    poller = poller_of(experiment).poll()
+    told: list[str] = []
+    for number in range(1, 5):
+        poller.poll(NOW + number * MINUTE)
+        assert len(poller.times_seen) <= SLICE
+        told += set(poller.times_seen) & set(past)
+    assert set(told) == set(past)
 
 
 def test_an_experiments_new_tag_reaches_its_runs(

@@ -34,6 +34,7 @@ class Cursor:
         since_ms: the watermark: before it, finished runs have been read.
         high_ms: the latest start or end seen on any run.
         rest: where the turn through the overlap goes on.
+        past: where the turn through the closed periods goes on.
         leg, slice: where the turn through the open periods goes on: leg 0 began before them, leg 1 in them.
         turn_count, turn_total: runs read in this turn, and in the last whole one (0: none yet).
     """
@@ -46,6 +47,7 @@ class Cursor:
     since_ms: int = 0
     high_ms: int = 0
     rest: Position = field(default=START)
+    past: Position = field(default=START)
     leg: int = 0
     slice: Position = field(default=START)
     turn_count: int = 0
@@ -81,6 +83,7 @@ def _read(text: str) -> Cursor:
             **raw,
             "sweep": None if sweep is None else Position(**sweep),
             "rest": Position(**raw["rest"]),
+            "past": Position(**raw.get("past", {})),
             "slice": Position(**raw["slice"]),
         }
     )

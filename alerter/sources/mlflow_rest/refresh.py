@@ -151,6 +151,19 @@ class Refresh:
                 if left <= 0:
                     return
         self._turned()
+        if left > 0:
+            yield from self._past(left)
+
+    def _past(self, limit: int) -> Iterator[list[Row]]:
+        """Read on through the runs of closed periods with what the slice has left: what is late there restates them."""
+        where = f"attributes.end_time < {self._request.horizon_ms}"
+        window = next(self._again.windows(where, "start_time", self._cursor.past, limit=limit), None)
+        past = START
+        if window:
+            yield window.rows
+            # A short window was the last: begin again.
+            past = window.position if len(window.rows) >= min(limit, self._batch_size) else START
+        self._cursor = replace(self._cursor, past=past)
 
     def _advance(self, leg: int, position: Position, count: int) -> None:
         self._cursor = replace(self._cursor, leg=leg, slice=position, turn_count=self._cursor.turn_count + count)
