@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerter.core.charges import TOTAL, ChargeLine, Rate
 from alerter.core.logged_cost import spread, total_line, total_lines
@@ -11,7 +11,7 @@ from alerter.core.metering import Known, Metered, Segment
 from alerter.core.nesting import FOREVER, covered_rate, merged, split
 from alerter.core.usage import Pairs
 from alerter.pricer import Pricer, merge
-from alerter.store.ledger import METER_CODES, Charge, History, OpenSegment, Plan, StoredRun, charge_key
+from alerter.store.ledger import METER_CODES, Charge, Held, History, OpenSegment, Plan, StoredRun, charge_key
 
 Piece = tuple[int, int, Rate, int]
 """``(start_ms, end_ms, rate, quantity)``: time that was priced before and keeps its rate."""
@@ -44,6 +44,42 @@ def known_of(row: StoredRun | None, history: History, opened: OpenSegment | None
 def settled_pieces(history: History, rates: Mapping[int, Rate]) -> list[Piece]:
     """Return the settled stretches of a run, each at the rate that it was charged at."""
     return [(charge.start_ms, charge.end_ms, rates[charge.rate_id], charge.quantity) for charge in history.standing]
+
+
+def believed(history: History, opened: OpenSegment, rates: Mapping[int, Rate]) -> tuple[list[Piece], OpenSegment]:
+    """Return an accruing run's settled stretches and open segment as if it had never been suspected stale."""
+    ongoing = [each for each in _held(opened) if each[1] is None]
+    since = ongoing[0][0] if ongoing else opened.start_ms
+    plan = tuple((rate_id, quantity) for _, _, rate_id, quantity in ongoing)
+    pieces = settled_pieces(history, rates)
+    pieces += [(start, end, rates[rate_id], quantity) for start, end, rate_id, quantity in _held(opened) if end]
+    return pieces, replace(opened, start_ms=since, plan=plan, held=())
+
+
+def beyond(history: History, opened: OpenSegment, until_ms: int) -> Held:
+    """Return what an accruing run is priced at after an instant."""
+    settled = ((each.start_ms, each.end_ms, each.rate_id, each.quantity) for each in history.standing)
+    whole = (*settled, *_held(opened))
+    ahead = (each for each in whole if each[1] is None or each[1] > until_ms)
+    return tuple((max(start, until_ms), end, rate_id, quantity) for start, end, rate_id, quantity in ahead)
+
+
+def _held(opened: OpenSegment) -> Held:
+    """Return what an open segment is priced at, as if it had never been suspected stale."""
+    if not opened.held:
+        return tuple((opened.start_ms, None, *each) for each in opened.plan)
+    counted = ((opened.start_ms, opened.until_ms, *each) for each in opened.plan)
+    return (*(each for each in counted if each[1] is not None and each[0] < each[1]), *opened.held)
+
+
+def standing(history: History, opened: OpenSegment | None, rates: Mapping[int, Rate]) -> Wanted:
+    """Return where a run's charges stand."""
+    lines = tuple(
+        ChargeLine(rate, quantity, start, end) for start, end, rate, quantity in settled_pieces(history, rates)
+    )
+    if opened is None:
+        return Wanted(lines, None, ())
+    return Wanted(lines, opened.start_ms, tuple((rates[rate_id], quantity) for rate_id, quantity in opened.plan))
 
 
 @dataclass(frozen=True, slots=True)

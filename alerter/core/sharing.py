@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -81,8 +82,12 @@ def rejoined(lines: Sequence[ChargeLine], since_ms: int | None, plan: Plan) -> t
 
 
 def overlaps(segments: Sequence[Segment], others: Sequence[Segment]) -> bool:
-    """Whether any of some segments lies over any of others."""
-    return any(start < until and since < end for start, end in segments for since, until in others)
+    """Whether any of some segments lies over any of others, which are ascending and disjoint."""
+    for start, end in segments:
+        place = bisect_left(others, end, key=lambda each: each[0])
+        if place and others[place - 1][1] > start:
+            return True
+    return False
 
 
 def differing(before: Sequence[Segment], after: Sequence[Segment]) -> list[Segment]:

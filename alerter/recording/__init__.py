@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,11 +30,12 @@ from alerter.recording.entries import (
 )
 from alerter.recording.family import Family
 from alerter.recording.life import Heard, hear_descendants, suspects, tell_ancestors
+from alerter.recording.loading import Loader
+from alerter.recording.sharing import Sharing, divide, note_times
 from alerter.recording.valuation import Valuation
 from alerter.settlement import known_of
 from alerter.store import ledger
 from alerter.store.interning import Interner
-from alerter.store.ledger import StoredRun
 from alerter.store.sources import SourceState, advance
 from alerter.store.totals import Attribution, add_daily, daily_parts
 
@@ -86,9 +87,11 @@ class Recorder:
     ) -> None:
         self._interner = interner
         self._attribution = attribution
+        self._loader = Loader(interner)
         self._valuation = Valuation(interner, pricer)
         self._patience = patience or Patience()
         self._family = Family(interner, pricer, free=free)
+        self._sharing = Sharing(interner, pricer)
         self._heard = Heard()
 
     def forget(self) -> None:
@@ -150,9 +153,8 @@ class Recorder:
             for run in runs
             if (digest := run_digest(run)) != (row.hash if (row := known.get(run.run_uuid)) else None)
         ]
-        entries = self._entries(connection, changed, known)
-        entries += self._gone(connection, [known[uuid] for uuid in gone if uuid in known])
-        self._load(connection, entries)
+        entries = self._loader.observed(connection, changed, known)
+        entries += self._loader.stored(connection, [known[uuid] for uuid in gone if uuid in known])
         entries = self._heard.put_off(entries)
         clamped = self._meter(entries, now_ms, source.complete_ms or 0)
         priced = self._price(connection, source, entries, now_ms)
@@ -170,19 +172,18 @@ class Recorder:
         """
         last_seen_ms = source.complete_ms or 0
         self._heard.hear(source.id, now_ms)
-        entries = self._open_entries(connection, source)
+        opened = ledger.open_segments(connection, source.id)
+        entries = self._loader.stored(connection, ledger.stored_by_id(connection, list(opened)))
         patience = self._patience
         untils = suspects(connection, source.id, entries, heard=self._heard, patience=patience, now_ms=now_ms)
         rows = {each.run_uuid: each.known for each in entries if each.known is not None}
-        ended = self._entries(connection, list(self._heard.ended.values()), rows)
-        self._load(connection, ended)
+        ended = self._loader.observed(connection, list(self._heard.ended.values()), rows)
         for entry in ended:
-            if entry.opened is not None:
-                entry.opened = replace(entry.opened, until_ms=untils.get(entry.run_uuid))
+            entry.until_ms = untils.get(entry.run_uuid)
         self._meter(ended, now_ms, last_seen_ms)
         running = [entry for entry in entries if entry.run_uuid not in self._heard.ended]
         nested = [entry for entry in running if entry.parent_uuid]
-        self._family.cover(connection, source.id, [*nested, *ended], partial(self._stored, connection))
+        self._family.cover(connection, source.id, [*nested, *ended], partial(self._loader.stored, connection))
         changed = [
             entry
             for entry in running
@@ -192,68 +193,10 @@ class Recorder:
         self._heard.ended.clear()
         return len(changed) + len(ended)
 
-    def _open_entries(self, connection: Connection, source: SourceState) -> list[Entry]:
-        opened = ledger.open_segments(connection, source.id)
-        return self._stored(connection, ledger.stored_by_id(connection, list(opened)))
-
-    def _stored(self, connection: Connection, rows: Iterable[StoredRun]) -> list[Entry]:
-        entries = [self._stored_entry(row) for row in rows]
-        self._name(connection, entries)
-        self._load(connection, entries)
-        return entries
-
-    def _entries(
-        self,
-        connection: Connection,
-        changed: Sequence[tuple[RunObservation, int]],
-        known: dict[str, StoredRun],
-    ) -> list[Entry]:
-        if not changed:
-            return []
-        tag_ids = self._interner.tag_sets.ids(connection, {run.tags for run, _ in changed})
-        usage_ids = self._interner.usage_sets.ids(connection, {run.usage for run, _ in changed})
-        next_id = ledger.next_run_id(connection)
-        entries = []
-        for run, digest in changed:
-            row = known.get(run.run_uuid)
-            run_id = row.id if row else next_id
-            next_id += row is None
-            entries.append(
-                Entry(run_id, row, run, digest, run.tags, run.usage, tag_ids[run.tags], usage_ids[run.usage])
-            )
-        return entries
-
-    def _gone(self, connection: Connection, rows: Iterable[StoredRun]) -> list[Entry]:
-        entries = [self._stored_entry(row) for row in rows]
-        self._name(connection, entries)
-        return entries
-
-    def _stored_entry(self, row: StoredRun) -> Entry:
-        return Entry(row.id, row, None, row.hash, (), (), row.tag_set_id, row.usage_set_id)
-
-    def _name(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        tags = self._interner.tag_sets.values(connection, (entry.tag_set_id for entry in entries))
-        usages = self._interner.usage_sets.values(connection, (entry.usage_set_id for entry in entries))
-        for entry in entries:
-            entry.tags = tags[entry.tag_set_id]
-            entry.usage = usages[entry.usage_set_id]
-
-    def _load(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        ids = [entry.run_id for entry in entries if entry.known is not None]
-        if not ids:
-            return
-        histories = ledger.histories(connection, ids)
-        opened = ledger.open_of(connection, ids)
-        for entry in entries:
-            entry.history = histories.get(entry.run_id, entry.history)
-            entry.opened = segment = opened.get(entry.run_id)
-            if segment is not None:
-                entry.until_ms, entry.kin_ms = segment.until_ms, segment.kin_ms
-
     def _meter(self, entries: Sequence[Entry], now_ms: int, last_seen_ms: int) -> int:
         clamped = 0
         for entry in entries:
-            known = known_of(entry.known, entry.history, entry.opened)
+            known = replace(known_of(entry.known, entry.history, entry.opened), until_ms=entry.until_ms)
             if entry.run is None:
                 entry.metered, entry.reason = vanished(known, last_seen_ms=last_seen_ms), "no longer in MLflow"
             else:
@@ -263,12 +206,29 @@ class Recorder:
         return clamped
 
     def _price(self, connection: Connection, source: SourceState, entries: Sequence[Entry], now_ms: int) -> list[Entry]:
-        """Price metered entries; return them and the runs nested in them whose costs follow from theirs."""
-        make = partial(self._stored, connection)
-        whole = [*entries, *self._family.below(connection, source.id, entries, make)]
-        priced = [entry for entry in whole if entry.wanted is None]
-        self._family.cover(connection, source.id, whole, make)
-        for entry in priced:
+        """Price metered entries; return them and the runs whose costs follow: nested in them, or on their machines."""
+        make = partial(self._loader.stored, connection)
+        family = [*entries, *self._family.below(connection, source.id, entries, make)]
+        self._value(connection, source, family, family, now_ms)
+        groups = self._sharing.groups(connection, source.id, family)
+        others = self._sharing.others(connection, groups, family, make)
+        self._value(connection, source, others, [*family, *others] if others else (), now_ms)
+        divide(groups, others)
+        return [*family, *others]
+
+    def _value(
+        self,
+        connection: Connection,
+        source: SourceState,
+        entries: Sequence[Entry],
+        whole: Sequence[Entry],
+        now_ms: int,
+    ) -> None:
+        """Work out where entries should stand that don't have it yet, as if nobody shared their machines."""
+        self._family.cover(connection, source.id, whole, partial(self._loader.stored, connection))
+        for entry in entries:
+            if entry.wanted is not None:
+                continue
             metered = entry.metered or Metered((), None)
             suspected = metered.open_since_ms is not None and entry.until_ms is not None
             at_ms = entry.until_ms if suspected and entry.until_ms is not None else now_ms
@@ -276,7 +236,6 @@ class Recorder:
             if any(rate.pricing_unit == TOTAL for rate, _ in entry.wanted.plan):
                 entry.until_ms = None  # it says itself what it costs
             check_cost(entry.wanted, now_ms)
-        return whole
 
     def _write(self, connection: Connection, source: SourceState, entries: Sequence[Entry], now_ms: int) -> int:
         if not entries:
@@ -289,6 +248,7 @@ class Recorder:
         hear_descendants(connection, source.id, entries)
         put_open(connection, entries, rate_ids)
         note_endings(connection, source, entries)
+        note_times(connection, entries)
         tell_ancestors(connection, source.id, entries)
         # Those of runs without a charge too: a reader finds every scope there and needn't write.
         shares = self._attribution.shares(

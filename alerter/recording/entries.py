@@ -13,7 +13,8 @@ from alerter.core.usage import Pairs, RunObservation
 from alerter.settlement import Wanted, plan_of
 from alerter.store import ledger
 from alerter.store.interning import digest_of
-from alerter.store.ledger import History, OpenSegment, StoredRun
+from alerter.store.ledger import Held, History, OpenSegment, StoredRun
+from alerter.store.machine_times import MachineTime
 
 MAX_RUN_NANOS = 2**59
 """About 576 million units of the currency: what one run can't have cost, and sixteen of them still fit 64 bits."""
@@ -25,7 +26,9 @@ class Entry:
 
     ``until_ms`` and ``kin_ms`` are what its open segment should say of its life. ``cover`` is the time that the run
     above pays for, ``priced_as`` that run's usage where this one names no machine; ``derived`` is one that was not
-    observed itself.
+    observed itself. ``held`` is what a suspect's time is priced at after ``until_ms``; ``resource_id`` names the
+    machine of the run above, where this one names none of its own; ``machine_time`` is when it held a machine whose
+    cost it shares, as that was noted and as it is.
     """
 
     run_id: int
@@ -46,6 +49,9 @@ class Entry:
     cover: tuple[Segment, ...] = ()
     priced_as: Pairs | None = None
     derived: bool = False
+    held: Held = ()
+    resource_id: str | None = None
+    machine_time: tuple[MachineTime | None, MachineTime | None] = (None, None)
 
     @property
     def run_uuid(self) -> str:
@@ -130,7 +136,7 @@ def put_open(connection: Connection, entries: Sequence[Entry], rate_ids: dict[Ra
             if entry.opened is not None:
                 drop.append(entry.run_id)
             continue
-        life = (entry.until_ms, entry.kin_ms)
+        life = (entry.until_ms, entry.kin_ms, () if entry.until_ms is None else entry.held)
         segment = OpenSegment(entry.run_id, wanted.open_since_ms, entry.tag_set_id, plan_of(wanted, rate_ids), *life)
         if segment != entry.opened:
             put.append(segment)

@@ -82,6 +82,7 @@ class Family:
         if has_own_machine(own, other):
             return
         entry.cover = _time_of(above)
+        entry.resource_id = other.resource_id
         if not names_machine(own):
             entry.priced_as = above.usage
 

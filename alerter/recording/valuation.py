@@ -8,14 +8,15 @@ from sqlalchemy import Connection
 
 from alerter.core.charges import TOTAL, Confidence, Rate
 from alerter.core.metering import Metered, clipped
-from alerter.core.nesting import COVERED, FOREVER
+from alerter.core.nesting import COVERED, FOREVER, merged
 from alerter.pricer import Pricer
 from alerter.recording.entries import Entry
 from alerter.settlement import (
     Machine,
     Piece,
     Wanted,
-    known_of,
+    believed,
+    beyond,
     open_pieces,
     settled_pieces,
     standing_total,
@@ -23,6 +24,7 @@ from alerter.settlement import (
     want_beside,
 )
 from alerter.store.interning import Interner
+from alerter.store.ledger import OpenSegment
 
 
 class Valuation:
@@ -46,17 +48,18 @@ class Valuation:
         is_covered = any(rates[rate_id].pricing_unit == COVERED for rate_id, _ in opened.plan)
         if lives_on and (until_ms is not None or is_covered or now_ms <= opened.start_ms):
             return False
-        settled = known_of(entry.known, entry.history, None).settled
-        at_ms, since = now_ms if until_ms is None else until_ms, opened.start_ms
+        stood, ongoing = believed(entry.history, opened, rates)
+        settled = merged((start, end) for start, end, _, _ in stood)
+        at_ms, since = now_ms if until_ms is None else until_ms, ongoing.start_ms
         if at_ms < since:
-            pieces = [
-                each for each in settled_pieces(entry.history, rates) if each[0] < at_ms and _holds(entry, each[2])
-            ]
+            entry.held = beyond(entry.history, opened, at_ms)
+            pieces = [each for each in stood if each[0] < at_ms and _holds(entry, each[2])]
             pieces = [(start, min(end, at_ms), rate, quantity) for start, end, rate, quantity in pieces]
             settled, since = clipped(settled, at_ms), at_ms
             entry.reason = "suspected stale"
         else:
-            pieces = self._pieces(connection, entry, at_ms, last_seen_ms)
+            entry.held = ()
+            pieces = self._pieces(entry, (stood, ongoing), rates, (last_seen_ms, at_ms))
             if lives_on and any(end == FOREVER for _, end, _, _ in pieces):
                 return False
         entry.until_ms = until_ms
@@ -68,9 +71,12 @@ class Valuation:
         return Machine(self._pricer, entry.usage if entry.priced_as is None else entry.priced_as, entry.tags)
 
     def _rates(self, connection: Connection, entry: Entry) -> dict[int, Rate]:
+        """Return the rates that a run has, of the whole machine: who shares it is worked out afterwards."""
         ids = {charge.rate_id for charge in entry.history.standing}
-        ids.update(rate_id for rate_id, _ in (entry.opened.plan if entry.opened else ()))
-        return self._interner.rates.values(connection, ids)
+        if entry.opened is not None:
+            ids.update(rate_id for rate_id, _ in entry.opened.plan)
+            ids.update(rate_id for _, _, rate_id, _ in entry.opened.held)
+        return {each: rate.unshared for each, rate in self._interner.rates.values(connection, ids).items()}
 
     def want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:
         """Return where a run's charges should stand: at the total that it logged, else at prices."""
@@ -83,18 +89,28 @@ class Valuation:
         if logged is not None:
             pieces = settled_pieces(entry.history, rates)
         elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
-            pieces = self._pieces(connection, entry, now_ms, last_seen_ms)
+            stood_at = settled_pieces(entry.history, rates), entry.opened
+            if entry.opened is not None and metered.open_since_ms is None:
+                stood_at = believed(entry.history, entry.opened, rates)
+            pieces = self._pieces(entry, stood_at, rates, (last_seen_ms, now_ms))
         # else other params are another machine: all of the run's time is priced anew.
         if logged is None:
             return want_beside(metered, entry.cover, pieces, self._machine(entry), now_ms)
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
 
-    def _pieces(self, connection: Connection, entry: Entry, now_ms: int, last_seen_ms: int) -> list[Piece]:
-        rates = self._rates(connection, entry)
-        pieces = [piece for piece in settled_pieces(entry.history, rates) if _holds(entry, piece[2])]
-        if entry.opened is not None and all(_holds(entry, rates[rate_id]) for rate_id, _ in entry.opened.plan):
-            machine = self._machine(entry)
-            pieces += open_pieces(entry.opened, rates, machine, last_seen_ms=last_seen_ms, now_ms=now_ms)
+    def _pieces(
+        self,
+        entry: Entry,
+        stood: tuple[list[Piece], OpenSegment | None],
+        rates: dict[int, Rate],
+        times: tuple[int, int],
+    ) -> list[Piece]:
+        """Return what keeps its rates; ``times`` are the last complete poll, and up to when the run counts."""
+        settled, opened = stood
+        pieces = [piece for piece in settled if _holds(entry, piece[2])]
+        if opened is not None and all(_holds(entry, rates[rate_id]) for rate_id, _ in opened.plan):
+            last_seen_ms, now_ms = times
+            pieces += open_pieces(opened, rates, self._machine(entry), last_seen_ms=last_seen_ms, now_ms=now_ms)
         return pieces
 
 

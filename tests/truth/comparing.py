@@ -11,8 +11,9 @@ from alerter.core.usage import RunObservation
 from alerter.spending import accruals, by_budget
 from alerter.verify import verify_ledger
 from tests.truth.alarms import Alarms, Plan, Scope, a_day, a_month, a_week, last_days
+from tests.truth.company import beside, is_own_machine, shared
 from tests.truth.ledgers import House
-from tests.truth.oracle import Story, beside, daily, is_own_machine, midnights
+from tests.truth.oracle import Story, daily, midnights
 from tests.truth.tariff import Line, Tariff
 from tests.truth.worlds import World, as_int
 
@@ -144,8 +145,8 @@ class Truth:
             lines.append(Line(story.since, max(until, story.since), story.plan))
         return lines
 
-    def _paid(self, story: Story) -> list[Line]:
-        """The lines of a run beside the time of the run above."""
+    def _paid(self, story: Story) -> tuple[list[Line], str | None]:
+        """The lines of a run beside the time of the run above, and the machine that it is on."""
         assert story.seen is not None
         above, usage = story, dict(story.seen.usage)
         while self.nests:
@@ -157,17 +158,29 @@ class Truth:
             if "training_epochs" not in machine:
                 if is_own_machine(usage, machine):
                     break
+                box = usage.get("resource_id", machine.get("resource_id"))
                 usage = machine if "training_epochs" in usage else usage
                 beyond = [] if above.since is None else [Line(above.since, 2**60, ())]
-                return beside(self._lines(story), [*above.lines, *beyond], usage, TARIFFS[0])
-        return self._lines(story)
+                return beside(self._lines(story), [*above.lines, *beyond], usage, TARIFFS[0]), box
+        return self._lines(story), usage.get("resource_id")
+
+    def _all_paid(self) -> dict[str, list[Line]]:
+        """The lines of every run, shared where runs are on one machine."""
+        found: dict[str, list[Line]] = {}
+        boxes: dict[str, dict[str, list[Line]]] = {}
+        for name, story in self.stories.items():
+            lines, box = self._paid(story)
+            (found if box is None else boxes.setdefault(box, {}))[name] = lines
+        for on_it in boxes.values():
+            found |= shared(on_it)
+        return found
 
     def totals(self) -> Daily:
         found: Daily = {}
-        for story in self.stories.values():
-            assert story.seen is not None
-            lines = self._paid(story)
-            for budget, scope in scopes(dict(story.seen.tags)).items():
+        for name, lines in self._all_paid().items():
+            seen = self.stories[name].seen
+            assert seen is not None
+            for budget, scope in scopes(dict(seen.tags)).items():
                 days = found.setdefault((budget, scope), {})
                 for day, nanos in daily(lines, PLANS[budget].zone).items():
                     days[day] = days.get(day, 0) + nanos

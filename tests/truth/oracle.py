@@ -24,8 +24,7 @@ Observations change the painting as design.md tells. Where the design leaves roo
     complete poll finds the last of them more than 3 h ago, the run counts up to it and no further; without any sign it
     counts for 24 h from where its unbroken stretch began. A later complete poll may find otherwise. A run that ends
     while it is so suspected ends there, unless that poll finds a newer sign.
-9.  A run is free over the time of the nearest run above it that names a priced machine, unless it names another one
-    itself. One that names none is priced as that run's outside of its time. (Tried without edits of params and prices.)
+Rules 9 and 10 are about runs beside others: see `company`.
 """
 
 from __future__ import annotations
@@ -240,31 +239,6 @@ class Story:
 
 def _content(run: RunObservation) -> tuple[object, ...]:
     return (str(run.status), run.start_ms, run.end_ms, run.deleted, run.tags, run.usage, run.parent_uuid)
-
-
-def is_own_machine(usage: dict[str, str], above: dict[str, str]) -> bool:
-    """Rule 9: whether a nested run names another machine than the run above."""
-    parts = ("instance_type", "gpu_count", "cpu_cores", "memory_request")
-    if any(part in usage and usage[part] != above.get(part) for part in parts):
-        return True
-    nodes = usage.get("num_workers", "")
-    return "instance_type" in usage and nodes.isdigit() and nodes != above.get("num_workers")
-
-
-def beside(lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], tariff: Tariff) -> list[Line]:
-    """Rule 9: what is left of a run's time beside the time of the run above, painted anew."""
-    marks = sorted({at for line in (*lines, *above) for at in (line.start, line.end)})
-    story = Story()
-    at: int | None = None
-    for low, high in zip_longest(marks, marks[1:]):
-        is_paid = high is not None and any(line.start <= low < line.end for line in lines)
-        is_paid = is_paid and not any(line.start <= low < line.end for line in above)
-        if is_paid and at is None:
-            at = low
-        if not is_paid and at is not None:
-            story._paint(tariff, usage, at, low)
-            at = None
-    return story.lines
 
 
 def midnights(zone: str, start: int, end: int) -> Iterable[tuple[date, int, int]]:

@@ -54,9 +54,15 @@ class Line:
     start: int
     end: int
     plan: Plan
+    place: int = 1
+    sharers: int = 1
 
     def until(self, at: int) -> int:
-        """Nanos from the start up to an instant, each part rounded once."""
+        """Nanos from the start up to an instant, each part rounded once and then dealt out among those who share."""
         hours = Fraction(max(min(at, self.end) - self.start, 0), 3_600_000)
         # Python's round() of a Fraction is half to even.
-        return sum(round(price * count * hours * 10**9) for _, price, count in self.plan)
+        return sum(self._dealt(round(price * count * hours * 10**9)) for _, price, count in self.plan)
+
+    def _dealt(self, nanos: int) -> int:
+        each, left = divmod(nanos, self.sharers)
+        return each + (self.place <= left)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from alerter.config import Config
 from tests.truth.comparing import BUDGETS, FIRST_MS, M5, PRICES, Truth, alerts_of, check, ledger_totals
 from tests.truth.ledgers import DAY, HOUR, MINUTE, House, config_of, house
-from tests.truth.worlds import Steps, World, as_int, nested_steps, steps
+from tests.truth.worlds import Steps, World, as_int, nested_and_shared_steps, nested_steps, shared_steps, steps
 
 
 class Configs(list[Config]):
@@ -171,6 +171,24 @@ def test_totals_and_alerts_are_what_the_oracle_says(configs: Configs, migrated_s
 @settings(lightly, max_examples=100)
 @given(nested_steps)
 def test_nested_runs_are_what_the_oracle_says(nesting: Configs, migrated_sqlite: Path, happened: Steps) -> None:
+    with house(nesting[0], migrated_sqlite, FIRST_MS) as home:
+        play(home, nesting, happened, nests=True)
+
+
+@settings(lightly, max_examples=120)
+@given(shared_steps)
+def test_runs_that_share_machines_are_what_the_oracle_says(
+    configs: Configs, migrated_sqlite: Path, happened: Steps
+) -> None:
+    with house(configs[0], migrated_sqlite, FIRST_MS) as home:
+        play(home, configs, happened, twice=True)
+
+
+@settings(lightly, max_examples=100)
+@given(nested_and_shared_steps)
+def test_nested_runs_that_share_machines_are_what_the_oracle_says(
+    nesting: Configs, migrated_sqlite: Path, happened: Steps
+) -> None:
     with house(nesting[0], migrated_sqlite, FIRST_MS) as home:
         play(home, nesting, happened, nests=True)
 

@@ -27,6 +27,15 @@ TAGS: tuple[dict[str, str], ...] = (
     {},
 )
 
+BOXES = (None, "x", "y")
+
+
+def usage_of(machine: int) -> dict[str, str]:
+    """What a run logs: a machine, and of those after the first six by which `resource_id` it goes."""
+    usage, box = USAGES[machine % len(USAGES)], BOXES[machine // len(USAGES)]
+    return usage if box is None or "training_epochs" in usage else {**usage, "resource_id": box}
+
+
 names = st.sampled_from(["r1", "r2", "r3"])
 machines = st.integers(0, len(USAGES) - 1)
 skews = st.sampled_from([0, 0, 0, -7 * MINUTE, 11 * MINUTE, -3 * DAY])
@@ -86,6 +95,25 @@ nested_steps = st.tuples(
 ).map(_families)
 
 
+def _on_boxes(drawn: tuple[Steps, list[int]]) -> Steps:
+    """The same story on machines that have names, most of them one; no poll breaks off part-way."""
+    story, boxes = drawn
+    rest = iter(boxes)
+    found: Steps = []
+    for pause, (kind, *values) in story:
+        if kind in {"begin", "params"}:
+            values[1] = as_int(values[1]) + len(USAGES) * next(rest, 1)
+        if kind == "poll":
+            values[1] = None
+        found.append((pause, (kind, *values)))
+    return found
+
+
+on_boxes = st.lists(st.sampled_from([1, 1, 1, 1, 2, 0]), min_size=8, max_size=8)
+shared_steps = st.tuples(steps, on_boxes).map(_on_boxes)
+nested_and_shared_steps = st.tuples(nested_steps, on_boxes).map(_on_boxes)
+
+
 @dataclass
 class World:
     """What really happens on the tracking server."""
@@ -119,7 +147,7 @@ class World:
             # Runs nest in runs of lower names only: r3 in r2 in r1.
             parent = str(above[0]) if above and above[0] is not None and str(above[0]) < name else None
             tags = TAGS[machine % len(TAGS)]
-            self.runs[name] = run(name, str(status), start, usage=USAGES[machine], tags=tags, parent=parent)
+            self.runs[name] = run(name, str(status), start, usage=usage_of(machine), tags=tags, parent=parent)
         elif name in self.runs and str(self.runs[name].status) == "SCHEDULED":
             self.runs[name] = _with(self.runs[name], status="RUNNING", start_ms=now + skew if skew < DAY else now)
 
@@ -138,7 +166,7 @@ class World:
             case "tag":
                 return _with(old, tags=tuple(sorted(TAGS[as_int(value)].items())))
             case "params":
-                return _with(old, usage=tuple(sorted(USAGES[as_int(value)].items())))
+                return _with(old, usage=tuple(sorted(usage_of(as_int(value)).items())))
             case "no start":  # a source gives the poll's time to a run that has none
                 return _with(old, start_ms=max(now, old.start_ms))
             case "delete" | "restore":

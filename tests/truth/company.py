@@ -1,0 +1,73 @@
+"""What a run pays beside others: rules 9 and 10 of the oracle. It shares no code with the program.
+
+9.  A run is free over the time of the nearest run above it that names a priced machine, unless it names another one
+    itself. One that names none is priced as that run's outside of its time, and is on its machine.
+    (Tried without edits of params and prices.)
+10. Runs that name one `resource_id` and pay for it at the same time (rules 8 and 9) pay each an equal part of its own
+    rates. Time is cut where the set of them changes, and not where it was once thought to; of each part's nanos those
+    left over go to the first by name, one each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise, zip_longest
+
+from tests.truth.oracle import Story
+from tests.truth.tariff import Line, Tariff
+
+
+def is_own_machine(usage: dict[str, str], above: dict[str, str]) -> bool:
+    """Rule 9: whether a nested run names another machine than the run above."""
+    parts = ("instance_type", "gpu_count", "cpu_cores", "memory_request", "resource_id")
+    if any(part in usage and usage[part] != above.get(part) for part in parts):
+        return True
+    nodes = usage.get("num_workers", "")
+    return "instance_type" in usage and nodes.isdigit() and nodes != above.get("num_workers")
+
+
+def beside(lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], tariff: Tariff) -> list[Line]:
+    """Rule 9: what is left of a run's time beside the time of the run above, painted anew."""
+    marks = sorted({at for line in (*lines, *above) for at in (line.start, line.end)})
+    story = Story()
+    at: int | None = None
+    for low, high in zip_longest(marks, marks[1:]):
+        is_paid = high is not None and any(line.start <= low < line.end for line in lines)
+        is_paid = is_paid and not any(line.start <= low < line.end for line in above)
+        if is_paid and at is None:
+            at = low
+        if not is_paid and at is not None:
+            story._paint(tariff, usage, at, low)
+            at = None
+    return story.lines
+
+
+def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
+    """Rule 10: what runs pay that name one machine, by their names."""
+    runs = {name: _joined(lines) for name, lines in on_it.items()}
+    marks = sorted({at for lines in runs.values() for line in lines for at in (line.start, line.end)})
+    stretches: list[tuple[int, int, list[str]]] = []
+    for low, high in pairwise(marks):
+        there = sorted(name for name, lines in runs.items() if any(each.start <= low < each.end for each in lines))
+        since = stretches.pop()[0] if stretches and stretches[-1][2] == there else low
+        stretches.append((since, high, there))
+    return {
+        name: [
+            Line(max(line.start, low), min(line.end, high), line.plan, there.index(name) + 1, len(there))
+            for line in lines
+            for low, high, there in stretches
+            if max(line.start, low) < min(line.end, high)
+        ]
+        for name, lines in runs.items()
+    }
+
+
+def _joined(lines: Sequence[Line]) -> list[Line]:
+    """Lines that touch at the same prices are one."""
+    found: list[Line] = []
+    for line in sorted(lines, key=lambda each: (each.start, each.end)):
+        if found and found[-1].end == line.start and found[-1].plan == line.plan:
+            found[-1] = Line(found[-1].start, line.end, line.plan)
+        elif line.start < line.end:
+            found.append(line)
+    return found
