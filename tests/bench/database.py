@@ -76,7 +76,10 @@ def _ratios(
 ) -> tuple[float, Sequence[Figure]]:
     """Return the seconds of a first sync less those on an empty server, and the figures; rounds are interleaved."""
     runs, rounds = size
-    bare, full, empty, peaks = [], [], [], []
+    bare: list[float] = []
+    full: list[float] = []
+    empty: list[float] = []
+    peaks: list[float] = []
     for turn in range(rounds):
         bare.append(seconds_of(raw))
         for name, seconds in (("full", full), ("empty", empty)):

@@ -41,12 +41,13 @@ class Figure:
         return self.value <= self.target
 
 
-def write_config(folder: Path, tracking_uri: str) -> Path:
+def write_config(folder: Path, tracking_uri: str, *, backend_store: str = "") -> Path:
     """Write a configuration for one source and a fresh database and return its folder."""
     config = folder / "config"
     config.mkdir(parents=True)
+    store = f", backend_store: '{backend_store}'" if backend_store else ""
     (config / "alerter.yaml").write_text(
-        f"sources: [{{name: main, tracking_uri: '{tracking_uri}'}}]\n"
+        f"sources: [{{name: main, tracking_uri: '{tracking_uri}'{store}}}]\n"
         f"database: sqlite:///{folder}/alerter.db\n"
         "receivers: [{name: console, console: {}}]\n"
         "web: {listen: '127.0.0.1:0'}\n"

@@ -67,7 +67,7 @@ class Database:
     @property
     def shown(self) -> str:
         """The address without a password."""
-        return self._url.set(password=None, query={}).render_as_string(hide_password=True)
+        return self._url._replace(password=None).set(query={}).render_as_string()
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
