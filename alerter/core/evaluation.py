@@ -32,7 +32,7 @@ class AlertKey:
 class Level:
     """Spending against an amount, in nanos.
 
-    ``forecast`` is None where none can be made; ``band`` is how far it may be off, either way.
+    ``forecast`` is None where none can be made; ``band`` is how far it may waver, either way, without news.
     """
 
     amount: int

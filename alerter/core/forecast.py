@@ -11,6 +11,9 @@ from alerter.core.periods import DAY_MS, HOUR_MS
 EARLIEST_SHARE = 0.10
 """No forecast before this part of the period has passed."""
 
+_DAYS = 7
+"""The days before today that the mean is made of."""
+
 _BAND_SIGMAS = 1.28
 """Half-width of the band in standard deviations of the daily totals: about 80 % of outcomes."""
 
@@ -46,9 +49,14 @@ class Forecast:
     spent: int
 
     @property
-    def band(self) -> int:
-        """Return how many nanos ``total`` may be off, either way; ``low`` is never less than what is spent."""
-        return self.high - self.total
+    def leeway(self) -> int:
+        """Return how many nanos ``total`` may waver, either way, without news.
+
+        That is its band, and what a day makes of it whose work comes late: until then that day's cost is missing, and
+        the mean, which is of seven days, has fallen by a seventh.
+        """
+        today = div_half_even(self.mean_per_hour * DAY_MS, HOUR_MS)
+        return self.high - self.total + today + div_half_even(self.total - self.spent, _DAYS)
 
     def crossing_ms(self, level: int) -> int | None:
         """Return when the spending reaches ``level`` nanos (epoch ms), or None if not within the period."""

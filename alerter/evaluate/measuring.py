@@ -35,7 +35,7 @@ class Standing:
     def level(self) -> Level:
         """Spending against the amount."""
         made = self.forecast
-        return Level(self.amount, self.spend.spent, made.total if made else None, made.band if made else 0)
+        return Level(self.amount, self.spend.spent, made.total if made else None, made.leeway if made else 0)
 
 
 def standings(view: View, now_ms: int) -> list[Standing]:
