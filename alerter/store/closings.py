@@ -38,12 +38,13 @@ def close(connection: Connection, budget_id: int, period: Period, at_ms: int, to
     insert_rows(connection, "INSERT INTO closing_total (closing_id, scope_id, nanos) VALUES (?,?,?)", rows)
 
 
-def closings(connection: Connection, budget_id: int, limit: int) -> list[Closing]:
-    """Return the last closed periods of a budget, the newest first."""
-    sql = "SELECT id, kind, first_day, end_day, at_ms FROM closing WHERE budget_id = ? ORDER BY first_day DESC LIMIT ?"
+def closings(connection: Connection, budget_id: int, limit: int | None = None) -> list[Closing]:
+    """Return the last closed periods of a budget, the newest first; all of them without a limit."""
+    sql = "SELECT id, kind, first_day, end_day, at_ms FROM closing WHERE budget_id = ? ORDER BY first_day DESC"
+    some, values = (" LIMIT ?", (budget_id, limit)) if limit is not None else ("", (budget_id,))
     return [
         Closing(row.id, Period(PeriodKind(row.kind), *map(date.fromordinal, (row.first_day, row.end_day))), row.at_ms)
-        for row in query(connection, sql, budget_id, limit)
+        for row in query(connection, sql + some, *values)
     ]
 
 
