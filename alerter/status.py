@@ -10,6 +10,7 @@ from typing import Any
 
 from alerter.briefing import Describer
 from alerter.core.alerts import AlertState, AlertStatus
+from alerter.core.budgets import Reach, everything
 from alerter.core.money import plain
 from alerter.core.periods import Period, PeriodKind, bounds_ms, iso
 from alerter.core.views import AlertView, BudgetStatus, DeliveryView, Restatement, RunCost, percent_of, title_of
@@ -90,9 +91,14 @@ def alert_views(view: View, *, everything: bool = False) -> list[AlertView]:
     return [replace(each, run_name=runs.get(each.run, "")) if each.run else each for each in found]
 
 
-def top_runs(view: View, describer: Describer, now_ms: int, *, limit: int, name: str | None = None) -> list[RunCost]:
-    """Return the dearest runs of the current periods; of one budget or scope title if ``name`` is given."""
-    measured = standings(view, now_ms)
+def top_runs(
+    view: View, describer: Describer, now_ms: int, *, limit: int, name: str | None = None, reaches: Reach = everything
+) -> list[RunCost]:
+    """Return the dearest runs of the current periods; of one budget or scope title if ``name`` is given.
+
+    Only of the budgets, by name and scope, that ``reaches`` accepts.
+    """
+    measured = [each for each in standings(view, now_ms) if reaches(each.budget.name, each.scope)]
     if name is not None:
         wanted = name.casefold()
         measured = [

@@ -127,6 +127,7 @@ class SlackConfig(Section):
     allowed_teams: Many[Text] = ()
     allowed_channels: Many[Text] = ()
     allowed_users: Many[Text] = ()
+    own_budgets_only: bool = False
 
 
 class EmailConfig(Section):

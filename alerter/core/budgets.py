@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -26,6 +26,15 @@ class Basis(StrEnum):
     ACTUAL = "actual"
     FORECAST = "forecast"
     RUN = "run"
+
+
+Reach = Callable[[str, Scope], bool]
+"""Given a budget's name and a scope of it: whether somebody may ask about it and act on it."""
+
+
+def everything(_budget: str, _scope: Scope) -> bool:
+    """Reach every budget."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)

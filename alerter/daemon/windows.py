@@ -106,4 +106,5 @@ class Windows:
             teams=frozenset(slack.allowed_teams),
             channels=frozenset(slack.allowed_channels),
             users=frozenset(slack.allowed_users),
+            own_budgets_only=slack.own_budgets_only,
         )

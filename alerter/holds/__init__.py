@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from alerter.core.budgets import Basis
+from alerter.core.budgets import Basis, Reach, everything
 from alerter.core.periods import local
 from alerter.core.text import one_line
 from alerter.core.until import NEXT_THRESHOLD, Until, UntilError, UntilKind, parse
@@ -22,7 +22,14 @@ from alerter.store.holds import ACK, SNOOZE, Hold, audit, end_hold, hold_in_forc
 from alerter.store.outbox import request_update
 from alerter.store.references import Episode
 
-__all__ = ["NOTE_LIMIT", "Outcome", "acknowledge", "record_refusal", "snooze", "unacknowledge"]
+__all__ = [
+    "NOTE_LIMIT",
+    "Outcome",
+    "acknowledge",
+    "record_refusal",
+    "snooze",
+    "unacknowledge",
+]
 
 NOTE_LIMIT = 500
 _REFERENCE_LIMIT = 200
@@ -31,22 +38,41 @@ _LASTS = {UntilKind.TIME, UntilKind.PERIOD}
 
 
 def acknowledge(
-    store: Store, reference: str, *, actor: str, via: str, now_ms: int, note: str = "", until: str | None = None
+    store: Store,
+    reference: str,
+    *,
+    actor: str,
+    via: str,
+    now_ms: int,
+    note: str = "",
+    until: str | None = None,
+    reaches: Reach = everything,
 ) -> Outcome:
     """Acknowledge what fires of an alert's id or a budget's or scope's name, until its next threshold.
 
     ``until`` may say another end: ``100%``, ``+$500``, ``$900``, a date, a time, ``period``; see `alerter.core.until`.
     ``actor`` is who, ``via`` from where (``cli``, ``slack``, ``page``); a note is cut at 500 characters. Idempotent: of
-    two people at once, one acknowledges and the other is told who did.
+    two people at once, one acknowledges and the other is told who did. Only budgets that ``reaches`` accepts, by name
+    and scope, are acted on.
 
     Raises:
         StoreError: the database can't be written; nothing was changed.
     """
-    ask = Ask(reference, one_line(actor), via, now_ms, one_line(note, NOTE_LIMIT))
+    ask = Ask(reference, one_line(actor), via, now_ms, one_line(note, NOTE_LIMIT), reaches)
     return _keep_quiet(store, ask, ACK, until or "", "acknowledge")
 
 
-def snooze(store: Store, reference: str, *, actor: str, via: str, now_ms: int, until: str, note: str = "") -> Outcome:
+def snooze(
+    store: Store,
+    reference: str,
+    *,
+    actor: str,
+    via: str,
+    now_ms: int,
+    until: str,
+    note: str = "",
+    reaches: Reach = everything,
+) -> Outcome:
     """Keep what fires quiet for a time (``2h``, ``3d``, a date, ``period``); after it, it is told if it still fires.
 
     See `acknowledge`.
@@ -54,17 +80,19 @@ def snooze(store: Store, reference: str, *, actor: str, via: str, now_ms: int, u
     Raises:
         StoreError: the database can't be written; nothing was changed.
     """
-    ask = Ask(reference, one_line(actor), via, now_ms, one_line(note, NOTE_LIMIT))
+    ask = Ask(reference, one_line(actor), via, now_ms, one_line(note, NOTE_LIMIT), reaches)
     return _keep_quiet(store, ask, SNOOZE, until, "snooze")
 
 
-def unacknowledge(store: Store, reference: str, *, actor: str, via: str, now_ms: int) -> Outcome:
+def unacknowledge(
+    store: Store, reference: str, *, actor: str, via: str, now_ms: int, reaches: Reach = everything
+) -> Outcome:
     """Take an acknowledgement or a snooze back, whoever gave it; see `acknowledge`.
 
     Raises:
         StoreError: the database can't be written; nothing was changed.
     """
-    ask = Ask(reference, one_line(actor), via, now_ms)
+    ask = Ask(reference, one_line(actor), via, now_ms, reaches=reaches)
     with store.write() as connection:
         found = find(connection, ask, "take back")
         outcome = found if isinstance(found, Outcome) else _take_back(connection, found, ask)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
-from alerter.core.budgets import Basis
+from alerter.core.budgets import Basis, Reach, everything
 from alerter.core.periods import midnight_ms
 from alerter.core.text import one_line
 from alerter.core.wording import moment
@@ -33,7 +33,8 @@ class Outcome:
         ok: whether it took effect, or had already.
         text: one plain-text sentence for the person who asked. It may quote tag values: escape it for its medium.
         code: ``acknowledged``, ``snoozed``, ``unacknowledged``, ``already``, ``not_acknowledged``, ``unknown``,
-            ``ambiguous``, ``quiet`` (nothing fires), ``resolved``, ``closed`` or ``unsupported`` (such an end).
+            ``ambiguous``, ``quiet`` (nothing fires), ``resolved``, ``closed``, ``elsewhere`` (out of the asker's reach)
+            or ``unsupported`` (such an end).
         alert_ids: public ids of the alerts concerned, the highest threshold last.
     """
 
@@ -45,13 +46,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: which alert, who, from where, when."""
+    """One request: which alert, who, from where, when; and which budgets, by name and scope, they may act on."""
 
     reference: str
     actor: str
     via: str
     now_ms: int
     note: str = ""
+    reaches: Reach = everything
 
     @property
     def words(self) -> str:
@@ -64,6 +66,8 @@ def find(connection: Connection, ask: Ask, verb: str) -> Episode | Outcome:
     alert = alert_by_id(connection, ask.reference)
     if alert is not None:
         episode = episode_of(connection, alert)
+        if not ask.reaches(episode.name.budget, episode.name.scope):
+            return _elsewhere(alert.public_id)
         if episode.is_closed(ask.now_ms):
             return _closed(episode)
         if alert not in episode.firing:
@@ -74,7 +78,10 @@ def find(connection: Connection, ask: Ask, verb: str) -> Episode | Outcome:
     names = scopes_called(connection, ask.reference)
     if not names:
         return _unknown(connection, ask)
-    episodes = firing_episodes(connection, names)
+    within = [each for each in names if ask.reaches(each.budget, each.scope)]
+    if not within:
+        return _elsewhere(ask.words)
+    episodes = firing_episodes(connection, within)
     still_open = [each for each in episodes if not each.is_closed(ask.now_ms)]
     if len(still_open) == 1:
         return still_open[0]
@@ -106,6 +113,11 @@ def ids(episode: Episode) -> tuple[str, ...]:
     # What is spent weighs more than what is expected.
     ranked = sorted(episode.firing, key=lambda each: (each.basis is Basis.ACTUAL, each.percent))
     return tuple(each.public_id for each in ranked)
+
+
+def _elsewhere(words: str) -> Outcome:
+    text = f"{words} is of a budget that is not told in this channel: answer where its alerts come"
+    return Outcome(ok=False, text=text, code="elsewhere")
 
 
 def _closed(episode: Episode) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -34,6 +34,10 @@ class Outcome(Protocol):
 
 class Desk(Protocol):
     """The verbs a person has from Slack; each is safe to call from several threads and audits what it changes."""
+
+    def within(self, channels: Collection[str]) -> Desk:
+        """Return a desk that knows only the budgets that are told in a channel, given its id and names."""
+        ...
 
     def acknowledge(self, reference: str, *, actor: str, via: str, note: str, until: str | None) -> Outcome:
         """Acknowledge an alert by public id, or what fires of a budget by name; ``until`` is in the asker's words."""

@@ -51,7 +51,7 @@ def handle_command(payload: Mapping[str, str], desk: Desk, policy: Policy) -> Re
         if refusal := policy.refusal(asker):
             desk.refused(asker.actor, VIA, one_line(f"{slash} {text}", 200))
             return say(refusal)
-        return _answer(parse(text), asker, desk, slash)
+        return _answer(parse(text), asker, _within(desk, policy, asker), slash)
     except Exception:  # the job boundary: one bad request must not take the door down
         log.exception("slack command failed actor=%s", asker.actor)
         return say(_BROKEN)
@@ -67,10 +67,14 @@ def handle_interaction(payload: Mapping[str, object], desk: Desk, policy: Policy
         if refusal := policy.refusal(asker):
             desk.refused(asker.actor, VIA, one_line(words(command), 200))
             return say(refusal)
-        return _answer(command, asker, desk, "/budget")
+        return _answer(command, asker, _within(desk, policy, asker), "/budget")
     except Exception:  # the job boundary, as above
         log.exception("slack button failed actor=%s", asker.actor)
         return say(_BROKEN)
+
+
+def _within(desk: Desk, policy: Policy, asker: Asker) -> Desk:
+    return desk.within(asker.places) if policy.own_budgets_only else desk
 
 
 def _answer(command: Command, asker: Asker, desk: Desk, slash: str) -> Reply:

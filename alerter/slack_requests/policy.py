@@ -25,6 +25,11 @@ class Asker:
         user = one_line(self.user, 40) or "unknown"
         return f"slack:{user} ({name})" if name else f"slack:{user}"
 
+    @property
+    def places(self) -> frozenset[str]:
+        """The channel's id, and its name with and without ``#``."""
+        return frozenset({self.channel, self.channel_name, f"#{self.channel_name}"} - {"", "#"})
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -34,11 +39,13 @@ class Policy:
         teams: workspace ids such as ``T01ABC``.
         channels: channel ids, or names with or without ``#`` (a direct message has no name).
         users: user ids such as ``U01ABC``; display names are not accepted, anybody can take one.
+        own_budgets_only: a channel reaches only the budgets that are told in it.
     """
 
     teams: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
+    own_budgets_only: bool = False
 
     def refusal(self, asker: Asker) -> str | None:
         """Return why this asker may not, in a sentence for them; None if they may."""
@@ -51,8 +58,7 @@ class Policy:
         return None
 
     def _has_channel(self, asker: Asker) -> bool:
-        names = {asker.channel, asker.channel_name, f"#{asker.channel_name}"} - {"", "#"}
-        return not names.isdisjoint(self.channels)
+        return not asker.places.isdisjoint(self.channels)
 
 
 def asker_of_command(form: Mapping[str, str]) -> Asker:
