@@ -101,7 +101,6 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
     standing, budget = fired.standing, fired.standing.budget
     shares, priced = evidence.top(TOP_RUNS), evidence.priced_percent()
     leader, share = _leader(view, evidence, describer)
-    left = days_left(standing.period.end, budget.timezone, moment.now_ms)
     return Alert(
         id=fired.told.public_id,
         budget=budget.name,
@@ -119,14 +118,10 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         spent_nanos=standing.spend.spent,
         accruing_nanos=standing.spend.accruing,
         as_of_ms=moment.as_of_ms,
-        days_left=left,
+        days_left=days_left(standing.period.end, budget.timezone, moment.now_ms),
         reason=fired.reason.value,
-        repeats=fired.repeats,
-        repeat_ms=fired.repeat_ms,
-        escalate_ms=fired.escalate_ms,
-        escalate_to=filled(budget.rules.escalate_to or "", standing.scope),
-        quiet=str(budget.rules.quiet_hours or ""),
         **_outlook(standing),
+        **_ahead(fired, moment.now_ms),
         recent_nanos=evidence.recent,
         recent_run=leader,
         recent_share=share,
@@ -137,7 +132,6 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         low_confidence=evidence.is_low(),
         stale_nanos=evidence.stale,
         price_note=evidence.note(),
-        next_percent=None if left <= 0 else next_threshold(budget.thresholds, budget.beyond, standing.level),
         owner=budget.owner_of(standing.scope),
         mention=fired.highest.mention,
         stale=moment.stale,
@@ -166,6 +160,30 @@ def _outlook(standing: Standing) -> _Outlook:
         "crossing_ms": made.crossing_ms(standing.amount) if made else None,
         "crossing_low_ms": early,
         "crossing_high_ms": late,
+    }
+
+
+class _Ahead(TypedDict):
+    """The fields of an `Alert` that say when it is told again."""
+
+    repeats: int
+    repeat_ms: int | None
+    escalate_ms: int | None
+    escalate_to: str
+    quiet: str
+    next_percent: int | None
+
+
+def _ahead(fired: Fired, now_ms: int) -> _Ahead:
+    standing, budget = fired.standing, fired.standing.budget
+    over = not days_left(standing.period.end, budget.timezone, now_ms)
+    return {
+        "repeats": fired.repeats,
+        "repeat_ms": fired.repeat_ms,
+        "escalate_ms": fired.escalate_ms,
+        "escalate_to": filled(budget.rules.escalate_to or "", standing.scope),
+        "quiet": str(budget.rules.quiet_hours or ""),
+        "next_percent": None if over else next_threshold(budget.thresholds, budget.beyond, standing.level),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from alerter import __version__
+from alerter.alerts_shown import alert_views
 from alerter.burn_up import Points, ScopeKey, burn_ups
 from alerter.core.alerts import Message
 from alerter.core.budgets import Basis
@@ -17,7 +18,7 @@ from alerter.core.views import AlertView, BudgetStatus, PageData, SourceView, Un
 from alerter.core.wording import FIRING, group_title, headline
 from alerter.services import Services
 from alerter.spending import accruals
-from alerter.status import alert_views, budget_status, freshness
+from alerter.status import budget_status, freshness
 from alerter.store import sources
 from alerter.store.outbox_read import NotificationView, list_notifications, messages
 from alerter.store.sources import SourceState

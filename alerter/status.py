@@ -1,31 +1,22 @@
-"""What people ask: where budgets stand, what fires, which runs cost most."""
+"""What people ask: where budgets stand, which runs cost most."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alerter.briefing import Describer
-from alerter.core.alerts import AlertState, AlertStatus
 from alerter.core.budgets import Reach, everything
 from alerter.core.money import plain
-from alerter.core.periods import Period, PeriodKind, bounds_ms, iso
-from alerter.core.views import AlertView, BudgetStatus, DeliveryView, Restatement, RunCost, percent_of, title_of
+from alerter.core.periods import bounds_ms, iso
+from alerter.core.views import BudgetStatus, Restatement, RunCost, percent_of, title_of
 from alerter.coverage import coverage_json, measure
 from alerter.evaluate import Standing, standings
 from alerter.evidence import collect, run_counts
 from alerter.restatements import restatements
 from alerter.spending import accruals
 from alerter.store import sources
-from alerter.store.alert_states import alert_states
-from alerter.store.alerts import StoredAlert, load_alerts
-from alerter.store.budgets import scopes
-from alerter.store.bulk import query
-from alerter.store.outbox_read import deliveries
-from alerter.store.references import run_names
 from alerter.store.totals import View
 
 Json = dict[str, Any]
@@ -70,25 +61,6 @@ def named(rows: Sequence[BudgetStatus], name: str) -> list[BudgetStatus]:
     """Return the rows of one budget or one scope title, whatever its case."""
     wanted = name.casefold()
     return [row for row in rows if wanted in {row.budget.casefold(), row.title.casefold()}]
-
-
-def alert_views(view: View, *, everything: bool = False) -> list[AlertView]:
-    """Return the alerts that are not resolved, or all of them; the oldest first."""
-    alerts = load_alerts(view.connection, "" if everything else "status <> 'resolved'")
-    states = alert_states(view.connection, [alert.id for alert in alerts])
-    told = deliveries(view.connection, [alert.id for alert in alerts])
-    names = {
-        (budget_id, scope_id): scope
-        for budget_id in {alert.budget_id for alert in alerts}
-        for scope_id, scope in scopes(view.connection, budget_id).items()
-    }
-    budgets = {row.id: _stored_budget(row) for row in query(view.connection, _BUDGETS)}
-    runs = run_names(view.connection, {alert.subject for alert in alerts if alert.subject})
-    found = (
-        _alert_view(alert, budgets[alert.budget_id], names, states[alert.public_id], told.get(alert.id, ()))
-        for alert in alerts
-    )
-    return [replace(each, run_name=runs.get(each.run, "")) if each.run else each for each in found]
 
 
 def top_runs(
@@ -160,59 +132,6 @@ def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
     }
 
 
-def alerts_json(view: View, *, everything: bool = True) -> Json:
-    """Return the body of ``alerts --json``."""
-    return {
-        "alerts": [
-            {
-                "id": each.id,
-                "budget": each.budget,
-                "scope": dict(each.scope),
-                "period_start": each.period_start,
-                "basis": each.basis.value,
-                "threshold": each.threshold,
-                "run": each.run or None,
-                "currency": each.currency,
-                "amount": plain(each.amount_nanos),
-                "spent": plain(each.spent_nanos),
-                "status": each.status.value,
-                "fired_at": iso(each.fired_at_ms),
-                "acknowledged_by": each.acknowledged_by or None,
-                "note": each.note or None,
-                "deliveries": [
-                    {"receiver": way.receiver, "kind": way.kind, "state": way.state, "attempts": way.attempts}
-                    for way in each.deliveries
-                ],
-            }
-            for each in alert_views(view, everything=everything)
-        ]
-    }
-
-
-_BUDGETS = "SELECT id, name, spec FROM budget"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBudget:
-    """What an alert's budget says, also of one that is no longer configured."""
-
-    name: str
-    currency: str
-    kind: PeriodKind
-
-    def label(self, alert: StoredAlert) -> str:
-        """Return the name of an alert's period."""
-        if self.kind is PeriodKind.ROLLING:
-            return f"since {alert.period_start}"
-        first, end = date.fromisoformat(alert.period_start), date.fromisoformat(alert.period_end)
-        return Period(self.kind, first, end).label()
-
-
-def _stored_budget(row: Any) -> StoredBudget:  # noqa: ANN401 - a row of the database
-    spec = json.loads(row.spec)
-    return StoredBudget(row.name, str(spec["currency"]), PeriodKind(spec["period"]["kind"]))
-
-
 def run_json(run: RunCost) -> Json:
     """Return one run of ``top --json``."""
     return {
@@ -262,33 +181,4 @@ def _status(standing: Standing, runs: int, restated: Sequence[Restatement], *, s
         stale=stale,
         suspected_nanos=spend.suspected,
         restated=restated,
-    )
-
-
-def _alert_view(
-    alert: StoredAlert,
-    budget: StoredBudget,
-    names: Mapping[tuple[int, int], tuple[tuple[str, str], ...]],
-    state: AlertState,
-    told: Sequence[DeliveryView],
-) -> AlertView:
-    held = state.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED}
-    return AlertView(
-        id=alert.public_id,
-        budget=budget.name,
-        scope=names[alert.budget_id, alert.scope_id],
-        period=budget.label(alert),
-        period_start=alert.period_start,
-        basis=alert.basis,
-        threshold=alert.percent,
-        currency=budget.currency,
-        amount_nanos=alert.amount_nanos,
-        spent_nanos=alert.spent_nanos,
-        status=state.status,
-        fired_at_ms=alert.fired_ms,
-        acknowledged_by=state.by if held else "",
-        until=state.until,
-        note=state.note,
-        deliveries=tuple(told),
-        run=alert.subject,
     )

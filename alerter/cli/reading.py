@@ -62,7 +62,7 @@ def alerts(
     as_json: AsJson = False,
 ) -> None:
     """List the alerts that fire or are acknowledged."""
-    from alerter.status import alert_views, alerts_json
+    from alerter.alerts_shown import alert_views, alerts_json
 
     with reading_services(config, instant_ms(now)) as services, services.windows.read() as view:
         if as_json:
@@ -175,7 +175,6 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
 def _print_alerts(rows: Sequence[AlertView]) -> None:
     from alerter.core.money import human
     from alerter.core.periods import iso
-    from alerter.core.text import actor_name
 
     if not rows:
         typer.echo("no alerts")
@@ -183,16 +182,31 @@ def _print_alerts(rows: Sequence[AlertView]) -> None:
     lines = [
         (
             row.id,
-            row.status.value + (f" by {actor_name(row.acknowledged_by)}" if row.acknowledged_by else ""),
+            _stands(row),
             row.budget if not row.scope else f"{row.budget} / {row.title}",
             row.crossed,
             f"{human(row.spent_nanos, row.currency)} of {human(row.amount_nanos, row.currency)}",
             iso(row.fired_at_ms),
-            ", ".join(f"{way.receiver}/{way.kind} {way.state}" for way in row.deliveries) or "told to nobody",
+            _told(row),
         )
         for row in rows
     ]
     _table(("id", "status", "budget", "threshold", "when fired", "fired at", "told"), lines)
+
+
+def _told(row: AlertView) -> str:
+    nobody = f"nobody: {row.silence}" if row.silence else "told to nobody"
+    return ", ".join(f"{way.receiver}/{way.kind} {way.state}" for way in row.deliveries) or nobody
+
+
+def _stands(row: AlertView) -> str:
+    from alerter.core.text import actor_name, one_line
+
+    if not row.acknowledged_by:
+        return row.status.value
+    until = f" until {row.until}" if row.until else ""
+    note = f", “{one_line(row.note, 60)}”" if row.note else ""
+    return f"{row.status.value} by {actor_name(row.acknowledged_by)}{until}{note}"
 
 
 def _now(run: RunCost) -> str:

@@ -134,7 +134,7 @@ class AlertState:
 
     Attributes:
         status: firing ... resolved.
-        by, at_ms: who acknowledged or snoozed, and when.
+        by, via, at_ms: who acknowledged or snoozed, from where, and when.
         until: in words: ``the next threshold``, ``Tue 24 Nov 16:00``.
         note: what they wrote, or why it was resolved.
         covers: of a hold the highest percent spent that it keeps quiet; what is higher is told.
@@ -146,6 +146,7 @@ class AlertState:
     until: str = ""
     note: str = ""
     covers: int = 0
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ class Reason(StrEnum):
 REMINDERS = frozenset({Reason.REPEAT, Reason.ESCALATION, Reason.SNOOZE_ENDED, Reason.HOLD_ENDED})
 """Told about thresholds that people know already."""
 
+SILENCES = frozenset({Reason.HELD, Reason.QUIET_HOURS, Reason.BELOW_MIN, Reason.OBSERVED, Reason.NOTHING_NEW})
+"""Why something that fires is not told."""
+
 
 @dataclass(frozen=True, slots=True)
 class HoldTerms:

@@ -131,7 +131,9 @@ class AlertView:
             that limit and what the run had cost.
         amount_nanos, spent_nanos: when it was last told, in ``currency``.
         fired_at_ms: epoch milliseconds.
-        acknowledged_by, until, note: of the hold that keeps it quiet; ``""`` without one.
+        acknowledged_by, via, held_at_ms, until, note: of the hold that keeps it quiet; ``""`` and 0 without one.
+        reason: why it was told last, or has resolved; ``""`` if nobody was told.
+        silence: why nothing is told of it now; ``""`` if something just was.
     """
 
     id: str
@@ -152,6 +154,10 @@ class AlertView:
     deliveries: tuple[DeliveryView, ...] = ()
     run: str = ""
     run_name: str = ""
+    via: str = ""
+    held_at_ms: int = 0
+    reason: str = ""
+    silence: str = ""
 
     @property
     def title(self) -> str:

@@ -18,7 +18,7 @@ from alerter.store.outbox import told_alerts
 
 _STATES = (
     "SELECT a.public_id, a.basis, a.percent, a.status, a.reason, a.resolved_ms, b.spec, h.kind, h.percent AS held, "
-    "h.forecast_percent AS held_forecast, h.until_ms, h.until_words, h.actor, h.note, h.created_ms "
+    "h.forecast_percent AS held_forecast, h.until_ms, h.until_words, h.actor, h.via, h.note, h.created_ms "
     "FROM alert a JOIN budget b ON b.id = a.budget_id LEFT JOIN hold h ON h.budget_id = a.budget_id "
     "AND h.scope_id = a.scope_id AND h.period_start = a.period_start AND h.subject = a.subject AND h.ended_ms IS NULL "
     "WHERE a.id IN {values}"
@@ -67,4 +67,4 @@ def _state(row: Any) -> AlertState:
         until = moment(row.until_ms, zone_of(row.spec)) if row.until_ms is not None else NEXT_THRESHOLD
     if row.basis == Basis.RUN and until == NEXT_THRESHOLD:
         until = ""  # a run is told once: it has no next one
-    return AlertState(status, by=row.actor, at_ms=row.created_ms, until=until, note=row.note, covers=row.held)
+    return AlertState(status, row.actor, row.created_ms, until, row.note, covers=row.held, via=row.via)

@@ -120,7 +120,12 @@ class AlertBody(_Body):
     spent: Amount
     status: Literal["firing", "acknowledged", "snoozed", "resolved"]
     fired_at: str
+    reason: str | None = Field(description="why it was told last, or has resolved; null if nobody was told")
+    silence: str | None = Field(description="why nothing is told of it now")
     acknowledged_by: str | None
+    acknowledged_via: str | None
+    acknowledged_at: str | None
+    until: str | None
     note: str | None
     deliveries: list[DeliveryBody]
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from alerter.alerts_shown import alert_views, alerts_json
 from alerter.core.views import PageData
 from alerter.metrics import Metrics
 from alerter.page_data import page_data, source_states
 from alerter.services import Services
 from alerter.slack_requests.answers import Answers
-from alerter.status import alert_views, alerts_json, status_json
+from alerter.status import status_json
 from alerter.store.engine import StoreError
 from alerter.store.outbox_read import counts
 from alerter.web.services import Json, WebServices

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from alerter.alerts_shown import alert_views, alerts_json
 from alerter.core.alerts import Alert, AlertStatus, Message, MessageKind
 from alerter.core.budgets import Basis
 from alerter.core.usage import RunObservation
 from alerter.holds import acknowledge
-from alerter.status import alert_views, alerts_json
 from alerter.store.engine import Store
 from alerter.store.messages import decode
 from tests.truth.ledgers import HOUR, MINUTE, FakeSource, House, config_of, run, services_of

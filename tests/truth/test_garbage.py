@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from alerter.alerts_shown import alerts_json
 from alerter.core.usage import RunObservation
-from alerter.status import alerts_json, status_json
+from alerter.status import status_json
 from alerter.store.engine import Store
 from alerter.verify import verify_ledger
 from tests.truth.ledgers import HOUR, FakeSource, House, config_of, house, run, services_of

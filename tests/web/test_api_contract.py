@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from alerter.alerts_shown import alerts_json
 from alerter.bootstrap import wire
 from alerter.config import load
 from alerter.core.ports import Batch, Finding, PollRequest
 from alerter.core.usage import RunObservation, RunStatus
 from alerter.cycle import run_cycle
 from alerter.holds import acknowledge
-from alerter.status import alerts_json, status_json
+from alerter.status import status_json
 from alerter.store.engine import Store
 from alerter.store.totals import View
 from alerter.web.schemas import AlertsBody, StatusBody
