@@ -64,6 +64,7 @@ class Decoder:
         self.cost_tags = {key.removeprefix(TAG): key for key in cost_keys if key.startswith(TAG)}
         self._experiments: Mapping[str, Row] = {}
         self._overlays: dict[str, dict[str, str]] = {}
+        self._usages: dict[tuple[tuple[str, str], ...], Pairs] = {}
         self._tags: dict[tuple[str, str, tuple[tuple[str, str], ...]], Pairs] = {}
 
     def use(self, experiments: Mapping[str, Row]) -> None:
@@ -147,11 +148,20 @@ class Decoder:
             end_ms=end,
             deleted=run.deleted,
             tags=self._overlaid(run.experiment_id, user, own),
-            usage=tuple(sorted((key, _usage(key, value)) for key, value in usage.items())),
+            usage=self._used(usage),
             last_metric_ms=run.last_metric_ms or None,
             parent_uuid=_plain(parent, MAX_KEY) if parent and parent != run.run_uuid else None,
             costs=costs,
         )
+
+    def _used(self, usage: dict[str, str]) -> Pairs:
+        logged = tuple(usage.items())
+        used = self._usages.get(logged)
+        if used is None:
+            if len(self._usages) >= MAX_CACHED:
+                self._usages.clear()
+            used = self._usages[logged] = tuple(sorted((key, _usage(key, value)) for key, value in logged))
+        return used
 
     def _costs(self, run: Seen) -> tuple[Pairs, dict[str, str]]:
         """Return the costs that a run logged, a metric's at full precision, and what of them is no cost."""

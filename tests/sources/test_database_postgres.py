@@ -1,0 +1,78 @@
+"""News from PostgreSQL, which numbers no rows: what a transaction wrote since the last poll."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from alerter.sources.mlflow_database import MlflowDatabaseSource
+from alerter.sources.mlflow_database.tables import MovedError, Postgres
+from tests.fixtures.mlflow_server import MlflowServer
+from tests.sources.conftest import Way, database_of
+from tests.sources.poller import DAY, MINUTE, NOW, Poller
+
+pytestmark = pytest.mark.needs_postgres
+
+LONG_AGO = NOW - 60 * DAY
+STATISTICS_S = 20
+"""PostgreSQL's statistics are up to ten seconds late."""
+
+
+@pytest.fixture
+def way(mlflow_on_postgres: MlflowServer) -> Way:
+    return Way(mlflow_on_postgres, database_of(mlflow_on_postgres))
+
+
+def poll_until_told(poller: Poller, run: str) -> None:
+    deadline = time.monotonic() + STATISTICS_S
+    while run not in poller.poll(NOW + MINUTE).times_seen and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert run in poller.times_seen
+
+
+def test_a_row_of_a_closed_period_that_is_written_is_news_and_once(way: Way) -> None:
+    experiment = way.experiment()
+    runs = [way.server.ended_run(experiment, LONG_AGO, LONG_AGO + DAY) for _ in range(3)]
+    poller = way.poller(experiment).poll()
+    way.server.delete_run(runs[1])  # no slice reads it: it touches no open period
+    poll_until_told(poller, runs[1])
+    assert poller.runs[runs[1]].deleted
+    assert set(poller.times_seen) == {runs[1]}
+    assert not poller.poll(NOW + 2 * MINUTE).times_seen
+    new = way.server.ended_run(experiment, LONG_AGO, LONG_AGO + DAY)
+    poll_until_told(poller, new)
+    assert set(poller.times_seen) == {new}
+
+
+def test_what_is_written_while_the_sweep_goes_on_is_told(way: Way) -> None:
+    experiment = way.experiment()
+    runs = [way.server.ended_run(experiment, LONG_AGO, LONG_AGO + DAY) for _ in range(6)]
+    poller = way.poller(experiment, batch=2)
+    new: list[str] = []
+
+    def write(number: int) -> None:
+        if number == 2:
+            new.append(way.server.ended_run(experiment, LONG_AGO, LONG_AGO + DAY))
+            way.server.delete_run(runs[0])
+
+    poller.poll(after_batch=write)
+    poll_until_told(poller, new[0])
+    assert poller.runs[runs[0]].deleted
+
+
+def test_another_table_or_an_earlier_state_of_it_means_a_sweep(way: Way) -> None:
+    source = way.source()
+    assert isinstance(source, MlflowDatabaseSource)
+    with source._database.reading() as reading:
+        tables = Postgres(reading)
+        now = tables.now()
+        assert tables.news(now) == ([], now)
+        for other in (
+            replace(now, mark="mlflow:1"),  # restored from a dump
+            replace(now, key=now.key + 1_000_000),  # restored from a back-up
+            replace(now, key=now.key - 2**31),  # numbers of transactions went round
+        ):
+            with pytest.raises(MovedError):
+                tables.news(other)
