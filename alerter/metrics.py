@@ -40,10 +40,7 @@ class Metrics:
         self._complete = Gauge(
             "alerter_last_complete_poll_timestamp_seconds", "When a poll last completed.", by, registry=into
         )
-        self._alerts = Gauge("alerter_alerts", "Alerts that are not resolved, by status.", ("status",), registry=into)
-        self._notifications = Gauge(
-            "alerter_notifications", "Messages in the outbox by way and state.", ("kind", "state"), registry=into
-        )
+        self._register_alerts(into)
         self._reload_ok = Gauge(
             "alerter_config_last_reload_successful", "1 if the last (re)load took every file, else 0.", registry=into
         )
@@ -63,6 +60,23 @@ class Metrics:
         self._running.labels(source).set(running)
         self._complete.labels(source).set(at_ms / 1000)
         self._failed.labels(source)  # from the first poll on it is 0, not absent: rate() needs that
+    def _register_alerts(self, into: CollectorRegistry) -> None:
+        self._alerts = Gauge("alerter_alerts", "Alerts that are not resolved, by status.", ("status",), registry=into)
+        self._notifications = Gauge(
+            "alerter_notifications", "Messages in the outbox by way and state.", ("kind", "state"), registry=into
+        )
+        self._decisions = Counter(
+            "alerter_decisions_total",
+            "Episodes that were told, and silences that began, by reason.",
+            ("reason",),
+            registry=into,
+        )
+
+    def decided(self, counts: Mapping[str, int]) -> None:
+        """Add how often the cycle decided for each reason to tell, or began a silence for it."""
+        for reason, count in counts.items():
+            self._decisions.labels(reason).inc(count)
+
 
     def poll_failed(self, source: str, *, seconds: float, runs: int = 0) -> None:
         """Count a poll that ended early, after ``runs`` runs."""

@@ -1,4 +1,4 @@
-"""Commands that change something: ack, unack."""
+"""Commands that change something: ack, snooze, unack."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ Reference = Annotated[str, typer.Argument(metavar="ID|NAME", help="An alert such
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(ack)
+    app.command()(snooze)
     app.command()(unack)
 
 
 def ack(
     reference: Reference,
     note: Annotated[str, typer.Option("--note", "-m", help="Why, for the others.")] = "",
-    until: Annotated[str | None, typer.Option("--until", help="Until when; default: the next threshold.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", help="100%, +$500, $900, 2026-12-01, 3d, period; default: the next threshold."),
+    ] = None,
     config: ConfigDir = None,
     now: Now = None,
     as_json: AsJson = False,
 ) -> None:
-    """Acknowledge an alert: it stays quiet until the next threshold."""
+    """Acknowledge an alert: it stays quiet until the next threshold, or for as long as you say."""
     from alerter.holds import acknowledge
 
     now_ms = instant_ms(now)
@@ -39,8 +43,29 @@ def ack(
     _print(outcome, as_json=as_json)
 
 
+def snooze(
+    reference: Reference,
+    until: Annotated[
+        str, typer.Argument(metavar="DUR|period", help="For how long: 2h, 3d, until 16:00 or 2026-12-01, or period.")
+    ],
+    note: Annotated[str, typer.Option("--note", "-m", help="Why, for the others.")] = "",
+    config: ConfigDir = None,
+    now: Now = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep an alert quiet for a time; after it, it is told again if it still fires."""
+    from alerter import holds
+
+    now_ms = instant_ms(now)
+    with reading_services(config, now_ms) as services:
+        outcome = holds.snooze(
+            services.store, reference, actor=whoami(), via="cli", now_ms=now_ms, until=until, note=note
+        )
+    _print(outcome, as_json=as_json)
+
+
 def unack(reference: Reference, config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> None:
-    """Take an acknowledgement back."""
+    """Take an acknowledgement or a snooze back."""
     from alerter.holds import unacknowledge
 
     now_ms = instant_ms(now)

@@ -70,6 +70,7 @@ class Poller:
             return  # it was stopped half-way, which is no failure
         for polled in report.polls:
             self._count(polled)
+        self._metrics.decided(report.decisions)
         self.summary = _summary(report, self._clock())
         log.info("cycle done %s", self.summary)
         self._pulse.beat(PART)

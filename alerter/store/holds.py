@@ -170,6 +170,25 @@ def end_hold(connection: Connection, hold: Hold, *, now_ms: int) -> bool:
     return bool(done.rowcount)
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One line of the audit: who did or asked for what, when (epoch ms), from where."""
+
+    at_ms: int
+    actor: str
+    via: str
+    action: str
+    target: str
+    detail: str
+
+
+def audit_trail(connection: Connection, *, since_ms: int = 0, limit: int | None = None) -> list[Audited]:
+    """Return what was audited since an instant, the oldest first; of more than ``limit`` lines the last ones."""
+    sql = "SELECT at_ms, actor, via, action, target, detail FROM audit WHERE at_ms >= ? ORDER BY id DESC"
+    rows = query(connection, f"{sql} LIMIT ?", since_ms, limit) if limit else query(connection, sql, since_ms)
+    return [Audited(*row) for row in rows][::-1]
+
+
 def audit(
     connection: Connection, *, at_ms: int, actor: str, via: str, action: str, target: str, detail: str = ""
 ) -> None:
