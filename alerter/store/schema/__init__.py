@@ -23,6 +23,7 @@ from alerter.store.schema.ledger import (
     TagSetRow,
     UsageSetRow,
 )
+from alerter.store.schema.lease import LeaseRow
 from alerter.store.schema.machines import ClampedRunRow, MachineTimeRow
 from alerter.store.schema.storage import HoldingRow, StorageLevelRow
 from alerter.store.schema.traces import CountedTraceRow
@@ -45,6 +46,7 @@ __all__ = [
     "EpisodeRow",
     "HoldRow",
     "HoldingRow",
+    "LeaseRow",
     "MachineTimeRow",
     "MetaRow",
     "NotificationRow",
