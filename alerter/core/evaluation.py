@@ -104,6 +104,11 @@ def evaluate_run(cost: int, limit: int | None, known: RunAlert | None) -> Change
     return Change.REOPEN if reached else None
 
 
+def reaches_any(thresholds: Collection[Threshold], level: Level) -> bool:
+    """Whether any configured threshold is reached: if not, none beyond them is."""
+    return any(_reached(each, level) for each in thresholds)
+
+
 def due_thresholds(thresholds: Collection[Threshold], beyond: int, level: Level) -> list[Threshold]:
     """Return the thresholds that are reached, those beyond the highest configured one included."""
     due = [each for each in thresholds if _reached(each, level)]

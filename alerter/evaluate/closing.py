@@ -86,12 +86,20 @@ def _note_closed(work: Round, over: Collection[StoredAlert]) -> None:
 
 
 def _end_holds(work: Round, through_ms: int) -> None:
+    """End what nobody needs to be told of: holds on periods that are over, on single runs, on what has resolved."""
     ends: Mapping[Hold, tuple[str, str]] = holds_with_ends(work.view.connection)
     for hold, (end, target) in ends.items():
         budget = work.view.budgets.get(hold.budget_id)
         zone = budget.timezone if budget else "UTC"
-        if budget is None or _is_over(end, zone, through_ms):
+        past = hold.until_ms is not None and hold.until_ms <= work.now_ms
+        if past or budget is None or _is_over(end, zone, through_ms):
             close_hold(work.view, hold, "hold ended", work.now_ms, target=target, zone=zone)
+            request_update(work.view.connection, [each.id for each in _alerts_of(work.view, hold)])
+
+
+def _alerts_of(view: View, hold: Hold) -> list[StoredAlert]:
+    where = "budget_id = ? AND scope_id = ? AND period_start = ? AND subject = ?"
+    return load_alerts(view.connection, where, hold.budget_id, hold.scope_id, hold.period_start, hold.subject)
 
 
 def _waits(work: Round, alert: StoredAlert) -> bool:

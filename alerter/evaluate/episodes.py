@@ -9,7 +9,7 @@ from datetime import date
 
 from alerter.core.budgets import Basis, Threshold
 from alerter.core.decisions import Reason
-from alerter.core.evaluation import AlertKey, Change, Transition, due_thresholds, evaluate, key_of
+from alerter.core.evaluation import AlertKey, Change, Transition, due_thresholds, evaluate, key_of, reaches_any
 from alerter.core.periods import PeriodKind
 from alerter.corrections import corrected
 from alerter.evaluate.measuring import Standing
@@ -45,11 +45,13 @@ class Episode:
 
     def changes(self) -> list[Transition]:
         """Return what brings the alerts in line with the spending."""
-        standing = self.standing
+        standing, level = self.standing, self.standing.level
+        if not self.alerts and not reaches_any(standing.budget.thresholds, level):
+            return []  # nearly all of ten thousand scopes
         return evaluate(
             standing.budget.thresholds,
             standing.budget.beyond,
-            standing.level,
+            level,
             firing=self.keys(FIRING),
             resolved=self.keys(RESOLVED),
             moved={key for key, alert in self.alerts.items() if alert.amount_nanos != standing.amount},

@@ -68,3 +68,15 @@ def test_until_a_percentage_is_used_nothing_below_it_is_told(store: Store, tmp_p
         crossed = json.loads(str(home.rows("SELECT message FROM notification ORDER BY id")[1][0]))["alerts"][0]
         assert crossed["crossed"] == ["80%", "100%"]  # what was held back is not lost
         assert audited(home)[-1][2:] == ("hold ended", "ack by ann until 100 %")
+
+
+def test_a_hold_on_what_has_resolved_ends_without_a_word(store: Store, tmp_path: Path) -> None:
+    monday = at("2026-11-09 10:00")
+    with daemon(store, tmp_path, budget(period="{rolling_days: 2}"), monday) as home:
+        home.source.put(costs("r", 85, monday))
+        hourly(home, monday, 1)
+        assert snooze(store, "one", actor="ann", via="cli", now_ms=monday, until="3d").ok
+        hourly(home, monday + HOUR, 24 * 4)
+        assert len(told(home)) == 1  # it fell out of the window meanwhile
+        assert home.rows("SELECT status FROM alert") == [("resolved",)]
+        assert audited(home)[-1][2:] == ("hold ended", "snooze by ann until Thu 12 Nov 10:00")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from alerter.holds import acknowledge, unacknowledge
+from alerter.metrics import Metrics
 from alerter.store.engine import Store
 from tests.deciding.tools import PRICES, RECEIVERS, at, budget, costs, daemon, hourly, told
 from tests.truth.ledgers import HOUR, config_of
@@ -96,5 +97,9 @@ def test_small_amounts_are_no_news_until_they_are_larger(store: Store, tmp_path:
         assert (report.fired, dict(report.decisions)) == (0, {"below min_alert": 1})
         assert dict(home.cycle(monday + 1).decisions) == {}  # a silence counts when it begins
         home.source.put(costs("s", 11, monday))
-        assert dict(home.cycle(monday + HOUR).decisions) == {"first": 1}
+        report = home.cycle(monday + HOUR)
+        assert dict(report.decisions) == {"first": 1}
+        metrics = Metrics("1")
+        metrics.decided(report.decisions)
+        assert 'alerter_decisions_total{reason="first"} 1.0' in metrics.render().decode()
         assert told(home) == [("Mon 09 11:00", "a", "first", 80)]
