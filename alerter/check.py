@@ -32,7 +32,7 @@ def check_offline(config: Config) -> Iterator[Finding]:
     yield from _named(config)
     yield from _web(config)
     yield from _receivers(config)
-    yield from _not_yet(config)
+    yield from _storage(config)
     if config.operators is None:
         remedy = "set `operators:` in alerter.yaml to a receiver"
         yield Finding("warning", "operators", "nobody is told when a source or a delivery fails", remedy)
@@ -161,11 +161,19 @@ def _web(config: Config) -> Iterator[Finding]:
         yield Finding("warning", "web", f"anyone who reaches {config.web.listen} can read the page", remedy)
 
 
-def _not_yet(config: Config) -> Iterator[Finding]:
-    """Yield what the files may say and the program does not do yet: nobody should rely on it."""
+def _storage(config: Config) -> Iterator[Finding]:
+    """Yield which budgets ask for storage that is not counted."""
+    if config.prices.rules.storage_per_gib_month is None:
+        text = "counts no storage: it has no price, and no artifact is listed"
+        remedy = "add `storage: {per_gib_month: ...}` to prices.yaml"
+    elif not config.storage.wanted(config.budgets):
+        text = "counts no storage: it is switched off"
+        remedy = "remove `storage: {enabled: false}` from alerter.yaml"
+    else:
+        return
     for budget in config.budgets:
         if "storage" in budget.components:
-            yield Finding("warning", f"budget {budget.name}", "storage is not counted yet", budget.source)
+            yield Finding("warning", f"budget {budget.name}", text, f"{budget.source}: {remedy}".strip(": "))
 
 
 def _receivers(config: Config) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from alerter.core.views import percent_of
 from alerter.spending import accruals
 from alerter.store.audit import gap_charges, run_lines_within
 from alerter.store.budgets import scopes
+from alerter.store.holdings import unlisted
 from alerter.store.ledger import METER_CODES, METERS
 from alerter.store.totals import View
 
@@ -64,7 +65,8 @@ class Coverage:
     Attributes:
         window: the current calendar month, see `month_of`.
         time_ms: ``high`` where every part has a price, ``low`` where one is assumed, ``gap`` where one has none.
-        gaps: the longest first, at most fifty; then as many models whose tokens have no price, of no run time.
+        gaps: the longest first, at most fifty; then as many models whose tokens have no price, and the artifacts that
+            can't be listed: both of no run time.
         untagged: of each budget with ``group_by`` that counts any run time, in the configuration's order.
         stale_ms: run time that is suspected stale, and not counted; ``stale_nanos`` what it would cost.
     """
@@ -125,7 +127,7 @@ def measure(view: View, now_ms: int) -> Coverage:
         sum(run.known_ms - max(run.as_of_ms, window[0]) for run in runs if run.known_ms > window[0]),
         sum(run.stale_nanos(*window) for run in runs),
     )
-    found = (*_gaps(gaps), *_token_gaps(view, window))
+    found = (*_gaps(gaps), *_token_gaps(view, window), *_storage_gaps(view))
     return Coverage(window, add_up(levels for _, levels in by_run), found, _untagged(view, by_tags), *stale)
 
 
@@ -206,6 +208,9 @@ def _gap_line(found: Coverage) -> Iterator[str]:
         yield f"no price: tokens ({first.missing}){more}; give one under `tokens:` in prices.yaml"
         return
     runs = f"{first.runs} run{'' if first.runs == 1 else 's'}"
+    if first.meter is Meter.STORAGE:
+        yield f"not counted: storage of {runs} ({first.missing}){more}"
+        return
     yield f"no price: {first.meter.value} of {runs} ({first.missing}){more}; see `alerter top --unpriced`"
 
 
@@ -233,6 +238,12 @@ def _token_gaps(view: View, window: Window) -> Iterator[Gap]:
     for missing, tokens in used.most_common(_SHOWN):
         if tokens > 0:
             yield Gap(Meter.TOKENS, missing, 0, 0)
+
+
+def _storage_gaps(view: View) -> Iterator[Gap]:
+    """Yield each source in which runs or LoggedModels hold what can't be listed."""
+    for source, count in unlisted(view.connection):
+        yield Gap(Meter.STORAGE, f"{source} can't list their artifacts", 0, count)
 
 
 def _untagged(view: View, by_tags: Mapping[int, int]) -> tuple[Untagged, ...]:

@@ -36,6 +36,12 @@ class Metrics:
             ("source", "outcome"),
             registry=into,
         )
+        self._artifacts = Counter(
+            "alerter_artifact_walks_total",
+            "Runs and LoggedModels whose artifacts were looked at, by outcome.",
+            ("source", "outcome"),
+            registry=into,
+        )
         self._running = Gauge("alerter_running_runs", "Runs that accrue cost now.", by, registry=into)
         self._complete = Gauge(
             "alerter_last_complete_poll_timestamp_seconds", "When a poll last completed.", by, registry=into
@@ -87,6 +93,11 @@ class Metrics:
         """Add how many traces were ``counted``, and of them ``unpriced``, ``cost_differs`` and ``count_differs``."""
         for outcome, count in outcomes.items():
             self._traces.labels(source, outcome).inc(count)
+
+    def artifacts_walked(self, source: str, outcomes: Mapping[str, int]) -> None:
+        """Add how many runs and LoggedModels were ``walked``, are ``unlistable`` or ``gone``."""
+        for outcome, count in outcomes.items():
+            self._artifacts.labels(source, outcome).inc(count)
 
     def job_failed(self, job: str) -> None:
         """Count that a job (``poll``, ``reload``) failed; it is tried again at its next tick."""

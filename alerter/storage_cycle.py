@@ -39,6 +39,11 @@ class StorageRead:
     gone: int = 0
     error: str = ""
 
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """The counts by their names."""
+        return {"walked": self.walked, "unlistable": self.unlistable, "gone": self.gone}
+
 
 def note_runs(
     services: Services, connection: Connection, state: SourceState, run_ids: Sequence[int], now_ms: int
@@ -112,12 +117,10 @@ class _Reading:
         """Do one thing after the other; each is recorded when its step ends."""
         with self._services.ledger.read() as view:
             cursor = _Cursor.parse(models_cursor(view.connection, self._state.id))
-            due = due_looks(view.connection, self._state.id, self._now_ms, LOOKS)
         if cursor.behind or self._recorder.reads_models(self._state, self._now_ms):
             yield from self._models(cursor)
         yield from self._walks()
-        if due:
-            yield from self._looks(due)
+        yield from self._looks()
 
     def _models(self, cursor: _Cursor) -> Iterator[None]:
         since_ms = cursor.high_ms if cursor.behind else cursor.high_ms - OVERLAP_MS
@@ -160,7 +163,11 @@ class _Reading:
                 return found, error
         return found, None
 
-    def _looks(self, due: Sequence[Holding]) -> Iterator[None]:
+    def _looks(self) -> Iterator[None]:
+        with self._services.ledger.read() as view:
+            due = due_looks(view.connection, self._state.id, self._now_ms, LOOKS)
+        if not due:
+            return
         there = self._source.still_there([each.artifacts for each in due])
         with self._services.ledger.write() as view:
             self._recorder.looked(view.connection, self._state, due, there, self._now_ms)

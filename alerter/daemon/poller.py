@@ -8,9 +8,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from alerter.cycle import CycleReport, Polled, Progress, run_cycle
-from alerter.daemon.present import Present
+from alerter.daemon.present import Generation, Present
 from alerter.daemon.pulse import Pulse
+from alerter.leadership import Leadership
 from alerter.metrics import Metrics
+from alerter.store.lease import FencedError
 
 log = logging.getLogger(__name__)
 
@@ -25,26 +27,31 @@ class Poller:
     """Runs one cycle at a time.
 
     Attributes:
-        done: called with what a cycle did, after it has committed.
+        done: called after a cycle has committed, or nothing was to be done.
+        adopted: called with services that were wired anew because this process polls now, or no longer does.
         progress: called with how far a poll has come.
-        summary: what the last cycle did, in a line; ``""`` before the first.
+        summary: what the last cycle did, or who polls instead, in a line; ``""`` before the first.
     """
 
     def __init__(
         self,
         present: Present,
+        leadership: Leadership,
         *,
         clock: Callable[[], int],
         metrics: Metrics,
         pulse: Pulse,
-        done: Callable[[CycleReport], None],
+        done: Callable[[], None],
+        adopted: Callable[[Generation], None],
         progress: Progress,
     ) -> None:
         self._present = present
+        self._leadership = leadership
         self._clock = clock
         self._metrics = metrics
         self._pulse = pulse
         self.done = done
+        self.adopted = adopted
         self.progress = progress
         self.summary = ""
 
@@ -55,7 +62,7 @@ class Poller:
         self._pulse.expect(PART, limit)
 
     def run(self) -> None:
-        """Do one cycle.
+        """Do one cycle, where this process is the one that polls.
 
         Raises:
             StoreError: the database can't be used; the next tick tries again.
@@ -64,17 +71,34 @@ class Poller:
             self._pulse.beat(PART)
             if self._present.ending.is_set():
                 return
-            generation = self._present.generation
-            report = run_cycle(generation.services, self._clock(), stop=generation.stop, progress=self._advance)
+            if (fresh := self._present.follow()) is not None:
+                self.adopted(fresh)
+            report = self._cycle(self._present.generation)
         if self._present.ending.is_set():
             return  # it was stopped half-way, which is no failure
+        self._pulse.beat(PART)
+        if report is None:
+            self.summary = self._leadership.role
+        else:
+            self._note(report)
+        self.done()
+
+    def _cycle(self, generation: Generation) -> CycleReport | None:
+        """Do one cycle; None if another process polls."""
+        if generation.epoch is None:
+            return None
+        try:
+            return run_cycle(generation.services, self._clock(), stop=generation.stop, progress=self._advance)
+        except FencedError as error:
+            log.warning("the cycle is given up: %s", error)
+            return None
+
+    def _note(self, report: CycleReport) -> None:
         for polled in report.polls:
             self._count(polled)
         self._metrics.decided(report.decisions)
         self.summary = _summary(report, self._clock())
         log.info("cycle done %s", self.summary)
-        self._pulse.beat(PART)
-        self.done(report)
 
     def _advance(self, source: str, seen: int, expected: int) -> None:
         self._pulse.beat(PART)
@@ -83,6 +107,8 @@ class Poller:
     def _count(self, polled: Polled) -> None:
         if polled.tokens.counted:
             self._metrics.traces_counted(polled.source, asdict(polled.tokens))
+        if any(polled.storage.outcomes.values()):
+            self._metrics.artifacts_walked(polled.source, polled.storage.outcomes)
         if polled.error:
             self._metrics.poll_failed(polled.source, seconds=polled.seconds, runs=polled.recorded.seen)
             return

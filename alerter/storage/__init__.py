@@ -18,6 +18,7 @@ from alerter.store.holdings import (
     NotedRun,
     Place,
     drop_holdings,
+    forget_holdings,
     held_bytes,
     holdings_of,
     noted_runs,
@@ -74,13 +75,13 @@ class StorageRecorder:
     def settle(self, connection: Connection, source: SourceState, now_ms: int) -> None:
         """Charge the days that are over; the first time also what was noted under another configuration, or never."""
         if source.id in self._begun:
-            self._levels.charge(connection, source, now_ms)
-            return
-        held: Mapping[Place, int] = {}
-        if self.wanted:
+            self._levels.charge(connection, source, now_ms - now_ms % DAY_MS)
+        elif self.wanted:
             self._note(connection, source.id, unnoted_runs(connection, source.id))
-            held = held_bytes(connection, source.id)
-        self._levels.set(connection, source, held, now_ms)
+            self._levels.set(connection, source, held_bytes(connection, source.id), now_ms)
+        else:
+            forget_holdings(connection, source.id)
+            self._levels.set(connection, source, {}, source.complete_ms or now_ms)
         self._begun.add(source.id)
 
     def note(self, connection: Connection, source: SourceState, run_ids: Sequence[int], now_ms: int) -> None:

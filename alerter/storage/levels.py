@@ -95,7 +95,7 @@ class Levels:
             self._write(connection, source, before, after, now_ms)
 
     def charge(self, connection: Connection, source: SourceState, now_ms: int) -> None:
-        """Charge the days that are over."""
+        """Charge what was held up to an instant, and go on from there."""
         before = levels(connection, source.id)
         self._write(connection, source, before, {run_id: level.size for run_id, level in before.items()}, now_ms)
 

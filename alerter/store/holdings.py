@@ -147,6 +147,12 @@ def drop_holdings(connection: Connection, source_id: int, gone: Collection[Artif
     insert_rows(connection, "DELETE FROM holding WHERE source_id = ? AND run_uuid = ? AND model_id = ?", rows)
 
 
+def forget_holdings(connection: Connection, source_id: int) -> None:
+    """Forget what a source holds, and how far its LoggedModels were read: it is looked at anew."""
+    query(connection, "DELETE FROM holding WHERE source_id = ?", source_id)
+    query(connection, "DELETE FROM meta WHERE name = ?", _models(source_id))
+
+
 def held_bytes(connection: Connection, source_id: int) -> dict[Place, int]:
     """Return how many bytes are held in a source, by experiment and tag set. It looks at every holding."""
     sql = (
@@ -202,12 +208,16 @@ def put_levels(connection: Connection, levels_now: Mapping[int, Level | None]) -
 
 def models_cursor(connection: Connection, source_id: int) -> str:
     """Return how far a source's LoggedModels were read, ``""`` if never."""
-    return fact(connection, f"models:{source_id}")
+    return fact(connection, _models(source_id))
 
 
 def set_models_cursor(connection: Connection, source_id: int, cursor: str) -> None:
     """Record how far a source's LoggedModels were read."""
-    set_fact(connection, f"models:{source_id}", cursor)
+    set_fact(connection, _models(source_id), cursor)
+
+
+def _models(source_id: int) -> str:
+    return f"models:{source_id}"
 
 
 def _by_artifacts(rows: Iterable[Sequence[object]]) -> dict[Artifacts, Holding]:

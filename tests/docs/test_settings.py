@@ -8,7 +8,16 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from alerter.config import alert_rules, budget_models, digests, price_models, receiver_models, settings, token_settings
+from alerter.config import (
+    alert_rules,
+    budget_models,
+    digests,
+    price_models,
+    receiver_models,
+    settings,
+    storage_settings,
+    token_settings,
+)
 from alerter.config.fields import DURATION_PATTERN, seconds
 from alerter.config.json_schema import schema
 from alerter.config.secrets import Secrets
@@ -27,6 +36,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     settings.PollConfig: (CONFIGURATION, "poll"),
     settings.MeteringConfig: (CONFIGURATION, "metering"),
     token_settings.TokensConfig: (CONFIGURATION, "tokens"),
+    storage_settings.StorageConfig: (CONFIGURATION, "storage"),
     settings.TagsSection: (CONFIGURATION, "tags"),
     receiver_models.ReceiverSection: (CONFIGURATION, "receivers"),
     receiver_models.SlackTarget: (CONFIGURATION, "slack of a receiver"),

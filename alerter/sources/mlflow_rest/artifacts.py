@@ -113,28 +113,32 @@ class ArtifactReader:
     def _walked(self, artifacts: Artifacts) -> int:
         size, listings, folders = 0, 0, [""]
         while folders:
-            folder, token = folders.pop(), ""
-            while True:
-                if listings == MOST_LISTINGS:
-                    raise UnlistableError(f"more than {MOST_LISTINGS} folders")
+            folder = folders.pop()
+            for rows in self._pages(artifacts, folder):
+                entries = [_entry(row, folder) for row in rows]
+                folders += [path for path, held in entries if held is None]
+                size += sum(held for _, held in entries if held is not None)
                 listings += 1
-                try:
-                    page = self._tracking.artifacts(artifacts.run_uuid, artifacts.model_id, folder, token)
-                except MissingError:
-                    if not folder:
-                        raise
-                    break  # it was removed meanwhile
-                for row in page.rows:
-                    path, held = _entry(row, folder)
-                    if held is None:
-                        folders.append(path)
-                    else:
-                        size += held
                 if size > MOST_BYTES:
                     raise UnlistableError("the sizes in the listing are impossible")
-                if not (token := page.token):
-                    break
+                if listings > MOST_LISTINGS:
+                    raise UnlistableError(f"more than {MOST_LISTINGS} folders")
         return size
+
+    def _pages(self, artifacts: Artifacts, folder: str) -> Iterator[list[Row]]:
+        token = ""
+        while True:
+            try:
+                page = self._tracking.artifacts(artifacts.run_uuid, artifacts.model_id, folder, token)
+            except MissingError:
+                if not folder:
+                    raise
+                return  # it was removed meanwhile
+            yield page.rows
+            if page.token and page.token == token:
+                raise UnlistableError("the listing has no end")
+            if not (token := page.token):
+                return
 
 
 def _entry(row: Row, folder: str) -> tuple[str, int | None]:

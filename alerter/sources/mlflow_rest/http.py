@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
-from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, persistently
+from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, once, persistently
 
 API = "/api/2.0/mlflow"
 TRACES = "/api/3.0/mlflow/traces"
@@ -77,8 +77,9 @@ class HttpTracking:
         else:
             route, asked, folder = f"{API}/artifacts/list", {"run_id": run_id}, "path"
         asked |= {key: value for key, value in ((folder, path), ("page_token", token)) if value}
+        wanted = f"{route}?{urlencode(asked)}"
         return _page(
-            self._parsed(self._attempt("GET", f"{route}?{urlencode(asked)}" if asked else route, None)), "files"
+            self._parsed(once(self._source, self._patience, lambda: self._attempt("GET", wanted, None))), "files"
         )
 
     def models(self, experiment_ids: Sequence[str], query: Query) -> Page:

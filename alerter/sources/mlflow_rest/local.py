@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
-from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, persistently
+from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, once, persistently
 
 if TYPE_CHECKING:  # importing MLflow takes a second and a half; see `LocalTracking._open`
     from mlflow import MlflowClient
@@ -107,7 +108,7 @@ class LocalTracking:
     def artifacts(self, run_id: str, model_id: str, path: str, token: str) -> Page:  # noqa: ARG002 - it has no pages
         """See `ArtifactTracking`."""
         try:
-            return self._attempt(lambda client: _listed(client, run_id, model_id, path))
+            return once(self._source, self._patience, lambda: self._attempt(partial(_listed, run_id, model_id, path)))
         except ReadError:
             raise
         except Exception as error:
@@ -219,12 +220,12 @@ def _run(run: Run) -> Row:
     }
 
 
-def _listed(client: MlflowClient, run_id: str, model_id: str, path: str) -> Page:
+def _listed(run_id: str, model_id: str, path: str, client: MlflowClient) -> Page:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository  # noqa: PLC0415
 
     # Not the client's own listing of a run, which adds the files of its LoggedModels.
     uri = client.get_logged_model(model_id).artifact_location if model_id else client.get_run(run_id).info.artifact_uri
-    found = get_artifact_repository(uri).list_artifacts(path or None)
+    found = get_artifact_repository(uri, tracking_uri=client.tracking_uri).list_artifacts(path or None)
     return Page([{"path": each.path, "is_dir": each.is_dir, "file_size": each.file_size} for each in found], "")
 
 

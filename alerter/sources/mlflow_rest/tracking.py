@@ -128,8 +128,6 @@ class ArtifactTracking(Tracking, Protocol):
 def persistently(source: str, patience: Patience, attempt: Callable[[], T]) -> T:
     """Return what an attempt returns; try again after a `TransientError`, never past the stop event."""
     stop = patience.stop
-    if stop.is_set():
-        raise ReadError(source, "reading was stopped.", "")
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -144,4 +142,11 @@ def persistently(source: str, patience: Patience, attempt: Callable[[], T]) -> T
         retry=retry_if_exception_type(TransientError),
         reraise=True,
     )
-    return retrying(attempt)
+    return retrying(lambda: once(source, patience, attempt))
+
+
+def once(source: str, patience: Patience, attempt: Callable[[], T]) -> T:
+    """Return what an attempt returns; it is not made once reading was stopped."""
+    if patience.stop.is_set():
+        raise ReadError(source, "reading was stopped.", "")
+    return attempt()

@@ -1,0 +1,73 @@
+"""A tracking server in memory that has artifacts, and a ledger that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alerter.core.ports import SourceError
+from alerter.core.storage import Artifacts, ModelBatch, ModelSeen, UnlistableError
+from tests.truth.ledgers import DAY, FakeSource, House, config_of, house
+
+T0 = 1_795_435_200_000 - 1_795_435_200_000 % DAY
+BUDGETS = """
+defaults: {timezone: Asia/Kathmandu, receivers: [console], period: {from: 2001-01-01, to: 2099-01-01}}
+budgets:
+  - {name: artifacts, amount: "1000000", components: [storage]}
+  - {name: machines, amount: "1000000", components: [machines]}
+  - {name: all, amount: "1000000", group_by: [team]}
+"""
+PRICES = 'catalogs: []\nstorage: {per_gib_month: "73"}\n'
+"""$0.10 for a GiB and hour."""
+
+
+@dataclass
+class Shelves(FakeSource):
+    """Bytes by run or model id; ``asked`` is what was listed. What is in ``broken`` can't be listed."""
+
+    held: dict[str, int] = field(default_factory=dict)
+    logged: dict[str, ModelSeen] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+    fails_at: str = ""
+
+    def artifact_bytes(self, artifacts: Artifacts) -> int | None:
+        key = artifacts.model_id or artifacts.run_uuid
+        if key == self.fails_at:
+            raise SourceError("main went down")
+        self.asked.append(key)
+        if key in self.broken:
+            raise UnlistableError("the server can't list them (500)")
+        return self.held.get(key) if self._is_there(artifacts) else None
+
+    def models(self, since_ms: int, limit: int) -> Iterator[ModelBatch]:
+        found = sorted(
+            (each for each in self.logged.values() if each.changed_ms >= since_ms), key=lambda each: each.changed_ms
+        )
+        yield ModelBatch(found[:limit], behind=len(found) > limit)
+
+    def still_there(self, artifacts: Collection[Artifacts]) -> frozenset[Artifacts]:
+        return frozenset(each for each in artifacts if self._is_there(each))
+
+    def _is_there(self, artifacts: Artifacts) -> bool:
+        return artifacts.model_id in self.logged if artifacts.model_id else artifacts.run_uuid in self.runs
+
+
+@contextmanager
+def shelved(migrated: Path, extra: str = "", prices: str = PRICES, budgets: str = BUDGETS) -> Iterator[House]:
+    """A house whose source has artifacts."""
+    with TemporaryDirectory() as folder:
+        config = config_of(Path(folder), budgets, prices, extra)
+        with house(config, migrated, T0) as made:
+            made.source = Shelves()
+            made.services = replace(made.services, sources=[made.source])
+            yield made
+
+
+def shelves(made: House) -> Shelves:
+    """The house's source."""
+    assert isinstance(made.source, Shelves)
+    return made.source

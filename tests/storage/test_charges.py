@@ -1,0 +1,287 @@
+"""What is held is charged to the nano, whatever happens to it: against an oracle that adds up each byte's own time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from alerter.bootstrap import wire
+from alerter.check import check_offline
+from alerter.core.periods import utc
+from alerter.core.storage import Artifacts, ModelSeen
+from alerter.core.usage import RunObservation
+from alerter.coverage import coverage_lines, measure
+from alerter.cycle import run_cycle
+from alerter.explain import explain
+from alerter.export import export_csv
+from alerter.status import budget_status
+from alerter.store.engine import Store
+from alerter.verify import verify_ledger
+from tests.storage.memory import BUDGETS, PRICES, T0, Shelves, shelved, shelves
+from tests.truth.ledgers import DAY, HOUR, MINUTE, House, config_of, run
+
+GIB = 2**30
+STORAGE = "SELECT COALESCE(SUM(cost_nanos), 0) FROM charge WHERE meter = 5"
+
+
+def ended(uuid: str, team: str = "vision", end_ms: int = T0 - HOUR) -> RunObservation:
+    return run(uuid, "FINISHED", T0 - 2 * HOUR, end_ms, tags={"team": team, "experiment": "hpo"})
+
+
+def spent(made: House, at_ms: int) -> dict[str, int]:
+    with made.services.windows.read() as view:
+        assert verify_ledger(view).ok
+        return {row.title: row.spent_nanos for row in budget_status(view, at_ms) if row.spent_nanos}
+
+
+def nanos(size: int, span_ms: int, per_gib_month: str = "73") -> int:
+    """The price of bytes by hand: millionths of a GiB, 730 hours a month, rounded once."""
+    quantity = max(int((Decimal(size) * 10**6 / GIB).to_integral_value(ROUND_HALF_EVEN)), 1) if size else 0
+    exact = Decimal(per_gib_month) * quantity * span_ms * 1000 / (730 * HOUR)
+    return int(exact.to_integral_value(ROUND_HALF_EVEN))
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(5, 40 * HOUR // MINUTE),
+        st.dictionaries(
+            st.sampled_from(["r1", "r2", "r3", "m1"]),
+            st.one_of(
+                st.tuples(st.just("holds"), st.integers(0, 3 * GIB)),
+                st.tuples(st.just("tags"), st.sampled_from(["vision", "nlp"])),
+                st.tuples(st.just("gone"), st.just(0)),
+            ),
+            max_size=3,
+        ),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=25)
+@given(steps)
+def test_any_history_of_levels_costs_what_each_level_costs(
+    migrated_sqlite: Path, history: list[tuple[int, dict[str, tuple[str, Any]]]]
+) -> None:
+    """One end a poll makes a run's files be listed again; what is gone is noticed when it is looked for."""
+    levels: dict[str, int] = {"vision": 0, "nlp": 0}
+    held: dict[str, tuple[str, int]] = {}
+    expected: dict[str, int] = defaultdict(int)
+    with shelved(migrated_sqlite, "poll: {resweep: 1s}\n") as made:
+        source, at_ms, since = shelves(made), T0, dict.fromkeys(levels, T0)
+        made.cycle(at_ms)
+        for minutes, events in history:
+            at_ms += minutes * MINUTE
+            for key, (what, value) in events.items():
+                team, size = held.get(key, ("vision", 0))
+                if what == "gone":
+                    held.pop(key, None)
+                    source.runs.pop(key, None)
+                    source.logged.pop(key, None)
+                    continue
+                held[key] = (value, size) if what == "tags" else (team, value)
+                source.held[key] = held[key][1]
+                tags = (("experiment", "hpo"), ("team", held[key][0]))
+                if key == "m1":
+                    source.logged[key] = ModelSeen(Artifacts("", key), "1", tags, at_ms)
+                else:
+                    source.put(ended(key, held[key][0], at_ms - MINUTE))
+            made.cycle(at_ms)
+            for team, level in list(levels.items()):
+                after = sum(size for owner, size in held.values() if owner == team)
+                until = at_ms if after != level else at_ms - at_ms % DAY
+                if until > since[team]:
+                    expected[team] += by_days(level, since[team], until)
+                    levels[team], since[team] = after, until
+        accruing = {team: nanos(size, at_ms - since[team]) for team, size in levels.items()}
+        assert made.rows(STORAGE) == [(sum(expected.values()),)]
+        found = spent(made, at_ms)
+        assert {team: found.get(team, 0) for team in levels} == {
+            team: expected[team] + accruing[team] for team in levels
+        }
+
+
+def by_days(size: int, start_ms: int, end_ms: int) -> int:
+    """What bytes cost that were held over some UTC days: each is rounded for itself."""
+    total = 0
+    while start_ms < end_ms:
+        until = min(start_ms - start_ms % DAY + DAY, end_ms)
+        total += nanos(size, until - start_ms)
+        start_ms = until
+    return total
+
+
+def test_a_quiet_day_has_one_charge_and_a_quiet_cycle_writes_and_asks_nothing(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.held = {"r1": GIB, "r2": GIB}
+        source.put(ended("r1"), ended("r2"))
+        made.cycle(T0)
+        assert source.asked == ["r1", "r2"]
+        before = made.everything()
+        for minute in range(1, 30):
+            made.cycle(T0 + minute * MINUTE)
+        assert made.everything() == before
+        assert source.asked == ["r1", "r2"]
+        for hour in range(1, 73):
+            made.cycle(T0 + hour * HOUR)
+        rows = made.rows("SELECT start_ms, end_ms, quantity, cost_nanos FROM charge WHERE meter = 5 ORDER BY start_ms")
+    assert rows == [(T0 + day * DAY, T0 + (day + 1) * DAY, 2_000_000, 4_800_000_000) for day in range(3)]
+
+
+def test_bytes_move_with_their_runs_tags_and_those_of_its_models(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.held = {"r1": GIB, "m1": GIB}
+        source.put(ended("r1"))
+        source.logged["m1"] = ModelSeen(Artifacts("r1", "m1"), "1", (("team", "other"),), T0 - HOUR)
+        made.cycle(T0)
+        source.put(ended("r1", "nlp"))
+        made.cycle(T0 + HOUR)
+        assert source.asked == ["r1", "m1"]
+        made.cycle(T0 + 2 * HOUR)
+        found = spent(made, T0 + 2 * HOUR)
+    assert found == {"artifacts": 400_000_000, "vision": 200_000_000, "nlp": 200_000_000}
+
+
+def test_a_poll_lists_no_more_than_is_configured_and_goes_on_after_a_restart(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite, "storage: {runs_per_poll: 3}\n") as made:
+        source = shelves(made)
+        source.put(*(ended(f"r{number}") for number in range(8)))
+        source.held = dict.fromkeys(source.runs, GIB)
+        for asked, restarts in ((3, True), (6, True), (8, False), (8, True)):
+            made.cycle(T0)
+            assert len(source.asked) == asked
+            if restarts:
+                made.restart(T0)
+        assert sorted(source.asked) == sorted(source.runs)
+        made.cycle(T0 + HOUR)
+        assert spent(made, T0 + HOUR)["artifacts"] == 800_000_000
+
+
+def test_a_server_that_goes_down_in_the_middle_is_read_on_and_fails_no_poll(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.put(*(ended(f"r{number}") for number in range(4)))
+        source.held, source.fails_at = dict.fromkeys(source.runs, GIB), "r2"
+        (polled,) = made.cycle(T0).polls
+        assert (polled.error, polled.storage.error, polled.storage.walked) == ("", "main went down", 2)
+        source.fails_at = ""
+        assert made.cycle(T0 + MINUTE).polls[0].storage.walked == 2
+        assert source.asked == ["r0", "r1", "r2", "r3"]
+
+
+def test_what_cannot_be_listed_is_told_and_tried_again_a_day_later(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.put(ended("r1"), ended("r2"))
+        source.held, source.broken = {"r1": GIB, "r2": GIB}, {"r1"}
+        assert made.cycle(T0).polls[0].storage.unlistable == 1
+        made.cycle(T0 + HOUR)
+        assert source.asked == ["r1", "r2"]
+        with made.services.windows.read() as view:
+            assert "not counted: storage of 1 run (main can't list their artifacts)" in " ".join(
+                coverage_lines(replace(measure(view, T0 + HOUR), gaps=measure(view, T0 + HOUR).gaps[-1:]))
+            )
+        source.broken.clear()
+        made.cycle(T0 + DAY + HOUR)
+        made.cycle(T0 + DAY + 2 * HOUR)
+        assert source.asked == ["r1", "r2", "r1"]
+        assert spent(made, T0 + DAY + 2 * HOUR)["artifacts"] == nanos(GIB, DAY + 2 * HOUR) + nanos(GIB, HOUR)
+
+
+def test_a_new_price_holds_from_the_last_poll_on_and_dated_discounts_from_midnight(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.put(ended("r1"))
+        source.held = {"r1": GIB}
+        made.cycle(T0)
+        made.cycle(T0 + HOUR)
+        discount = (
+            f'multipliers: [{{match: {{tag.team: vision}}, factor: "0.5", effective_from: {utc(T0 + DAY).date()}}}]\n'
+        )
+        made.restart(T0 + HOUR, config_of(made.config.directory, BUDGETS, PRICES.replace("73", "146") + discount))
+        made.cycle(T0 + 3 * HOUR)
+        made.cycle(T0 + DAY + HOUR)
+        assert spent(made, T0 + DAY + HOUR)["artifacts"] == 100_000_000 + 23 * 200_000_000 + 100_000_000
+        rules = made.rows("SELECT DISTINCT rule FROM rate WHERE meter = 'storage' ORDER BY rule")
+    assert rules == [("storage per_gib_month",), ("storage per_gib_month x 0.5",)]
+
+
+def test_switched_off_it_ends_at_the_last_poll_and_begins_anew(migrated_sqlite: Path) -> None:
+    off = BUDGETS.replace("components: [storage]", "components: [tokens]")
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.put(ended("r1"))
+        source.held = {"r1": GIB}
+        made.cycle(T0)
+        made.cycle(T0 + HOUR)
+        made.restart(T0 + HOUR, config_of(made.config.directory, off, PRICES, "tokens: {enabled: false}\n"))
+        made.cycle(T0 + 5 * HOUR)
+        assert made.rows(STORAGE) == [(100_000_000,)]
+        assert made.rows("SELECT * FROM holding") == made.rows("SELECT * FROM storage_level") == []
+        made.restart(T0 + 5 * HOUR, config_of(made.config.directory, BUDGETS, PRICES, "tokens: {enabled: false}\n"))
+        made.cycle(T0 + 6 * HOUR)
+        made.cycle(T0 + 7 * HOUR)
+        assert spent(made, T0 + 7 * HOUR)["artifacts"] == 200_000_000
+
+
+@pytest.mark.parametrize(
+    ("prices", "extra", "said"),
+    [
+        ("currency: EUR\ncatalogs: []\n", "", "has no price"),
+        (PRICES, "storage: {enabled: false}\n", "switched off"),
+    ],
+)
+def test_without_a_price_nothing_is_listed_and_check_says_so(
+    migrated_sqlite: Path, prices: str, extra: str, said: str
+) -> None:
+    with shelved(migrated_sqlite, extra, prices) as made:
+        shelves(made).put(ended("r1"))
+        made.cycle(T0)
+        assert not shelves(made).asked
+        (finding,) = [each for each in check_offline(made.config) if "storage" in each.text]
+        assert (finding.level, finding.subject) == ("warning", "budget artifacts")
+        assert said in finding.text
+
+
+def test_it_stands_in_the_ledgers_export_and_explanation(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.put(ended("r1"))
+        source.held = {"r1": 730 * GIB}
+        made.cycle(T0)
+        made.cycle(T0 + DAY + HOUR)
+        with made.services.windows.read() as view:
+            out = StringIO()
+            exported = export_csv(view, made.services.pricer, (0, 2**62), T0 + DAY + HOUR, out)
+            found = explain(view, "Storage of hpo (team vision)", T0 + DAY + HOUR)
+        assert exported.nanos == spent(made, T0 + DAY + HOUR)["artifacts"]
+    assert "GiB-Months" in out.getvalue()
+    assert [(line["quantity"], line["settled"]) for line in found["charges"]] == [
+        ("24", True),
+        ("1", False),
+    ]
+
+
+def test_both_databases_keep_the_same(tmp_path: Path, store: Store) -> None:
+    source = Shelves()
+    source.put(ended("r1"), ended("r2", "nlp"))
+    source.held = {"r1": GIB, "r2": 2 * GIB, "m1": GIB}
+    source.logged["m1"] = ModelSeen(Artifacts("", "m1"), "1", (("team", "nlp"),), T0 - HOUR)
+    services = replace(wire(config_of(tmp_path, BUDGETS, PRICES), store, now_ms=T0), sources=[source])
+    for at_ms in (T0, T0 + HOUR, T0 + DAY):
+        assert not run_cycle(services, at_ms).failed
+        source.runs.pop("r1", None)
+    with services.windows.read() as view:
+        assert verify_ledger(view).ok
+        total = {row.title: row.spent_nanos for row in budget_status(view, T0 + DAY)}
+    assert total["nlp"] == nanos(3 * GIB, DAY)

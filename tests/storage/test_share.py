@@ -1,0 +1,71 @@
+"""What is read in the background takes no more than its share of a server's time, told by a clock that doesn't run."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings, strategies as st
+
+from alerter.sources.mlflow_rest.share import AHEAD_S, Share
+
+
+@dataclass
+class Clock:
+    """Time that only calls and waits take."""
+
+    now: float = 1000.0
+    waited: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.now += seconds
+
+    def call(self, seconds: float) -> float:
+        self.now += seconds
+        return seconds
+
+
+def shared(clock: Clock, share: float) -> Share:
+    return Share(share, threading.Event(), clock=clock, wait=clock.wait)
+
+
+@settings(max_examples=50)
+@given(
+    st.sampled_from([0.01, 0.25, 0.5, 1.0]),
+    st.lists(st.tuples(st.floats(0, 90), st.floats(0, 5)), min_size=1, max_size=40),
+)
+def test_the_share_is_kept_over_any_time(share: float, steps: list[tuple[float, float]]) -> None:
+    clock = Clock()
+    paced, used, longest = shared(clock, share), 0.0, 0.0
+    for quiet, takes in steps:
+        clock.now += quiet
+        used += paced.take(lambda takes=takes: clock.call(takes))  # type: ignore[misc] # bound now
+        longest = max(longest, takes)
+        assert used <= share * (clock.now - 1000) + AHEAD_S + longest + 1e-6
+
+
+def test_an_ordinary_poll_never_waits_and_a_long_walk_does() -> None:
+    clock = Clock()
+    paced = shared(clock, 0.25)
+    for _ in range(100):
+        for _ in range(10):
+            paced.take(lambda: clock.call(0.05))
+        clock.now += 59.5
+    assert not clock.waited
+    began = clock.now
+    for _ in range(200):
+        paced.take(lambda: clock.call(0.1))
+    # 20 s of the server's time, two of them at once.
+    assert 71 <= clock.now - began <= 73
+
+
+def test_the_end_of_the_process_waits_for_nothing() -> None:
+    stop = threading.Event()
+    stop.set()
+    paced = Share(0.01, stop)
+    for _ in range(3):
+        paced.take(lambda: threading.Event().wait(0.01))
