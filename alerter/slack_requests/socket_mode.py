@@ -22,7 +22,12 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 15.0
 TICK_S = 0.25
 FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 15.0
+"""After an outage people wait at most so long, and a bit, for their buttons."""
+
+REFUSED_WAIT_S = 60.0
+"""After a refusal that only a person can mend."""
+
 STEADY_S = 30.0
 """A connection that held so long was a good one: the next back-off begins anew."""
 
@@ -195,7 +200,7 @@ def _told(error: Exception) -> tuple[str, float]:
         asked = str(getattr(response, "headers", {}).get("Retry-After", "30"))
         return "Slack asks for patience (ratelimited)", float(asked) if asked.isdecimal() else 30.0
     remedy = REMEDIES.get(reason)
-    return (f"Slack says {reason}: {remedy}", LONGEST_WAIT_S) if remedy else (f"Slack says {reason}", 0.0)
+    return (f"Slack says {reason}: {remedy}", REFUSED_WAIT_S) if remedy else (f"Slack says {reason}", 0.0)
 
 
 def _close(client: SocketModeClient) -> None:
