@@ -158,7 +158,7 @@ def test_what_was_told_is_not_told_again_after_a_kill(start: Start) -> None:
     until(lambda: again.log().count("runs_read=1") >= 3, again.log)
     assert again.end() == 0
     assert again.out().count("90 % used") == 1
-    assert again.log().count("alert fired") == 1
+    assert again.log().count("alert told") == 1
 
 
 def test_a_bad_configuration_ends_it_with_2_before_anything_is_begun(start: Start, tmp_path: Path) -> None:
