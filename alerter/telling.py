@@ -15,6 +15,7 @@ from alerter.core.budgets import Basis, receivers_for
 from alerter.core.decisions import REMINDERS, Reason
 from alerter.core.wording import opening_title
 from alerter.evaluate import Fired
+from alerter.store import meta
 from alerter.store.outbox import enqueue
 from alerter.store.threads import first_told
 from alerter.store.totals import View
@@ -97,11 +98,15 @@ def _addressed(fired: Fired) -> list[tuple[str, ...]]:
 def address(
     connection: Connection, receiver: ReceiverConfig, key: str, message: Message, alert_ids: Collection[int] = ()
 ) -> int:
-    """Enqueue a message to a receiver, over each of its channels; return how many were new. ``key`` is told once."""
+    """Enqueue a message to a receiver, over each of its channels; return how many were new. ``key`` is told once.
+
+    Two ledgers number alike and may tell the same people: what services recognise a message by names the ledger too.
+    """
+    ledger = meta.installation(connection)
     return sum(
         enqueue(
             connection,
-            key=f"{kind}:{receiver.name}:{key}",
+            key=f"{kind}:{receiver.name}:{ledger}:{key}",
             receiver=receiver.name,
             kind=kind,
             target=target,

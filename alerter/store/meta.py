@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sqlalchemy import Connection
 
 from alerter.store.bulk import query
 
 _EVALUATED = "evaluated_ms"
 _CLOSED = "closed_ms"
+_INSTALLATION = "installation"
 
 
 def evaluated_ms(connection: Connection) -> int | None:
@@ -28,6 +31,16 @@ def closed_ms(connection: Connection) -> int | None:
 def set_closed(connection: Connection, at_ms: int) -> None:
     """Record that every period that ended up to then is closed."""
     set_fact(connection, _CLOSED, str(at_ms))
+
+
+def installation(connection: Connection) -> str:
+    """Return what tells this ledger from every other one: chosen at random, once."""
+    found = fact(connection, _INSTALLATION)
+    if found:
+        return found
+    sql = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+    query(connection, sql, _INSTALLATION, secrets.token_hex(6))
+    return fact(connection, _INSTALLATION)
 
 
 def fact(connection: Connection, name: str) -> str:
