@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between, hours_in
+from alerter.core.charges import MICRO, TOTAL, Confidence, EqualPart, Rate, cost_between, hours_in
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
 from alerter.restatements import restatement_of
@@ -55,6 +55,7 @@ class Line:
             "as_of": self.rate.as_of or None,
             "confidence": self.rate.confidence.value,
             "note": self.rate.note or None,
+            "share": shared(self.rate.share) or None,
             "period": [iso(self.start_ms), iso(self.end_ms)],
             "settled": self.settled,
             "correction": reasons.get(self.correction_id) if self.correction_id is not None else None,
@@ -64,8 +65,14 @@ class Line:
         if self.rate.pricing_unit == TOTAL:
             return plain(self.cost)
         unit_ms = HOUR_MS * hours_in(self.rate.pricing_unit)
-        held = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * unit_ms)
+        held = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * unit_ms * self.rate.share[1])
         return f"{held.quantize(Decimal('0.000001')).normalize():f}"
+
+
+def shared(share: EqualPart) -> str:
+    """Return for people which part of a machine is charged; nothing of a whole one."""
+    others = share[1] - 1
+    return f"1/{share[1]} of the machine, shared with {others} other run{'' if others == 1 else 's'}" if others else ""
 
 
 def explain(view: View, reference: str, now_ms: int) -> Json:

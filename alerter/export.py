@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import IO
 
-from alerter.core.charges import MICRO, TOTAL, Confidence, Rate, cost_between, hours_in
+from alerter.core.charges import MICRO, TOTAL, WHOLE, Confidence, Rate, cost_between, hours_in
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, iso, utc
 from alerter.core.usage import Meter, Pairs, Resources
@@ -59,6 +59,7 @@ COLUMNS = (
     "x_Rule",
     "x_RunId",
     "x_Settled",
+    "x_SharedBy",
     "x_Source",
 )
 """FOCUS 1.2's columns that apply to an estimate, then our own. There is no BilledCost: nothing here was billed."""
@@ -111,11 +112,11 @@ class _Line:
 
     @property
     def held(self) -> Decimal | None:
-        """How much was used, in the rate's unit; None of a cost that is known only as a whole."""
+        """How much was used, in the rate's unit, of a shared machine its part; None of a cost known only as a whole."""
         if self.rate.pricing_unit == TOTAL:
             return None
         unit_ms = HOUR_MS * hours_in(self.rate.pricing_unit)
-        return Decimal(self.quantity) * (self.part[1] - self.part[0]) / (MICRO * unit_ms)
+        return Decimal(self.quantity) * (self.part[1] - self.part[0]) / (MICRO * unit_ms * self.rate.share[1])
 
 
 def export_csv(view: View, pricer: Pricer, window: Window, now_ms: int, out: IO[str]) -> Exported:
@@ -248,6 +249,7 @@ class _Describer:
             "x_Rule": neutral(rate.rule),
             "x_RunId": run.run_uuid,
             "x_Settled": "true" if line.settled else "false",
+            "x_SharedBy": "" if rate.share == WHOLE else str(rate.share[1]),
             "x_Source": neutral(run.source),
         }
         return [values[column] for column in COLUMNS]

@@ -66,13 +66,13 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
             each["cost"],
             each["period"][0],
             each["period"][1] if each["settled"] else "running",
-            each["rule"],
+            "; ".join(filter(None, (each["rule"], each["share"]))),
             each["correction"] or "",
         )
         for each in charges[:_SHOWN]
     ]
     print_table(("meter", ">quantity", ">price", ">cost", "from", "to", "rule", "correction"), rows)
-    notes = [note for each in charges[:_SHOWN] for note in each["note"].split("; ") if note]
+    notes = [note for each in charges[:_SHOWN] for note in (each["note"] or "").split("; ") if note]
     for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
         typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")
     _print_more(charges)

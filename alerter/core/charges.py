@@ -22,10 +22,10 @@ GIB_MONTH = "gib-month"
 
 MONTH_HOURS = 730
 
-Share = tuple[int, int]
+EqualPart = tuple[int, int]
 """Which of how many equal parts: ``(2, 3)`` is the second of three."""
 
-WHOLE: Share = (1, 1)
+WHOLE: EqualPart = (1, 1)
 
 
 class Confidence(StrEnum):
@@ -62,7 +62,7 @@ class Rate:
     as_of: str = ""
     confidence: Confidence = Confidence.HIGH
     note: str = ""
-    share: Share = WHOLE
+    share: EqualPart = WHOLE
 
     @property
     def unshared(self) -> Rate:
@@ -130,7 +130,7 @@ def burn(rate: Rate, quantity: int, line: tuple[int, int]) -> int:
     return div_half_even(cost_until(rate, quantity, line, end_ms) * HOUR_MS, max(end_ms - start_ms, 1))
 
 
-def part_of(nanos: int, share: Share) -> int:
+def part_of(nanos: int, share: EqualPart) -> int:
     """Return one of several equal parts of a cost, to the nano: the parts sum to it, and none falls while it grows."""
     place, parts = share
     return (nanos + parts - place) // parts

@@ -45,12 +45,11 @@ def complete(resources: Resources, usage: Pairs, machines: Machines) -> Resource
     The run itself goes first: a type that it names keeps its own nodes and driver, and is only told where it stands.
     """
     cluster_id = next((text.strip() for key, text in usage if key == CLUSTER_ID), "")
-    machine = machines.get(resources.resource_id or "")
-    in_databricks = machine is None
-    if machine is None:
-        machine = machines.get(cluster_id)
+    own_id = resources.resource_id or cluster_id
+    machine = machines.get(own_id, machines.get(cluster_id))
     if machine is None:
         return resources
+    in_databricks = bool(cluster_id) and machine is machines.get(cluster_id)
     placed = replace(
         resources,
         provider=resources.provider or machine.provider or (DATABRICKS if in_databricks else None),

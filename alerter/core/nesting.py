@@ -22,8 +22,8 @@ _PLACES = ("provider", "region", "purchase_option")
 
 
 def names_machine(resources: Resources) -> bool:
-    """Whether a run says anything of a machine."""
-    return any(getattr(resources, part) is not None for part in (*_PARTS, "resource_id"))
+    """Whether a run says what its machine is, and not only which."""
+    return any(getattr(resources, part) is not None for part in _PARTS)
 
 
 def has_own_machine(run: Resources, above: Resources) -> bool:

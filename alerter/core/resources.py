@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from alerter.core.clusters import Cluster, ClusterError, read_cluster
 from alerter.core.logged_cost import UNREADABLE
+from alerter.core.machines import CLUSTER_ID
 from alerter.core.quantities import GIB, QuantityError, is_absent, read_gib, read_quantity, shorten
 from alerter.core.usage import Pairs, Problem, Resources
 
@@ -28,7 +29,7 @@ DEFAULT_KEYS: dict[str, tuple[str, ...]] = {
     "region": ("region",),
     "purchase_option": ("purchase_option",),
     "spot": ("spot",),
-    "resource_id": ("resource_id",),
+    "resource_id": ("resource_id", CLUSTER_ID),
     "dbus": ("dbus", "dbu"),
     "cluster_info": (CLUSTER_INFO,),
 }

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from alerter.core.charges import TOTAL, ChargeLine, Rate, Share
+from alerter.core.charges import TOTAL, ChargeLine, Confidence, EqualPart, Rate
 from alerter.core.metering import Segment
 from alerter.core.nesting import COVERED, merged
 
-Slice = tuple[int, int, Share]
+Slice = tuple[int, int, EqualPart]
 """``(start_ms, end_ms, share)``: time in which the same runs share a machine."""
 
 Plan = tuple[tuple[Rate, int], ...]
@@ -40,32 +40,38 @@ def share_out(held: Mapping[str, Sequence[Segment]], wanted: Collection[str]) ->
     return found
 
 
-def is_machine_time(rate: Rate) -> bool:
-    """Whether a rate is of a machine that its run pays for: neither another run's, nor a cost that the run logged."""
-    return rate.pricing_unit not in {COVERED, TOTAL}
+def holds_machine(rate: Rate) -> bool:
+    """Whether time at a rate is time on a machine that has a price, and that its run pays for by that price."""
+    return _is_by_time(rate) and rate.confidence is not Confidence.GAP
 
 
 def cut(lines: Iterable[ChargeLine], slices: Sequence[Slice]) -> Iterator[ChargeLine]:
-    """Yield lines with the share that each slice of their time has; what is of no machine's time stays as it is."""
+    """Yield lines with the share that each slice of their time has; time in none of the slices stays as it is."""
     for line in lines:
-        if not is_machine_time(line.rate) or line.start_ms == line.end_ms:
+        if not _is_by_time(line.rate) or line.start_ms == line.end_ms:
             yield line
             continue
+        at_ms = line.start_ms
         for since, until, share in slices:
             low, high = max(line.start_ms, since), min(line.end_ms, until)
             if low < high:
+                if at_ms < low:
+                    yield replace(line, start_ms=at_ms, end_ms=low)
                 yield ChargeLine(replace(line.rate, share=share), line.quantity, low, high)
+                at_ms = high
+        if at_ms < line.end_ms:
+            yield replace(line, start_ms=at_ms)
 
 
 def cut_open(since_ms: int, plan: Plan, slices: Sequence[Slice]) -> tuple[list[ChargeLine], int, Plan]:
     """Return what of an accruing stretch is settled, where the rest begins, and at what that accrues."""
     ahead = [each for each in slices if each[1] > since_ms]
-    if not ahead or not all(is_machine_time(rate) for rate, _ in plan):
+    if not ahead or not any(holds_machine(rate) for rate, _ in plan):
         return [], since_ms, plan
     *_, (start, _, share) = ahead
     begins = max(start, since_ms)
     settled = [ChargeLine(rate, quantity, since_ms, begins) for rate, quantity in plan if since_ms < begins]
-    return list(cut(settled, ahead[:-1])), begins, tuple((replace(rate, share=share), each) for rate, each in plan)
+    return list(cut(settled, ahead)), begins, tuple((replace(rate, share=share), each) for rate, each in plan)
 
 
 def rejoined(lines: Sequence[ChargeLine], since_ms: int | None, plan: Plan) -> tuple[Sequence[ChargeLine], int | None]:
@@ -94,3 +100,8 @@ def differing(before: Sequence[Segment], after: Sequence[Segment]) -> list[Segme
     """Return the time that lies in one of two lists of disjoint segments and not in the other."""
     edges = sorted({at_ms for segment in (*before, *after) for at_ms in segment})
     return [part for part in pairwise(edges) if overlaps([part], before) != overlaps([part], after)]
+
+
+def _is_by_time(rate: Rate) -> bool:
+    """Whether a rate is neither of time that another run pays for, nor a cost that is known as a whole."""
+    return rate.pricing_unit not in {COVERED, TOTAL}

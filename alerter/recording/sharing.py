@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from alerter.core.metering import Metered, Segment
 from alerter.core.nesting import FOREVER, merged
-from alerter.core.sharing import Slice, cut, cut_open, differing, is_machine_time, overlaps, rejoined, share_out
+from alerter.core.sharing import Slice, cut, cut_open, differing, holds_machine, overlaps, rejoined, share_out
 from alerter.pricer import Pricer, merge
 from alerter.recording.entries import Entry
 from alerter.settlement import Wanted, known_of, standing
@@ -158,8 +158,8 @@ def _parts(wanted: Wanted, slices: Sequence[Slice]) -> Wanted:
 
 def _times(wanted: Wanted, until_ms: int | None) -> Times:
     """Return when a run holds a machine that it pays for."""
-    found = [(line.start_ms, line.end_ms) for line in wanted.lines if is_machine_time(line.rate)]
+    found = [(line.start_ms, line.end_ms) for line in wanted.lines if holds_machine(line.rate)]
     since = wanted.open_since_ms
-    if since is not None and any(is_machine_time(rate) for rate, _ in wanted.plan):
+    if since is not None and any(holds_machine(rate) for rate, _ in wanted.plan):
         found.append((since, FOREVER if until_ms is None else until_ms))
     return merged(each for each in found if each[0] < each[1])

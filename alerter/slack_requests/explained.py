@@ -63,7 +63,8 @@ def _rules(charges: Iterable[Mapping[str, Any]], currency: str) -> list[str]:
     """Return what was charged, by rule and price, dearest first."""
     sums: dict[tuple[str, str, str, str], Decimal] = {}
     for each in charges:
-        key = (str(each["meter"]), str(each["rule"]), str(each["unit_price"]), str(each["unit"]))
+        rule = "; ".join(filter(None, (str(each["rule"]), each.get("share"))))
+        key = (str(each["meter"]), rule, str(each["unit_price"]), str(each["unit"]))
         sums[key] = sums.get(key, Decimal(0)) + Decimal(each["cost"])
     ordered = sorted(sums, key=lambda key: -sums[key])
     lines = ["*Charged as*"] if ordered else ["Nothing was charged."]

@@ -3,9 +3,9 @@
 9.  A run is free over the time of the nearest run above it that names a priced machine, unless it names another one
     itself. One that names none is priced as that run's outside of its time, and is on its machine.
     (Tried without edits of params and prices.)
-10. Runs that name one `resource_id` and pay for it at the same time (rules 8 and 9) pay each an equal part of its own
-    rates. Time is cut where the set of them changes, and not where it was once thought to; of each part's nanos those
-    left over go to the first by name, one each.
+10. Runs that name one `resource_id` and pay a price for it at the same time (rules 8 and 9) pay each an equal part of
+    its own rates. Time is cut where the set of them changes, and not where it was once thought to; of each part's nanos
+    those left over go to the first by name, one each.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ def beside(lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], 
 def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
     """Rule 10: what runs pay that name one machine, by their names."""
     runs = {name: _joined(lines) for name, lines in on_it.items()}
-    marks = sorted({at for lines in runs.values() for line in lines for at in (line.start, line.end)})
+    paid = {name: [each for each in lines if any(price for _, price, _ in each.plan)] for name, lines in runs.items()}
+    marks = sorted({at for lines in paid.values() for line in lines for at in (line.start, line.end)})
     stretches: list[tuple[int, int, list[str]]] = []
     for low, high in pairwise(marks):
-        there = sorted(name for name, lines in runs.items() if any(each.start <= low < each.end for each in lines))
+        there = sorted(name for name, lines in paid.items() if any(each.start <= low < each.end for each in lines))
         since = stretches.pop()[0] if stretches and stretches[-1][2] == there else low
         stretches.append((since, high, there))
     return {
@@ -58,7 +59,7 @@ def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
             for low, high, there in stretches
             if max(line.start, low) < min(line.end, high)
         ]
-        for name, lines in runs.items()
+        for name, lines in paid.items()
     }
 
 

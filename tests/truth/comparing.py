@@ -116,6 +116,7 @@ class Truth:
         for name, until in found.items():
             story = self.stories[name]
             if name in ended:
+                story.believe()
                 story.until = until
                 story.observe(ended[name], now, self.complete, tariff)
             else:

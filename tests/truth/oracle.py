@@ -22,15 +22,15 @@ Observations change the painting as design.md tells. Where the design leaves roo
 8.  A run that accrues gives signs of life: its newest metric, if that is not before its start and at most 3 h ahead of
     the poll, and up to when the runs below it in the tree of nested runs count (a closed one: its painted end). When a
     complete poll finds the last of them more than 3 h ago, the run counts up to it and no further; without any sign it
-    counts for 24 h from where its unbroken stretch began. A later complete poll may find otherwise. A run that ends
-    while it is so suspected ends there, unless that poll finds a newer sign.
+    counts for 24 h from where its unbroken stretch began. A later complete poll may find otherwise: then its time costs
+    what it did before. A run that ends while it is so suspected ends there, unless that poll finds a newer sign.
 Rules 9 and 10 are about runs beside others: see `company`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import zip_longest
@@ -56,6 +56,8 @@ class Story:
     is_gone: bool = False
     until: int | None = None
     """Up to when it counts while it is suspected stale."""
+    believed: tuple[list[Line], int, Plan] | None = None
+    """What was painted before that time was taken away, since when it was open and at which prices."""
 
     def is_suspect_ending(self, run: RunObservation) -> bool:
         """Rule 8: whether such an end waits for the poll to be complete."""
@@ -82,12 +84,20 @@ class Story:
         assert self.since is not None
         if until is not None and until == self.until:
             return
+        self.believe()
         self.until = until
         if until is not None and until < self.since:
+            self.believed = [replace(line) for line in self.lines], self.since, self.plan
             self._cut(until)
             self.since, self.plan = until, tariff.plan(dict(self.seen.usage), until)
         else:
             self.reprice(tariff, now, last)
+
+    def believe(self) -> None:
+        """Rule 8: as if it had never been suspected."""
+        if self.believed is not None:
+            self.lines, self.since, self.plan = self.believed
+            self.until, self.believed = None, None
 
     def end(self) -> int | None:
         """The end of all that is painted."""
@@ -108,6 +118,8 @@ class Story:
             self._repaint(tariff, usage, ends_of_blocks if opened is not None else None, opened, at)
         self.lines = [line for line in sorted(self.lines, key=lambda each: each.start) if line.start < line.end]
         self.until = self.until if self.since is not None else None
+        if other_params or self.since is None:
+            self.believed = None
         self.seen, self.is_gone = run, False
 
     def vanish(self, now: int, last: int, tariff: Tariff) -> None:
@@ -116,7 +128,7 @@ class Story:
             self.reprice(tariff, now, last)
             self._close(max(self._alive(last), opened))
             self.lines = [line for line in self.lines if line.start < line.end]
-        self.until, self.is_gone = None, True
+        self.until, self.believed, self.is_gone = None, None, True
 
     def reprice(self, tariff: Tariff, now: int, last: int) -> None:
         """Rule 6 for the open line."""

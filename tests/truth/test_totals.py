@@ -86,6 +86,14 @@ STORIES: dict[str, Steps] = {
         *[RUNS, BEATS, POLL, STALE, BEATS, POLL, STALE, (MINUTE, ("delete", "r1")), POLL, (1, ("restore", "r1")), POLL]
     ],
     "stale, a price edited, woken": [RUNS, BEATS, POLL, STALE, (1, ("reprice",)), POLL, STALE, BEATS, POLL, ENDS, POLL],
+    "a price edited, then stale to before that, woken": [
+        *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
+        *[BEATS, POLL, ENDS, POLL],
+    ],
+    "the same, ended with a newer metric": [
+        *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
+        *[(1, ("tag", "r1", 1)), POLL, BEATS, ENDS, POLL],
+    ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
     "ends with its only metric": [RUNS, BEATS, POLL, STALE, BEATS, ENDS, POLL],
     "lives by the run nested in it": [

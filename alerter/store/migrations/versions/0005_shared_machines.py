@@ -26,7 +26,8 @@ def upgrade() -> None:
     )
     # Looked at anew when they are next read, which tells who shared a machine.
     op.execute(
-        "UPDATE run SET hash = 0 WHERE usage_set_id IN (SELECT id FROM usage_set WHERE usage LIKE '%resource_id%')"
+        "UPDATE run SET hash = 0 WHERE usage_set_id IN (SELECT id FROM usage_set "
+        "WHERE usage LIKE '%resource_id%' OR usage LIKE '%mlflow.databricks.cluster.id%')"
     )
 
 
