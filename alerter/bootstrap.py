@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from alerter.briefing import Describer, Links
 from alerter.config import Config, SourceConfig
 from alerter.core.logged_cost import cost_keys
+from alerter.core.multipliers import tags_of
 from alerter.core.ports import Notifier, PriceBook, RunSource
 from alerter.core.pricing import check_currency
 from alerter.core.resources import usage_keys
@@ -113,8 +114,9 @@ def make_tokens(config: Config, ledger: Ledger) -> TokenRecorder | None:
     """
     if not config.tokens.wanted(config.budgets):
         return None
-    prices = TokenPrices(config.prices.rules)
-    return TokenRecorder(ledger.interner, ledger.attribution, prices, _budget_tags(config))
+    rules = config.prices.rules
+    keys = _budget_tags(config) | tags_of(rules.multipliers)
+    return TokenRecorder(ledger.interner, ledger.attribution, TokenPrices(rules, config.tags), keys)
 
 
 def make_storage(config: Config, ledger: Ledger) -> StorageRecorder:

@@ -22,7 +22,7 @@ from alerter.storage_cycle import StorageRead, note_runs, read_storage
 from alerter.store import ledger, meta, sources
 from alerter.store.sources import SourceState
 from alerter.telling import tell
-from alerter.token_cycle import read_tokens
+from alerter.token_cycle import follow_runs, read_tokens
 from alerter.tokens import TokensRead
 
 log = logging.getLogger(__name__)
@@ -155,6 +155,7 @@ def _record(services: Services, state: SourceState, batch: Batch, now_ms: int) -
     with services.ledger.write() as view:
         recorded = services.recorder.record(view.connection, state, batch, now_ms=now_ms)
         note_runs(services, view.connection, state, recorded.changed, now_ms)
+        follow_runs(services, view.connection, state, recorded.changed, now_ms)
         return recorded
 
 

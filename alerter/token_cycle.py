@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from threading import Event
+
+from sqlalchemy import Connection
 
 from alerter.core.ports import PollRequest, RunSource
 from alerter.core.traces import TraceRequest, TraceSource
@@ -46,12 +48,20 @@ def read_tokens(
     limit = services.config.tokens.traces_per_poll
     for batch in source.traces(TraceRequest(cursor, request.horizon_ms, request.now_ms, limit, known)):
         with services.ledger.write() as view:
-            read += recorder.record(view.connection, state, batch)
+            read += recorder.record(view.connection, state, batch, request.now_ms)
         alive()
         if stop.is_set():
             break
     _compare(source.name, read)
     return read
+
+
+def follow_runs(
+    services: Services, connection: Connection, state: SourceState, run_ids: Sequence[int], now_ms: int
+) -> None:
+    """Let the tokens of runs that a poll wrote follow their tags, in its transaction."""
+    if run_ids and services.tokens is not None:
+        services.tokens.follow(connection, state, run_ids, now_ms)
 
 
 def _compare(source: str, read: TokensRead) -> None:

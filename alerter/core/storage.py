@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import localcontext
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 from alerter.core.charges import GIB_MONTH, MICRO, ChargeLine, Rate
 from alerter.core.money import decimal_text, div_half_even
+from alerter.core.multipliers import multiplied
 from alerter.core.periods import DAY_MS
 from alerter.core.ports import SourceError
-from alerter.core.price_rules import TAG, PriceRules
+from alerter.core.price_rules import PriceRules
 from alerter.core.usage import Meter, Pairs, StoredBytes
 
 GIB = 2**30
@@ -120,14 +120,9 @@ def price_storage(usage: StoredBytes, tags: Mapping[str, str], rules: PriceRules
 
 
 def _rate(tags: Mapping[str, str], rules: PriceRules, at_ms: int) -> Rate:
-    listed = price = rules.storage_per_gib_month
-    if listed is None or price is None:
+    listed = rules.storage_per_gib_month
+    if listed is None:
         raise AssertionError("asked for only where storage has a price")
-    rule = "storage per_gib_month"
-    facts = {f"{TAG}{key}": (value,) for key, value in tags.items()}
-    for each in rules.multipliers:
-        if each.term.covers(at_ms) and each.match.accepts(facts):
-            with localcontext(prec=60):
-                price *= each.factor
-            rule += f" x {each.factor}" + (f" ({each.reason})" if each.reason else "")
+    price, by = multiplied(listed, rules.multipliers, tags, at_ms)
+    rule = f"storage per_gib_month{by}"
     return Rate(Meter.STORAGE, decimal_text(price), decimal_text(listed), GIB_MONTH, rules.currency, rule)

@@ -63,6 +63,7 @@ class TraceRequest:
 class TraceBatch:
     """Traces of one bounded read, to be recorded together with ``cursor``.
 
+    ``again`` are those that are counted already, with the tags that they have now; nothing is told of their tokens.
     None from before ``keep_ms`` is ever read again. ``behind`` tells that there are newer ones still to read.
     """
 
@@ -70,6 +71,7 @@ class TraceBatch:
     cursor: str
     keep_ms: int
     behind: bool = False
+    again: Sequence[TraceUse] = ()
 
 
 @runtime_checkable

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from alerter.store.bulk import insert_rows
+from alerter.store.bulk import insert_rows, query, select_in
 from alerter.store.interning import digest_of
+from alerter.store.ledger import STORED, StoredRun
 
 TOKENS = "tokens"
 """The tokens of one model, of one run's or one experiment's traces."""
@@ -43,6 +44,24 @@ def add_carriers(connection: Connection, source_id: int, kind: str, rows: Sequen
     insert_rows(
         connection,
         'INSERT INTO run (id, run_uuid, experiment_id, name, start_ms, tag_set_id, usage_set_id, source_id, "user", '
-        "state, hash) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-        [(*row, source_id, "", kind.upper(), 0) for row in rows],
+        "state, hash, parent_uuid) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        [(*row, source_id, "", kind.upper(), 0, _about(kind, run_of(row[1]))) for row in rows],
     )
+
+
+def carriers_of(connection: Connection, source_id: int, kind: str, run_uuids: Sequence[str]) -> list[StoredRun]:
+    """Return the rows of a kind that are about some runs."""
+    sql = STORED + "WHERE +source_id = ? AND parent_uuid IN {values}"
+    return [
+        StoredRun(*row) for row in select_in(connection, sql, [_about(kind, each) for each in run_uuids], source_id)
+    ]
+
+
+def set_tags(connection: Connection, row_id: int, tag_set_id: int) -> None:
+    """Note the tags that a row's charges have now."""
+    query(connection, "UPDATE run SET tag_set_id = ? WHERE id = ?", tag_set_id, row_id)
+
+
+def _about(kind: str, run_uuid: str) -> str | None:
+    """Return what stands where a nested run has its parent: no run's id, so that nobody takes it for nested."""
+    return f"{kind}:{run_uuid}" if run_uuid else None

@@ -74,24 +74,24 @@ class OpenSegment:
     held: Held = ()
 
 
-_STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id, parent_uuid FROM run "
+STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id, parent_uuid FROM run "
 
 
 def stored_runs(connection: Connection, source_id: int, uuids: Sequence[str]) -> dict[str, StoredRun]:
     """Return the rows of those runs that the ledger knows, by MLflow's run id."""
-    sql = _STORED + "WHERE source_id = ? AND run_uuid IN {values}"
+    sql = STORED + "WHERE source_id = ? AND run_uuid IN {values}"
     return {row[1]: StoredRun(*row) for row in select_in(connection, sql, uuids, source_id)}
 
 
 def stored_by_id(connection: Connection, run_ids: Sequence[int]) -> list[StoredRun]:
     """Return the rows of runs by the ledger's own ids."""
-    return [StoredRun(*row) for row in select_in(connection, _STORED + "WHERE id IN {values}", run_ids)]
+    return [StoredRun(*row) for row in select_in(connection, STORED + "WHERE id IN {values}", run_ids)]
 
 
 def nested_in(connection: Connection, source_id: int, uuids: Sequence[str]) -> list[StoredRun]:
     """Return the runs that are nested directly in others."""
     # The sign keeps SQLite from walking over all runs of the source instead of the few that have a parent.
-    sql = _STORED + "WHERE +source_id = ? AND parent_uuid IN {values}"
+    sql = STORED + "WHERE +source_id = ? AND parent_uuid IN {values}"
     return [StoredRun(*row) for row in select_in(connection, sql, uuids, source_id)]
 
 

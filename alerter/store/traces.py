@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 from sqlalchemy import Connection
 
@@ -13,6 +15,25 @@ from alerter.store.ledger import METER_CODES
 from alerter.store.meta import fact, set_fact
 
 
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """A part of a charge: of a row, in a quarter of an hour, at a rate; ``model`` is whose tokens."""
+
+    row_id: int
+    start_ms: int
+    rate_id: int
+    quantity: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountedTrace:
+    """A counted trace: a digest of the tags that it was counted under, and where its tokens stand."""
+
+    tags_digest: int
+    lines: tuple[TraceLine, ...]
+
+
 def counted(connection: Connection, source_id: int, trace_ids: Collection[str]) -> set[str]:
     """Return those of some traces that are counted."""
     digests = {digest_of(each): each for each in trace_ids}
@@ -20,10 +41,29 @@ def counted(connection: Connection, source_id: int, trace_ids: Collection[str]) 
     return {digests[row[0]] for row in select_in(connection, sql, list(digests), source_id)}
 
 
-def add_counted(connection: Connection, source_id: int, traces: Iterable[tuple[str, int]]) -> None:
-    """Note traces, as (id, when it began), as counted."""
-    rows = [(source_id, digest_of(trace_id), at_ms) for trace_id, at_ms in traces]
-    insert_rows(connection, "INSERT INTO counted_trace (source_id, digest, at_ms) VALUES (?,?,?)", rows)
+def counted_traces(connection: Connection, source_id: int, trace_ids: Collection[str]) -> dict[str, CountedTrace]:
+    """Return where the tokens of counted traces stand, by their ids; without those of an earlier version."""
+    digests = {digest_of(each): each for each in trace_ids}
+    sql = "SELECT digest, tags_digest, lines FROM counted_trace WHERE source_id = ? AND digest IN {values}"
+    return {
+        digests[digest]: CountedTrace(tags_digest, tuple(TraceLine(*each) for each in json.loads(lines)))
+        for digest, tags_digest, lines in select_in(connection, sql, list(digests), source_id)
+        if lines is not None
+    }
+
+
+def put_counted(connection: Connection, source_id: int, traces: Mapping[tuple[str, int], CountedTrace]) -> None:
+    """Note traces, by (id, when it began), as counted, or where their tokens stand now."""
+    rows = [
+        (source_id, digest_of(trace_id), at_ms, each.tags_digest, _text(each.lines))
+        for (trace_id, at_ms), each in traces.items()
+    ]
+    insert_rows(
+        connection,
+        "INSERT INTO counted_trace (source_id, digest, at_ms, tags_digest, lines) VALUES (?,?,?,?,?) "
+        "ON CONFLICT (source_id, digest) DO UPDATE SET tags_digest = excluded.tags_digest, lines = excluded.lines",
+        rows,
+    )
 
 
 def forget_counted(connection: Connection, source_id: int, before_ms: int) -> None:
@@ -48,3 +88,7 @@ def token_revisions(connection: Connection, run_ids: Sequence[int], since_ms: in
     for run_id, start_ms, revision in select_in(connection, sql, run_ids, METER_CODES[Meter.TOKENS], since_ms):
         found[run_id, start_ms] = max(revision, found.get((run_id, start_ms), -1))
     return found
+
+
+def _text(lines: Sequence[TraceLine]) -> str:
+    return json.dumps([astuple(each) for each in lines], ensure_ascii=False, separators=(",", ":"))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
 
+from alerter.core.budgets import TagCleaning
 from alerter.core.charges import TOTAL, Confidence, Rate
-from alerter.core.money import CurrencyMismatchError, MoneyError, to_nanos
+from alerter.core.money import CurrencyMismatchError, MoneyError, decimal_text, to_nanos
+from alerter.core.multipliers import multiplied
 from alerter.core.ports import PriceBookError
 from alerter.core.price_rules import PriceRules, fits
-from alerter.core.usage import Meter, Tokens
+from alerter.core.usage import Meter, Pairs, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,10 @@ MOST_NANOS = 2**50
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What tokens cost, in nanos, rounded once; a gap costs nothing and its rate says what is missing."""
+    """What tokens cost before multipliers, in nanos, rounded once, and the rate that these are charged at.
+
+    A gap costs nothing and its rate says what is missing.
+    """
 
     rate: Rate
     nanos: int
@@ -46,13 +51,14 @@ class TokenPrices:
 
     Args:
         rules: ``prices.yaml``; in another currency than USD there are only its own token prices.
+        cleaning: of the tags that its multipliers match on.
 
     Raises:
         PriceBookError: genai-prices isn't installed.
         CurrencyMismatchError: the configuration is in another currency and has no token prices of its own.
     """
 
-    def __init__(self, rules: PriceRules) -> None:
+    def __init__(self, rules: PriceRules, cleaning: TagCleaning | None = None) -> None:
         if rules.currency != USD and not rules.tokens:
             raise CurrencyMismatchError(
                 f"the list of token prices is in USD, prices.yaml in {rules.currency}: give your own there under "
@@ -61,11 +67,23 @@ class TokenPrices:
         if rules.currency == USD and find_spec("genai_prices") is None:
             raise PriceBookError(f"LLM tokens are priced by genai-prices, which is not installed: {INSTALL}")
         self._rules = rules
+        self._cleaning = cleaning or TagCleaning()
         self._gaps: set[str] = set()
         self._rates: dict[tuple[str, ...], Rate] = {}
 
-    def price(self, used: Tokens) -> Priced:
-        """Return what some tokens cost."""
+    def price(self, used: Tokens, tags: Pairs = ()) -> Priced:
+        """Return what some tokens cost that are used under tags."""
+        priced = self._listed(used)
+        if priced.is_gap or not self._rules.multipliers:
+            return priced
+        cleaned = self._cleaning.clean_all(tags)
+        factor, by = multiplied(Decimal(1), self._rules.multipliers, cleaned, used.at_ms)
+        if not by:
+            return priced
+        rate = replace(priced.rate, unit_price=decimal_text(factor), rule=f"{priced.rate.rule}{by}")
+        return Priced(rate, priced.nanos)
+
+    def _listed(self, used: Tokens) -> Priced:
         if not used.model:
             return self._gap("the model is not logged")
         try:

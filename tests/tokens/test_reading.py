@@ -135,7 +135,7 @@ def test_what_was_counted_is_told_and_that_it_goes_on(migrated_sqlite: Path) -> 
     metrics = Metrics("1")
     (polled,) = report.polls
     metrics.traces_counted(polled.source, asdict(polled.tokens))
-    assert asdict(polled.tokens) == {"counted": 4, "unpriced": 1, "cost_differs": 1, "count_differs": 1}
+    assert asdict(polled.tokens) == {"counted": 4, "unpriced": 1, "cost_differs": 1, "count_differs": 1, "moved": 0}
     assert len(beats) == 3  # one batch of runs, two of traces
     assert 'alerter_traces_total{outcome="cost_differs",source="main"} 1.0' in metrics.render().decode()
 

@@ -111,11 +111,11 @@ class TraceReader:
 
     def _batch(self, page: Page, cursor: TraceCursor, *, behind: bool = False) -> TraceBatch:
         ended = {str(row.get("trace_id")): row for row in page.rows if _counts(row)}
-        for known in self._request.counted(ended.keys()):
-            ended.pop(known, None)
+        counted = [ended.pop(known) for known in self._request.counted(list(ended)) if known in ended]
         spans = self._spans(list(ended))
         uses = [use for trace_id, row in ended.items() if (use := self._use(row, spans.get(trace_id, ()))) is not None]
-        return TraceBatch(uses, cursor.text(), (cursor.high.at_ms or 0) - LATE_MS, behind)
+        again = [use for row in counted if (use := self._use(row, ())) is not None]
+        return TraceBatch(uses, cursor.text(), (cursor.high.at_ms or 0) - LATE_MS, behind, again)
 
     def _spans(self, trace_ids: Sequence[str]) -> dict[str, Sequence[Row]]:
         found: dict[str, Sequence[Row]] = {}

@@ -1,0 +1,83 @@
+"""Traces whose tags changed after they were counted: their part of a charge goes to where it belongs now."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from alerter.core.charges import Rate
+from alerter.store import ledger
+from alerter.store.ledger import Charge, History
+from alerter.store.traces import TraceLine
+from alerter.tokens.carriers import RETAGGED, charge_of
+
+log = logging.getLogger(__name__)
+
+Place = tuple[int, int, int]
+"""(row id, start of the quarter of an hour, rate id)."""
+
+
+class Rows:
+    """The charges of some carriers as they stand, and what is added to them in one transaction."""
+
+    def __init__(self, connection: Connection, row_ids: Sequence[int], rates: Mapping[int, Rate], now_ms: int) -> None:
+        self._connection = connection
+        self._histories = ledger.histories(connection, sorted(set(row_ids)))
+        self._revisions = {row_id: dict(each.revisions) for row_id, each in self._histories.items()}
+        self._rates = rates
+        self._now_ms = now_ms
+        self._corrections: dict[int, int] = {}
+        self.charges: list[Charge] = []
+
+    def take(self, lines: Sequence[TraceLine]) -> bool:
+        """Take a trace's part out of its charges; False, and nothing is done, where it doesn't stand there."""
+        parts: dict[Place, int] = defaultdict(int)
+        for line in lines:
+            parts[line.row_id, line.start_ms, line.rate_id] += line.quantity
+        standing = {place: self._standing(place) for place in parts}
+        if any(sum(each.quantity for each in standing[place]) < part for place, part in parts.items()):
+            return False
+        for place, part in parts.items():
+            rest = sum(each.quantity for each in standing[place]) - part
+            for each in standing[place]:
+                self._add(place, each.tag_set_id, -each.quantity)
+            if rest:
+                self._add(place, standing[place][-1].tag_set_id, rest)
+        return True
+
+    def put(self, place: Place, tag_set_id: int, quantity: int) -> None:
+        """Add a part that comes from elsewhere."""
+        self._add(place, tag_set_id, quantity)
+
+    def _standing(self, place: Place) -> list[Charge]:
+        row_id, start, rate_id = place
+        rows = [*self._histories.get(row_id, History()).standing]
+        mine = [each for each in self.charges if each.run_id == row_id]
+        alive = ledger.history([*rows, *mine]).standing if mine else rows
+        return [each for each in alive if (each.start_ms, each.rate_id) == (start, rate_id)]
+
+    def _add(self, place: Place, tag_set_id: int, quantity: int) -> None:
+        row_id, start, rate_id = place
+        revisions = self._revisions.setdefault(row_id, {})
+        made = charge_of((row_id, start, 0), tag_set_id, (rate_id, self._rates[rate_id]), quantity)
+        key = (made.meter, start)
+        revisions[key] = revisions.get(key, -1) + 1
+        if row_id not in self._corrections:
+            self._corrections[row_id] = ledger.add_correction(self._connection, row_id, self._now_ms, RETAGGED)
+        self.charges.append(
+            Charge(
+                made.run_id,
+                made.meter,
+                start,
+                revisions[key],
+                made.end_ms,
+                tag_set_id,
+                rate_id,
+                quantity,
+                made.cost_nanos,
+                self._corrections[row_id],
+            )
+        )
