@@ -205,7 +205,7 @@ def _gap_line(found: Coverage) -> Iterator[str]:
     first = found.gaps[0]
     more = f", and {len(found.gaps) - 1} more" if len(found.gaps) > 1 else ""
     if first.meter is Meter.TOKENS:
-        yield f"no price: tokens ({first.missing}){more}; give one under `tokens:` in prices.yaml"
+        yield f"no price: tokens ({first.missing}){more}; see `alerter top --unpriced`"
         return
     runs = f"{first.runs} run{'' if first.runs == 1 else 's'}"
     if first.meter is Meter.STORAGE:

@@ -140,19 +140,22 @@ def run_counts(
     windows: Mapping[int, Window],
     runs: Sequence[Accruing],
 ) -> dict[ScopeKey, int]:
-    """Return how many runs each scope had in its budget's period; ``windows`` is by budget id."""
+    """Return how many runs each scope had in its budget's period; ``windows`` is by budget id.
+
+    None had a budget of which ``components`` are only storage or tokens.
+    """
     found: dict[ScopeKey, set[int]] = defaultdict(set)
     shares = view.all_shares()
     no_runs = sorted(METER_CODES[each] for each in NOT_RUNS)
     for start, end in set(windows.values()):
         for run_id, tag_set_id in query(view.connection, _STANDING_RUNS, start, end, *no_runs):
             for share in shares[tag_set_id]:
-                if windows.get(share.budget_id) == (start, end):
+                if windows.get(share.budget_id) == (start, end) and share.counts(Meter.MACHINE):
                     found[share.budget_id, share.scope_id].add(run_id)
     for run in (each for each in runs if each.is_run):
         for share in shares[run.tag_set_id]:
             window = windows.get(share.budget_id)
-            if window and run.start_ms < window[1] and run.as_of_ms >= window[0]:
+            if window and share.counts(Meter.MACHINE) and run.start_ms < window[1] and run.as_of_ms >= window[0]:
                 found[share.budget_id, share.scope_id].add(run.run_id)
     return {key: len(ids) for key, ids in found.items()}
 

@@ -10,10 +10,12 @@ from typing import Any
 
 from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RunTime
+from alerter.core.traces import UNKNOWN_MODEL
 from alerter.core.usage import Meter, Resources
 from alerter.coverage import gap_lines, hours, month_of
 from alerter.evidence import run_facts
 from alerter.pricer import Pricer
+from alerter.store.audit import gap_charges
 from alerter.store.totals import View
 
 PRICES = "prices.yaml"
@@ -94,6 +96,35 @@ def top_unpriced(
     return sorted(found.values(), key=lambda each: (-each.time_ms, each.experiment))[:limit]
 
 
+@dataclass(frozen=True, slots=True)
+class UnpricedModel:
+    """Tokens of one month that have no price: what is missing, how many, and the line that gives them one."""
+
+    missing: str
+    tokens: int
+    fix: Fix | None
+
+
+def unpriced_models(view: View, now_ms: int, *, limit: int) -> list[UnpricedModel]:
+    """Return the models with most tokens without a price this month; no fix where a client did not log the model."""
+    used: Counter[str] = Counter()
+    rates = view.all_rates()
+    for charge in gap_charges(view.connection, *month_of(view, now_ms)):
+        rate = rates[charge.rate_id]
+        if rate.meter is Meter.TOKENS:
+            used[rate.note] += charge.quantity
+    most = [(missing, tokens) for missing, tokens in used.most_common() if tokens > 0]
+    return [UnpricedModel(missing, tokens, _model_fix(missing)) for missing, tokens in most[:limit]]
+
+
+def _model_fix(missing: str) -> Fix | None:
+    if not missing.startswith(UNKNOWN_MODEL):
+        return None
+    model = missing.removeprefix(UNKNOWN_MODEL)
+    prices = 'per_million_input: "...", per_million_output: "..."'
+    return Fix(f"{PRICES}, tokens", f"- {{model: {json.dumps(model)}, {prices}}}")
+
+
 def fix_of(rate: Rate, resources: Resources, keys: Mapping[str, Sequence[str]]) -> Fix:
     """Return what gives a gap of a machine its price.
 
@@ -119,6 +150,19 @@ def fix_of(rate: Rate, resources: Resources, keys: Mapping[str, Sequence[str]]) 
     if "prices parts, and none is logged" in rate.note:
         return _log("vcpus", keys)
     return _instance(resources.instance_type, resources)
+
+
+def models_json(found: Iterable[UnpricedModel]) -> list[dict[str, Any]]:
+    """Return it for scripts."""
+    return [
+        {
+            "missing": each.missing,
+            "tokens": each.tokens,
+            "where": each.fix.where if each.fix else None,
+            "line": each.fix.line if each.fix else None,
+        }
+        for each in found
+    ]
 
 
 def unpriced_json(found: Iterable[Unpriced]) -> list[dict[str, Any]]:

@@ -118,17 +118,23 @@ def export_ledger(
 
 
 def show_unpriced(services: Services, view: View, now_ms: int, *, limit: int, as_json: bool) -> None:
-    """Print the experiments with most run time without a price, each with what gives it one."""
+    """Print the experiments and models with most use without a price, each with what gives it one."""
     from alerter.core.text import one_line
     from alerter.coverage import hours
-    from alerter.unpriced import top_unpriced, unpriced_json
+    from alerter.unpriced import models_json, top_unpriced, unpriced_json, unpriced_models
 
     found = top_unpriced(view, services.pricer, services.config.usage_keys, now_ms, limit=limit)
+    models = unpriced_models(view, now_ms, limit=limit)
     if as_json:
-        print_json({"unpriced": unpriced_json(found)})
+        print_json({"unpriced": unpriced_json(found), "models": models_json(models)})
         return
     if not found:
         typer.echo("all run time of this month has a price")
+    for model in models:
+        typer.echo(f"LLM tokens  {model.tokens:,} without a price")
+        typer.echo(f"  {one_line(model.missing, 200)}")
+        if model.fix:
+            typer.echo(f"    {model.fix.where}:  {one_line(model.fix.line, 300)}")
     for each in found:
         runs = f"{len(each.runs):,} run{'' if len(each.runs) == 1 else 's'}"
         name = one_line(each.experiment)

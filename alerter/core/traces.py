@@ -12,6 +12,9 @@ from alerter.core.usage import Pairs, Tokens
 BUCKET_MS = 15 * 60_000
 """Tokens of a quarter of an hour are one charge: no time zone's midnight falls inside one."""
 
+UNKNOWN_MODEL = "no price for model "
+"""How a gap of tokens begins whose model is known by its name, which follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class TraceUse:

@@ -15,6 +15,7 @@ from alerter.core.money import CurrencyMismatchError, MoneyError, decimal_text, 
 from alerter.core.multipliers import multiplied
 from alerter.core.ports import PriceBookError
 from alerter.core.price_rules import PriceRules, fits
+from alerter.core.traces import UNKNOWN_MODEL
 from alerter.core.usage import Meter, Pairs, Tokens
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class TokenPrices:
         except MoneyError:
             return self._gap(f"a call of model {used.model} that costs billions is a mistake")
         if found is None:
-            return self._gap(f"no price for model {used.model}")
+            return self._gap(f"{UNKNOWN_MODEL}{used.model}")
         if found.nanos > MOST_NANOS:
             return self._gap(f"a call of model {used.model} that costs millions is a mistake")
         return found

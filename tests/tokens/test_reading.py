@@ -25,6 +25,8 @@ from alerter.metrics import Metrics
 from alerter.status import budget_status
 from alerter.store.engine import Store
 from alerter.store.traces import counted
+from alerter.tokens.prices import TokenPrices
+from alerter.unpriced import models_json, unpriced_models
 from alerter.verify import verify_ledger
 from tests.truth.ledgers import DAY, HOUR, MINUTE, FakeSource, House, config_of, house, run
 
@@ -188,7 +190,7 @@ def test_status_names_a_model_without_a_price_and_what_to_do(migrated_sqlite: Pa
             lines = list(coverage_lines(measure(view, T0 + HOUR)))
     assert lines == [
         "no run time this month",
-        "no price: tokens (no price for model our-llm); give one under `tokens:` in prices.yaml",
+        "no price: tokens (no price for model our-llm); see `alerter top --unpriced`",
     ]
 
 
@@ -207,3 +209,26 @@ def test_counted_traces_are_told_by_their_ids(migrated_sqlite: Path) -> None:
         made.cycle(T0 + HOUR)
         made.cycle(T0 + HOUR)
     assert asked == [set(), {"tr-1"}]
+
+
+def test_a_budget_of_tokens_counts_no_runs(migrated_sqlite: Path) -> None:
+    with traced(migrated_sqlite, [[replace(trace(1), source_run="r1")]]) as made:
+        made.cycle(T0 + HOUR)
+        with made.services.windows.read() as view:
+            runs = {row.title: row.runs for row in budget_status(view, T0 + HOUR)}
+    assert runs == {"llm": 0, "machines": 1, "nlp": 0, "vision": 1}
+
+
+def test_the_line_that_gives_a_model_a_price_does(migrated_sqlite: Path) -> None:
+    unknown = [trace(1, model="our-llm", inside=7, out=0), trace(2, model='a "quoted" one'), trace(3, model="")]
+    with traced(migrated_sqlite, [unknown]) as made:
+        made.cycle(T0 + HOUR)
+        with made.services.windows.read() as view:
+            found = unpriced_models(view, T0 + HOUR, limit=9)
+            assert [each["tokens"] for each in models_json(found)] == [each.tokens for each in found]
+        lines = [each.fix.line for each in found if each.fix]
+        assert sorted(each.tokens for each in found) == [7, 1010, 1010]
+        assert len(lines) == 2  # nobody knows which model the third one is
+        prices = "tokens:\n" + "\n".join(f"  {line.replace('...', '1')}" for line in lines)
+        priced = TokenPrices(config_of(made.config.directory, BUDGETS, prices).prices.rules)
+    assert [priced.price(each.used[0]).is_gap for each in unknown] == [False, False, True]
