@@ -118,7 +118,7 @@ CASES = [
     ("  - {name: a, amount: 5, repeat_on: weekday}", "3:37", "did you mean 'weekdays'?"),
     ("  - {name: a, amount: 5, mode: observer}", "3:32", "did you mean 'observe'?"),
     ("  - {name: a, amount: 5, escalate_too: x}", "3:26", "did you mean 'escalate_to'?"),
-    ("  - {name: a, amount: 5, per_run: true}", "3:26", "unknown key 'per_run'"),
+    ("  - {name: a, amount: 5, per_run: true}", "3:35", "expected a number in quotes"),
     ("  - {name: a, amount: 5, per_hour: true}", "3:26", "unknown key 'per_hour'"),
     ("  - {name: a, amount: 5, escalate_to: x}", "3:39", "unknown receiver 'x'"),
     ("  - {name: a, amount: 5, enabled: false}", "3:26", "unknown key 'enabled'"),
