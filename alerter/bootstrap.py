@@ -18,7 +18,7 @@ from alerter.core.resources import usage_keys
 from alerter.pricer import Pricer
 from alerter.recording import Recorder
 from alerter.registry import NOTIFIERS, PRICE_BOOKS, SOURCES, load
-from alerter.services import Ledger, Services
+from alerter.services import Fence, Ledger, Services, unfenced
 from alerter.storage import StorageRecorder
 from alerter.storage.levels import Levels
 from alerter.store.budgets import sync_budgets, synced_ids, taken_ids
@@ -30,11 +30,19 @@ from alerter.tokens.prices import TokenPrices
 log = logging.getLogger(__name__)
 
 
-def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None, reading: bool = False) -> Services:
+def wire(
+    config: Config,
+    store: Store,
+    *,
+    now_ms: int,
+    stop: Event | None = None,
+    reading: bool = False,
+    fence: Fence = unfenced,
+) -> Services:
     """Return services for a configuration, after bringing the stored budgets in line with it.
 
     Nothing is contacted but the database. With ``reading`` nothing is written either: another process may be adding to
-    the totals by its own configuration. Budgets that no cycle has taken as they are now are left out then.
+    the totals by its own configuration, and what it has not taken is left out. ``fence`` guards every later write.
 
     Raises:
         StoreError: the database can't be written.
@@ -42,9 +50,9 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
         CurrencyMismatchError: a catalog's currency isn't the configured one.
     """
     stop = stop or Event()
-    ids = _taken(config, store) if reading else _synced(config, store, now_ms)
+    ids = _taken(config, store) if reading else _synced(config, store, now_ms, fence)
     budgets = {ids[budget.id]: budget for budget in config.budgets if budget.id in ids}
-    ledger = Ledger(store, budgets, config, adds=not reading)
+    ledger = Ledger(store, budgets, config, adds=not reading, fence=fence)
     pricer = make_pricer(config)
     sources = [make_source(config, each, stop) for each in config.sources]
     links = Links({source.name: source.run_url for source in sources}, config.web.public_url or "")
@@ -64,13 +72,23 @@ def wire(config: Config, store: Store, *, now_ms: int, stop: Event | None = None
     )
 
 
-def _synced(config: Config, store: Store, now_ms: int) -> dict[str, int]:
+def _synced(config: Config, store: Store, now_ms: int, fence: Fence) -> dict[str, int]:
     with store.read() as connection:
         ids = synced_ids(connection, config.budgets, config.tags)
     if ids is not None:
         return ids
     with store.write() as connection:
+        fence(connection)
         return sync_budgets(connection, config.budgets, config.tags, Interner(), now_ms)
+
+
+def are_outdated(services: Services) -> bool:
+    """Whether whoever polls has taken other budgets since these services, which only read, were wired.
+
+    Raises:
+        StoreError: the database can't be read.
+    """
+    return set(_taken(services.config, services.store).values()) != set(services.ledger.budgets)
 
 
 def _taken(config: Config, store: Store) -> dict[str, int]:

@@ -42,6 +42,8 @@ class Metrics:
             ("source", "outcome"),
             registry=into,
         )
+        self._leader = Gauge("alerter_leader", "1 while this daemon polls, 0 while it stands by.", registry=into)
+        self._leader.set(1)
         self._running = Gauge("alerter_running_runs", "Runs that accrue cost now.", by, registry=into)
         self._complete = Gauge(
             "alerter_last_complete_poll_timestamp_seconds", "When a poll last completed.", by, registry=into
@@ -60,12 +62,6 @@ class Metrics:
         build = Gauge("alerter_build_info", "1; the label tells the version.", ("version",), registry=into)
         build.labels(version).set(1)
 
-    def poll_done(self, source: str, *, seconds: float, runs: int, running: int, at_ms: int) -> None:
-        """Count a complete poll that read ``runs`` runs, ``running`` of which accrue."""
-        self._count(source, seconds, runs)
-        self._running.labels(source).set(running)
-        self._complete.labels(source).set(at_ms / 1000)
-        self._failed.labels(source)  # from the first poll on it is 0, not absent: rate() needs that
     def _register_alerts(self, into: CollectorRegistry) -> None:
         self._alerts = Gauge("alerter_alerts", "Alerts that are not resolved, by status.", ("status",), registry=into)
         self._notifications = Gauge(
@@ -83,6 +79,23 @@ class Metrics:
         for reason, count in counts.items():
             self._decisions.labels(reason).inc(count)
 
+    def poll_done(self, source: str, *, seconds: float, runs: int, running: int, at_ms: int) -> None:
+        """Count a complete poll that read ``runs`` runs, ``running`` of which accrue."""
+        self._count(source, seconds, runs)
+        self._running.labels(source).set(running)
+        self._complete.labels(source).set(at_ms / 1000)
+        self._failed.labels(source)  # from the first poll on it is 0, not absent: rate() needs that
+
+    def set_leader(self, leads: bool) -> None:  # noqa: FBT001 - one value, named by the method
+        """Say whether this daemon polls; what runs accrue is told by the one that does."""
+        self._leader.set(1 if leads else 0)
+        if not leads:
+            self._running.clear()
+
+    def set_complete(self, source: str, at_ms: int | None) -> None:
+        """Set when a poll last completed, by whichever daemon; None if none ever did."""
+        if at_ms is not None:
+            self._complete.labels(source).set(at_ms / 1000)
 
     def poll_failed(self, source: str, *, seconds: float, runs: int = 0) -> None:
         """Count a poll that ended early, after ``runs`` runs."""

@@ -37,7 +37,7 @@ _MOST = 100
 _WHAT_LIMIT = 150
 
 
-def page_data(services: Services, view: View, now_ms: int, problems: Sequence[str]) -> PageData:
+def page_data(services: Services, view: View, now_ms: int, problems: Sequence[str], role: str = "") -> PageData:
     """Return everything on the status page, in one state of the ledger."""
     fresh = freshness(view)
     budgets, alerts = budget_status(view, now_ms), alert_views(view)
@@ -56,6 +56,7 @@ def page_data(services: Services, view: View, now_ms: int, problems: Sequence[st
             for name, state in source_states(services, view)
         ],
         problems=problems,
+        role=role,
     )
 
 

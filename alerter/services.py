@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
@@ -21,6 +21,13 @@ from alerter.store.interning import Interner
 from alerter.store.totals import Attribution, View
 from alerter.tokens import TokenRecorder
 
+Fence = Callable[[Connection], None]
+"""Called first in a writing transaction, to refuse it where another process polls."""
+
+
+def unfenced(_connection: Connection) -> None:
+    """Let everything through: no other process can be there."""
+
 
 class Ledger:
     """The ledger under one configuration, as one thread at a time reads it.
@@ -28,8 +35,11 @@ class Ledger:
     It remembers interned values and budget matches; a failed transaction makes it forget them.
     """
 
-    def __init__(self, store: Store, budgets: Mapping[int, Budget], config: Config, *, adds: bool = True) -> None:
+    def __init__(
+        self, store: Store, budgets: Mapping[int, Budget], config: Config, *, adds: bool = True, fence: Fence = unfenced
+    ) -> None:
         self.store = store
+        self._fence = fence
         self.budgets = budgets
         self.interner = Interner()
         self.attribution = Attribution(budgets.items(), config.tags, self.interner, adds=adds)
@@ -50,9 +60,10 @@ class Ledger:
         """Give the ledger within a writing transaction.
 
         Raises:
-            StoreError: the database can't be written; nothing was changed.
+            StoreError: the database can't be written, or another process polls; nothing was changed.
         """
         with self._forgetting(), self.store.write() as connection:
+            self._fence(connection)
             yield self._view(connection)
 
     @contextmanager

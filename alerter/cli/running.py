@@ -92,14 +92,15 @@ def once(config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> 
     from alerter.config import export_mlflow_secrets
     from alerter.cycle import run_cycle
     from alerter.delivery import deliver_due
+    from alerter.leadership import leading
     from alerter.operators import fallback_of
     from alerter.store.outbox_read import pending_count
 
     export_mlflow_secrets()
     now_ms = instant_ms(now)
     loaded = load_config(config)
-    with held_store(loaded) as store:
-        services = wire(loaded, store, now_ms=now_ms)
+    with held_store(loaded) as store, leading(store) as lead:
+        services = wire(loaded, store, now_ms=now_ms, fence=lead.fence(lead.epoch))
         report = run_cycle(services, now_ms)
         while deliver_due(
             store,

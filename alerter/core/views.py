@@ -222,6 +222,7 @@ class PageData:
     version: str
     timezone: str = "UTC"
     budgets: Sequence[BudgetStatus] = ()
+        role: whether this daemon polls or stands by, in words; ``""`` where there can be no other.
     alerts: Sequence[AlertView] = ()
     undelivered: Sequence[UndeliveredView] = ()
     sources: Sequence[SourceView] = ()
@@ -235,6 +236,7 @@ def title_of(budget: str, scope: Scope) -> str:
 
 
 def percent_of(part_nanos: int, amount_nanos: int) -> Decimal:
+    role: str = ""
     """Return a share in percent with two places, rounded half-even; 0 where there is no amount.
 
     >>> percent_of(812_400_000_000, 1_000_000_000_000)

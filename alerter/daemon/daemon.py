@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,14 +12,15 @@ from contextlib import ExitStack
 from alerter import __version__, sd_notify
 from alerter.bootstrap import wire as bootstrap_wire
 from alerter.config import Config
-from alerter.cycle import CycleReport, Progress
+from alerter.cycle import Progress
 from alerter.daemon.outbox import Outbox
-from alerter.daemon.poller import Poller
+from alerter.daemon.poller import PART, Poller
 from alerter.daemon.present import Generation, Present, Wire
 from alerter.daemon.pulse import Pulse
 from alerter.daemon.reloader import Reloader
 from alerter.daemon.scheduler import Scheduler
 from alerter.daemon.windows import Windows
+from alerter.leadership import Leadership, lease_s
 from alerter.metrics import Metrics
 from alerter.store.engine import Store, StoreError
 
@@ -94,18 +93,13 @@ class Daemon:
         self._metrics = Metrics(__version__)
         self._pulse = Pulse()
         self._scheduler = Scheduler()
-        self._present = Present(store, wire, clock)
-        owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self._outbox = Outbox(clock=clock, owner=owner, pulse=self._pulse)
-        self._windows = Windows(self._present, config, self._metrics, clock)
-        self._poller = Poller(
-            self._present,
-            clock=clock,
-            metrics=self._metrics,
-            pulse=self._pulse,
-            done=self._after_cycle,
-            progress=self._on_progress,
+        self._leadership = Leadership(
+            store, length_s=lease_s(config.poll.every_s), alive=self._poll_lives, changed=self._on_role
         )
+        self._present = Present(store, wire, clock, self._leadership)
+        self._outbox = Outbox(clock=clock, owner=store.session, pulse=self._pulse)
+        self._windows = Windows(self._present, config, self._metrics, clock, lambda: self._leadership.role)
+        self._poller = self._make_poller()
         self._reloader = self._make_reloader()
 
     @property
@@ -122,6 +116,8 @@ class Daemon:
         """
         with ExitStack() as stack:
             stack.callback(log.info, "stopped")
+            self._leadership.begin()
+            stack.callback(self._leadership.end)
             generation = self._present.adopt(self._config)
             self._metrics.config_loaded(ok=True, at_ms=self._clock())
             self._outbox.start(generation.services, generation.stop)
@@ -153,6 +149,18 @@ class Daemon:
         self._reloader.ask()
         self._scheduler.now(RELOAD)
 
+    def _make_poller(self) -> Poller:
+        return Poller(
+            self._present,
+            self._leadership,
+            clock=self._clock,
+            metrics=self._metrics,
+            pulse=self._pulse,
+            done=self._after_cycle,
+            adopted=self._serve,
+            progress=self._on_progress,
+        )
+
     def _make_reloader(self) -> Reloader:
         return Reloader(
             self._present,
@@ -178,6 +186,7 @@ class Daemon:
         self._windows.look()
         if self._reloader.is_due():
             self._reloader.reload(self._announced)
+        self._reloader.tell()
 
     def _announced(self, work: Callable[[], None]) -> None:
         self._tell_systemd(sd_notify.reloading())
@@ -187,17 +196,29 @@ class Daemon:
             self._tell_systemd(sd_notify.READY, sd_notify.status(self._poller.summary or "first cycle"))
 
     def _on_adopted(self, generation: Generation) -> None:
-        """Deliver and poll with new services; the attempts of the old ones have been told to end."""
+        """Deliver and poll by a new configuration."""
+        self._serve(generation)
+        self._leadership.length_s = lease_s(generation.services.config.poll.every_s)
+        self._schedule_poll()
+
+    def _serve(self, generation: Generation) -> None:
+        """Deliver with new services; the attempts of the old ones have been told to end."""
         self._outbox.join(self._remaining())
         self._outbox.start(generation.services, generation.stop)
         self._poller.expect()
-        self._schedule_poll()
+
+    def _poll_lives(self) -> bool:
+        return not self._pulse.is_late(PART)
+
+    def _on_role(self) -> None:
+        """Begin to poll at once, or to stand by."""
+        self._scheduler.now(POLL)
 
     def _schedule_poll(self) -> None:
         every_s = self._present.services().config.poll.every_s
         self._scheduler.every(every_s, POLL, self._guarded(POLL, self._poller.run), at_once=True)
 
-    def _after_cycle(self, _report: CycleReport) -> None:
+    def _after_cycle(self) -> None:
         self._outbox.ring()
         self._tell_systemd(sd_notify.status(self._poller.summary))
 
@@ -233,7 +254,8 @@ class Daemon:
     def _problems(self) -> list[str]:
         late = [f"{part} gives no sign of life" for part in self._pulse.late(_NOT_READY_S)]
         troubles = list(self._troubles.copy().values())
-        return [*self._reloader.findings.sentences(), *troubles, *self._windows.problems(), *late]
+        role = [f"it can't be decided who polls: {self._leadership.problem}"] if self._leadership.problem else []
+        return [*self._reloader.findings.sentences(), *role, *troubles, *self._windows.problems(), *late]
 
     def _end_cycle(self) -> None:
         """Let a cycle that runs finish its batch, and a reload its work."""

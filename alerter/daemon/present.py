@@ -7,24 +7,36 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from alerter.bootstrap import are_outdated
 from alerter.config import Config
-from alerter.services import Services
+from alerter.leadership import Leadership
+from alerter.services import Fence, Services, unfenced
 from alerter.store.engine import Store
 
 
 class Wire(Protocol):
     """Makes services of a configuration; `alerter.bootstrap.wire` is one."""
 
-    def __call__(self, config: Config, store: Store, *, now_ms: int, stop: threading.Event | None = None) -> Services:
+    def __call__(
+        self,
+        config: Config,
+        store: Store,
+        *,
+        now_ms: int,
+        stop: threading.Event | None = None,
+        reading: bool = False,
+        fence: Fence = unfenced,
+    ) -> Services:
         """Return services whose waiting ends when ``stop`` is set."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Services, and the event that ends everything which they wait for."""
+    """Services, under which epoch they poll (None: they stand by), and the event that ends what they wait for."""
 
     services: Services
+    epoch: int | None
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -36,12 +48,13 @@ class Present:
         ending: set when the daemon stops.
     """
 
-    def __init__(self, store: Store, wire: Wire, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, wire: Wire, clock: Callable[[], int], leadership: Leadership) -> None:
         self.turn = threading.Lock()
         self.ending = threading.Event()
         self._store = store
         self._wire = wire
         self._clock = clock
+        self._leadership = leadership
         self._generation: Generation | None = None
 
     @property
@@ -61,14 +74,31 @@ class Present:
         Raises:
             StoreError, PriceBookError, MoneyError: as `alerter.bootstrap.wire`; the one before stays.
         """
-        stop = threading.Event()
-        made = Generation(self._wire(config, self._store, now_ms=self._clock(), stop=stop), stop)
+        stop, epoch = threading.Event(), self._leadership.epoch
+        fence = self._leadership.fence(epoch)
+        services = self._wire(config, self._store, now_ms=self._clock(), stop=stop, reading=epoch is None, fence=fence)
+        made = Generation(services, epoch, stop)
         before, self._generation = self._generation, made
         if before is not None:
             before.stop.set()
         if self.ending.is_set():  # it may have been set after the generation before was told
             stop.set()
         return made
+
+    def follow(self) -> Generation | None:
+        """Wire anew what another process's work has outdated, and return it; None where nothing is.
+
+        Who begins to poll remembers nothing from before: another process has written meanwhile. Who stands by follows
+        the budgets that the other one has taken.
+
+        Raises:
+            As `adopt`.
+        """
+        generation = self.generation
+        same = generation.epoch == self._leadership.epoch
+        if same and (generation.epoch is not None or not are_outdated(generation.services)):
+            return None
+        return self.adopt(generation.services.config)
 
     def end(self) -> None:
         """Let nothing begin any more, and end what waits."""

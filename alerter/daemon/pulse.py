@@ -34,6 +34,10 @@ class Pulse:
             if part in self._limits:
                 self._last[part] = self._clock()
 
+    def is_late(self, part: str) -> bool:
+        """Whether a part was silent for longer than expected."""
+        return part in self.late()
+
     def late(self, within_s: float | None = None) -> list[str]:
         """Return the parts silent for longer than expected, or than ``within_s`` where that is less."""
         with self._lock:

@@ -13,8 +13,11 @@ from alerter.daemon.changes import Findings, needs_restart
 from alerter.daemon.present import Generation, Present
 from alerter.metrics import Metrics
 from alerter.operators import notify
+from alerter.store.meta import fact, set_fact
 
 log = logging.getLogger(__name__)
+
+_TOLD = "config_told"
 
 Files = frozenset[tuple[str, int, int]]
 
@@ -47,7 +50,7 @@ class Reloader:
         self.adopted = adopted
         self.told = told
         self.findings = Findings()
-        self._told_digest = ""
+        self._told_digest: str | None = None  # what another process told is in the database
         self._asked = threading.Event()
         self._seen: Files | None = None
         self._taken: Files | None = None
@@ -98,17 +101,24 @@ class Reloader:
         self._metrics.config_loaded(ok=not found, at_ms=self._clock())
         counts = (len(kept.sources), len(kept.budgets), len(kept.receivers), len(found))
         log.info("configuration read sources=%d budgets=%d receivers=%d problems=%d", *counts)
-        self._tell()
 
-    def _tell(self) -> None:
-        """Tell the operators what was found, once until it changes."""
-        digest = self.findings.digest
-        if digest and digest != self._told_digest:
-            services, at_ms = self._present.services(), self._clock()
-            with services.ledger.write() as view:
+    def tell(self) -> None:
+        """Tell the operators what was found, once until it changes; of several daemons the one that polls does.
+
+        Raises:
+            StoreError: the database can't be used; the next look tries again.
+        """
+        digest, generation = self.findings.digest, self._present.generation
+        if digest == self._told_digest or generation.epoch is None:
+            return
+        services, at_ms = generation.services, self._clock()
+        with services.ledger.write() as view:
+            news = fact(view.connection, _TOLD) != digest
+            set_fact(view.connection, _TOLD, digest)
+            if news and digest:
                 notify(view, services, f"config:{digest}:{at_ms}", self.findings.notice(at_ms))
-            self.told()
         self._told_digest = digest
+        self.told()
 
     def _files(self) -> Files:
         return snapshot(self._started.directory, self._present.services().config.files)

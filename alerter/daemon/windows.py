@@ -31,11 +31,14 @@ Remaining = Callable[[float], float]
 class Windows:
     """What can be seen and asked of the daemon from outside."""
 
-    def __init__(self, present: Present, started: Config, metrics: Metrics, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, present: Present, started: Config, metrics: Metrics, clock: Callable[[], int], role: Callable[[], str]
+    ) -> None:
         self._present = present
         self._started = started
         self._metrics = metrics
         self._clock = clock
+        self._role = role
         self._door: SocketModeDoor | None = None
         self.url = ""
 
@@ -65,9 +68,8 @@ class Windows:
         desk = FrontDesk(self._present.services, self._clock, changed)
         answers = Answers(desk, self._policy, base_url=base_url)
         stack.callback(lambda: answers.close(remaining(ANSWERS_END_S)))
-        around = Surroundings(
-            self._clock, self._metrics, problems, late, answers=answers if slack.mode == "http" else None
-        )
+        by_http = answers if slack.mode == "http" else None
+        around = Surroundings(self._clock, self._metrics, problems, late, by_http, self._role)
         web = self._started.web
         server = WebServer(create_app(web_services(self._present.services, around)), web.host, web.port)
         server.start()

@@ -10,7 +10,7 @@ from alerter.bootstrap import wire
 from alerter.config import Config
 from alerter.core.alerts import AlertState, Message
 from alerter.core.ports import DeliveryDelayedError, Finding, Notifier, Receipt, Target
-from alerter.services import Services
+from alerter.services import Fence, Services, unfenced
 from alerter.store.engine import Store
 
 _PATIENCE_S = 10.0
@@ -33,9 +33,18 @@ class Curtain:
         self.told = threading.Event()
         self.first_alert = ""
 
-    def wire(self, config: Config, store: Store, *, now_ms: int, stop: threading.Event | None = None) -> Services:
+    def wire(
+        self,
+        config: Config,
+        store: Store,
+        *,
+        now_ms: int,
+        stop: threading.Event | None = None,
+        reading: bool = False,
+        fence: Fence = unfenced,
+    ) -> Services:
         """Return services as `alerter.bootstrap.wire` makes them, with the curtain before each way of telling."""
-        services = wire(config, store, now_ms=now_ms, stop=stop)
+        services = wire(config, store, now_ms=now_ms, stop=stop, reading=reading, fence=fence)
         covered = {kind: Covered(self, each) for kind, each in services.notifiers.items()}
         return replace(services, notifiers=covered)
 

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_S = 20
+
+IDLE_S = 60
+"""A process that stops within a writing transaction loses it, and its locks, after so long."""
+
+_POSTGRES = {
+    "connect_timeout": "10",
+    # A connection that was cut without a word is noticed within half a minute.
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
 
 
 class StoreError(Exception):
@@ -20,14 +36,24 @@ class StoreError(Exception):
 
 
 class Store:
-    """The daemon's own database. Every method that changes something is one transaction."""
+    """The daemon's own database. Every method that changes something is one transaction.
+
+    Attributes:
+        session: a name that no other process has; PostgreSQL shows it as ``application_name``.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
-        self.engine = open_engine(url)
+        self.session = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.engine = open_engine(url, self.session)
         # By default each statement of PostgreSQL sees what was committed until it began.
-        is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._snapshots = self.engine if is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        shared = self.is_shared
+        self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ") if shared else self.engine
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may work on it, as on PostgreSQL."""
+        return self.url.get_backend_name() != "sqlite"
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -39,6 +65,8 @@ class Store:
         with self._explained(), self.engine.connect() as connection:
             connection.info["write"] = True
             with connection.begin():
+                if self.is_shared:
+                    connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'")
                 yield connection
 
     @contextmanager
@@ -61,7 +89,7 @@ class Store:
 
     def sqlite_path(self) -> Path | None:
         """Return the file that holds the database; None for PostgreSQL and for one in memory."""
-        if self.url.get_backend_name() != "sqlite" or self.url.database in (None, "", ":memory:"):
+        if self.is_shared or self.url.database in (None, "", ":memory:"):
             return None
         return Path(str(self.url.database).removeprefix("file:").partition("?")[0])
 
@@ -75,14 +103,20 @@ class Store:
         self.engine.dispose()
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, session: str = "alerter") -> Engine:
     """Return an engine; on SQLite in WAL mode with explicit transactions, see `_begin`."""
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+    if (parsed := make_url(url)).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(parsed, session))
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _postgres_arguments(url: URL, session: str) -> dict[str, Any]:
+    """Return what libpq is told unless the URL says otherwise."""
+    mine = _POSTGRES | {"application_name": session}
+    return {name: value for name, value in mine.items() if name not in url.query or name == "application_name"}
 
 
 def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -60,6 +60,8 @@ def migrate(store: Store) -> list[str]:
         if before == HEAD:
             return []
         _upgrade(connection)
+        if store.is_shared:  # who polls with an earlier program is refused from now on, see `alerter.store.lease`
+            query(connection, "UPDATE lease SET holder = '', epoch = epoch + 1, until_ms = 0")
         if (after := _revision(connection)) != HEAD:
             raise StoreError(f"database {store.name}: the migration ended at {after}, not {HEAD}; nothing was changed")
     return list(REVISIONS[REVISIONS.index(before) + 1 :] if before else REVISIONS)
@@ -74,6 +76,19 @@ def require_known(store: Store) -> SchemaState:
     state = schema_state(store)
     _refuse(store, state)
     return state
+
+
+def require_current(store: Store, connection: Connection) -> None:
+    """Check, within a transaction, that the schema is still this program's: another process may have migrated it.
+
+    Raises:
+        StoreError: it is not.
+    """
+    if (revision := _revision(connection, {"alembic_version"})) != HEAD:
+        raise StoreError(
+            f"database {store.name} was brought to schema {revision}, and this alerter knows {HEAD}: "
+            "restart it with the version that did so"
+        )
 
 
 def _refuse(store: Store, state: SchemaState) -> None:

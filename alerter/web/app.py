@@ -51,8 +51,8 @@ def _add_health(app: FastAPI, services: WebServices) -> None:
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["health"])
     def healthz() -> dict[str, str]:
-        """Say that the process is alive."""
-        return {"status": "ok"}
+        """Say that the process is alive, and, of several on one database, whether it polls."""
+        return {"status": "ok"} | _role(services)
 
     not_ready: dict[int | str, dict[str, Any]] = {
         503: {"description": "not ready; `reasons` tells why", "model": ReadyBody}
@@ -63,7 +63,13 @@ def _add_health(app: FastAPI, services: WebServices) -> None:
     def readyz() -> JSONResponse:
         """Say whether the database can be reached, the first sweep is done and the polls are fresh."""
         reasons = list(_shown(services.readiness))
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
+        body = {"ready": not reasons, "reasons": reasons} | _role(services)
+        return JSONResponse(body, status_code=503 if reasons else 200)
+
+
+def _role(services: WebServices) -> dict[str, str]:
+    role = services.role()
+    return {"role": role} if role else {}
 
 
 def _add_api(app: FastAPI, services: WebServices) -> None:

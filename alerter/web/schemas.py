@@ -141,3 +141,6 @@ class ReadyBody(_Body):
 
     ready: bool
     reasons: list[str]
+    role: str | None = Field(
+        default=None, examples=["standing by; db-2 (process 4711) polls"], description="of several daemons only"
+    )

@@ -16,6 +16,11 @@ def _nothing() -> None:
     return None
 
 
+def alone() -> str:
+    """Return the role of a daemon beside which there can be no other: none."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class WebServices:
     """What the web application is made of; its callables are run in threads, several at a time.
@@ -28,6 +33,7 @@ class WebServices:
         clock: seconds since the epoch, for the age of signed requests.
         answers: works on Slack's requests; None where Slack doesn't come over HTTP.
         signing_secret: gives SLACK_SIGNING_SECRET; without one every Slack request is refused.
+        role: whether this daemon polls or stands by, in words; ``""`` where there can be no other.
         token: gives ALERTER_WEB_TOKEN; None or ``""`` leaves page, API and metrics open.
     """
 
@@ -41,3 +47,4 @@ class WebServices:
     answers: Answers | None = None
     signing_secret: Callable[[], str | None] = _nothing
     token: Callable[[], str | None] = _nothing
+    role: Callable[[], str] = alone

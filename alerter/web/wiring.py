@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from alerter.alerts_shown import alert_views, alerts_json
 from alerter.core.views import PageData
+from alerter.leadership import STANDS_BY
 from alerter.metrics import Metrics
 from alerter.page_data import page_data, source_states
 from alerter.services import Services
@@ -17,7 +18,7 @@ from alerter.slack_requests.answers import Answers
 from alerter.status import status_json
 from alerter.store.engine import StoreError
 from alerter.store.outbox_read import counts
-from alerter.web.services import Json, WebServices
+from alerter.web.services import Json, WebServices, alone
 
 LATE_POLLS = 3
 """Polls that may be missed before the data counts as too old."""
@@ -32,6 +33,7 @@ class Surroundings:
         problems: of the configuration and of the daemon, one sentence each.
         late: parts of the daemon that give no sign of life.
         answers: works on Slack's requests where they come over HTTP.
+        role: whether this daemon polls or stands by, in words; ``""`` where there can be no other.
     """
 
     clock: Callable[[], int]
@@ -39,6 +41,7 @@ class Surroundings:
     problems: Callable[[], Sequence[str]]
     late: Callable[[], Sequence[str]]
     answers: Answers | None = None
+    role: Callable[[], str] = alone
 
 
 def web_services(current: Callable[[], Services], around: Surroundings) -> WebServices:
@@ -47,7 +50,7 @@ def web_services(current: Callable[[], Services], around: Surroundings) -> WebSe
     def page() -> PageData:
         services = current()
         with services.windows.read() as view:
-            return page_data(services, view, around.clock(), around.problems())
+            return page_data(services, view, around.clock(), around.problems(), around.role())
 
     def status() -> Json:
         with current().windows.read() as view:
@@ -58,7 +61,11 @@ def web_services(current: Callable[[], Services], around: Surroundings) -> WebSe
             return alerts_json(view)
 
     def before_scrape() -> None:
-        with current().windows.read() as view:
+        services = current()
+        around.metrics.set_leader(not around.role().startswith(STANDS_BY))
+        with services.windows.read() as view:
+            for name, state in source_states(services, view):
+                around.metrics.set_complete(name, state.complete_ms if state else None)
             around.metrics.set_alerts(Counter(each.status.value for each in alert_views(view)))
             around.metrics.set_notifications(counts(view.connection))
 
@@ -73,6 +80,7 @@ def web_services(current: Callable[[], Services], around: Surroundings) -> WebSe
         answers=around.answers,
         signing_secret=lambda: _text(current().config.secrets.slack_signing_secret),
         token=lambda: _text(current().config.secrets.alerter_web_token),
+        role=around.role,
     )
 
 

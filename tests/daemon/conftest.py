@@ -122,8 +122,8 @@ class House:
     def text(self) -> str:
         return self.printed.getvalue()
 
-    def wire(self, config: Config, store: Store, *, now_ms: int, stop: threading.Event | None = None) -> Services:
-        made = bootstrap.wire(config, store, now_ms=now_ms, stop=stop)
+    def wire(self, config: Config, store: Store, **settings: Any) -> Services:  # noqa: ANN401
+        made = bootstrap.wire(config, store, **settings)
         return replace(made, sources=[self.source], notifiers={"console": self.console})
 
     @contextmanager

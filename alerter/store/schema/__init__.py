@@ -8,6 +8,7 @@ from alerter.store.schema.alerts import AlertNotificationRow, AlertRow, AuditRow
 from alerter.store.schema.closings import ClosingRow, ClosingTotalRow
 from alerter.store.schema.digests import DigestRow, EndedRunRow
 from alerter.store.schema.episodes import EpisodeRow
+from alerter.store.schema.lease import LeaseRow
 from alerter.store.schema.ledger import (
     BudgetRevisionRow,
     BudgetRow,
@@ -23,7 +24,6 @@ from alerter.store.schema.ledger import (
     TagSetRow,
     UsageSetRow,
 )
-from alerter.store.schema.lease import LeaseRow
 from alerter.store.schema.machines import ClampedRunRow, MachineTimeRow
 from alerter.store.schema.storage import HoldingRow, StorageLevelRow
 from alerter.store.schema.traces import CountedTraceRow
