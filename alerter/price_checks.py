@@ -20,6 +20,7 @@ from alerter.store import ledger
 from alerter.store.bulk import query
 from alerter.store.engine import Store, StoreError
 from alerter.store.interning import Interner
+from alerter.tokens.prices import TokenPrices
 
 _SHOWN_ROWS = 5
 _LOOKED_BACK_DAYS = 31
@@ -44,6 +45,17 @@ def check_catalogs(config: Config, today: date) -> Iterator[Finding]:
             yield Finding("error", f"catalog {spec.path or spec.kind}", text, remedy)
             continue
         yield from _book(book, today)
+    if config.tokens.wanted(config.budgets):
+        yield from _tokens(config)
+
+
+def _tokens(config: Config) -> Iterator[Finding]:
+    """Yield why LLM tokens, which a budget or alerter.yaml asks for, can't be priced."""
+    try:
+        TokenPrices(config.prices.rules)
+    except (PriceBookError, CurrencyMismatchError) as error:
+        text, _, remedy = str(error).partition(": ")
+        yield Finding("error", "tokens", text, remedy)
 
 
 def _book(book: PriceBook, today: date) -> Iterator[Finding]:

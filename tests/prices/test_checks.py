@@ -104,6 +104,20 @@ def test_mixed_currencies_are_an_error_line_with_a_remedy(tmp_path: Path) -> Non
     assert "Traceback" not in done.output
 
 
+def test_tokens_that_have_prices_in_another_currency_only_are_an_error(tmp_path: Path) -> None:
+    budgets = 'budgets: [{name: llm, amount: "5", period: monthly, components: [tokens], receivers: [console]}]\n'
+    config = config_of(tmp_path, budgets, "currency: EUR\ncatalogs: []\n")
+    (found,) = check_catalogs(config, date(2026, 11, 23))
+    assert (found.level, found.subject) == ("error", "tokens")
+    assert "in USD, prices.yaml in EUR" in found.text
+    assert found.remedy.startswith("give your own")
+    own = 'tokens: [{model: "*", per_million_input: "1", per_million_output: "1"}]\n'
+    assert (
+        list(check_catalogs(config_of(tmp_path, budgets, f"currency: EUR\ncatalogs: []\n{own}"), date(2026, 11, 23)))
+        == []
+    )
+
+
 def test_a_catalog_that_can_not_be_read_is_a_line_too(tmp_path: Path) -> None:
     written(tmp_path, ours="not,a,catalog\n")
     (tmp_path / "alerter.yaml").write_text(f"database: sqlite:///{tmp_path}/alerter.db\n")
