@@ -214,6 +214,7 @@ class PageData:
         alerts: those that are not resolved.
         problems: of the configuration and of the daemon, one sentence each, with the remedy.
         charts: by the id of the alert beside which each is drawn.
+        role: whether this daemon polls or stands by, in words; ``""`` where there can be no other.
     """
 
     now_ms: int
@@ -222,12 +223,12 @@ class PageData:
     version: str
     timezone: str = "UTC"
     budgets: Sequence[BudgetStatus] = ()
-        role: whether this daemon polls or stands by, in words; ``""`` where there can be no other.
     alerts: Sequence[AlertView] = ()
     undelivered: Sequence[UndeliveredView] = ()
     sources: Sequence[SourceView] = ()
     problems: Sequence[str] = ()
     charts: Mapping[str, BurnUp] = field(default_factory=dict)
+    role: str = ""
 
 
 def title_of(budget: str, scope: Scope) -> str:
@@ -236,7 +237,6 @@ def title_of(budget: str, scope: Scope) -> str:
 
 
 def percent_of(part_nanos: int, amount_nanos: int) -> Decimal:
-    role: str = ""
     """Return a share in percent with two places, rounded half-even; 0 where there is no amount.
 
     >>> percent_of(812_400_000_000, 1_000_000_000_000)
