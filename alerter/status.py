@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alerter.briefing import Describer
+from alerter.components import MACHINES, OTHERS, spent_beside_machines
 from alerter.core.budgets import Reach, everything
 from alerter.core.money import plain
 from alerter.core.periods import bounds_ms, iso
@@ -47,10 +48,11 @@ def budget_status(view: View, now_ms: int) -> list[BudgetStatus]:
     counts = run_counts(view, windows, runs)
     stale = freshness(view).stale
     restated = restatements(view, now_ms)
+    beside = spent_beside_machines(view, windows, runs)
     found = []
     for each in measured:
         key = (each.budget_id, each.scope_id)
-        row = _status(each, counts.get(key, 0), restated.get(key, ()), stale=stale)
+        row = _status(each, counts.get(key, 0), restated.get(key, ()), beside.get(key, {}), stale=stale)
         if row.runs or row.spent_nanos or row.restated or not row.scope:
             found.append(row)
     order = {budget.name: place for place, budget in enumerate(view.budgets.values())}
@@ -125,6 +127,7 @@ def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
                 "percent": float(row.percent),
                 "forecast": plain(row.forecast_nanos) if row.forecast_nanos is not None else None,
                 "runs": row.runs,
+                "components": {name: plain(nanos) for name, nanos in row.components.items()},
                 "restated": [_restated_json(each) for each in row.restated],
             }
             for row in (rows if name is None else named(rows, name))
@@ -160,7 +163,9 @@ def _restated_json(each: Restatement) -> Json:
     }
 
 
-def _status(standing: Standing, runs: int, restated: Sequence[Restatement], *, stale: bool) -> BudgetStatus:
+def _status(
+    standing: Standing, runs: int, restated: Sequence[Restatement], beside: Mapping[str, int], *, stale: bool
+) -> BudgetStatus:
     budget, spend = standing.budget, standing.spend
     return BudgetStatus(
         budget=budget.name,
@@ -180,5 +185,6 @@ def _status(standing: Standing, runs: int, restated: Sequence[Restatement], *, s
         runs=runs,
         stale=stale,
         suspected_nanos=spend.suspected,
+        components={MACHINES: spend.spent - sum(beside.values())} | {each: beside.get(each, 0) for each in OTHERS},
         restated=restated,
     )

@@ -159,6 +159,8 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
     ]
     _table(("budget", "period", ">used", ">spent (estimate)", ">of", ">forecast", ">runs"), lines)
     for row in rows:
+        if words := row.component_words():
+            typer.echo(f"{one_line(row.title, 120)}: {words}")
         for each in row.restated:
             typer.echo(f"{one_line(row.title, 120)}: {each.words(row.currency)}")
     for line in coverage_lines(coverage):

@@ -54,6 +54,7 @@ class BudgetStatus:
         runs: how many runs contributed.
         stale: a source could not be read since, so more may have been spent.
         suspected_nanos: what running runs would have cost since their last signs of life; not counted.
+        components: of ``spent_nanos`` what was for ``machines``, ``storage`` and ``tokens``.
         restated: of its last closed periods those whose totals changed since, the newest first.
     """
 
@@ -74,12 +75,19 @@ class BudgetStatus:
     runs: int = 0
     stale: bool = False
     suspected_nanos: int = 0
+    components: Mapping[str, int] = field(default_factory=dict)
     restated: Sequence[Restatement] = ()
 
     @property
     def title(self) -> str:
         """The scope's tag values, or the budget's name where it has no ``group_by``."""
         return title_of(self.budget, self.scope)
+
+    def component_words(self) -> str:
+        """Return what was for what: ``machines $9,728 · storage $12``; ``""`` where all was for machines."""
+        if not any(nanos for name, nanos in self.components.items() if name != "machines"):
+            return ""
+        return " · ".join(f"{name} {human(nanos, self.currency)}" for name, nanos in self.components.items() if nanos)
 
 
 @dataclass(frozen=True, slots=True)

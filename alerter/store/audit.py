@@ -67,6 +67,26 @@ def corrected_since(connection: Connection, since_ms: int) -> Iterator[tuple[Cha
     yield from ((Charge(*row[:-1]), row[-1]) for row in query(connection, sql, since_ms))
 
 
+def sums_within(
+    connection: Connection, start_ms: int, end_ms: int, meters: Iterable[int]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield ``(tag set id, meter, nanos)`` of the charges that lie wholly in ``[start, end)``, added up."""
+    sql = (
+        "SELECT tag_set_id, meter, SUM(cost_nanos) FROM charge WHERE start_ms >= ? AND end_ms <= ? "
+        f"AND meter IN ({', '.join(map(str, meters))}) GROUP BY tag_set_id, meter"
+    )
+    yield from ((row[0], row[1], int(row[2])) for row in query(connection, sql, start_ms, end_ms))
+
+
+def charges_over_edges(connection: Connection, start_ms: int, end_ms: int, meters: Iterable[int]) -> Iterator[Charge]:
+    """Yield the charge rows that lie only in part in ``[start, end)``, reversals included."""
+    sql = (
+        f"SELECT {CHARGE_COLUMNS} FROM charge WHERE end_ms > ? AND start_ms < ? AND (start_ms < ? OR end_ms > ?) "
+        f"AND meter IN ({', '.join(map(str, meters))})"
+    )
+    yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms, start_ms, end_ms))
+
+
 def corrections(connection: Connection, ids: Sequence[int]) -> dict[int, Correction]:
     """Return corrections by their ids."""
     rows = select_in(connection, "SELECT id, at_ms, reason FROM correction WHERE id IN {values}", ids)

@@ -24,20 +24,30 @@ PRICES = 'catalogs: []\nstorage: {per_gib_month: "73"}\n'
 """$0.10 for a GiB and hour."""
 
 
+class KilledError(BaseException):
+    """The process ends here: nothing of what it does catches this."""
+
+
 @dataclass
 class Shelves(FakeSource):
-    """Bytes by run or model id; ``asked`` is what was listed. What is in ``broken`` can't be listed."""
+    """Bytes by run or model id; ``asked`` is what was listed. What is in ``broken`` can't be listed.
+
+    At ``fails_at`` the server goes down, at ``dies_at`` the process that reads it.
+    """
 
     held: dict[str, int] = field(default_factory=dict)
     logged: dict[str, ModelSeen] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     fails_at: str = ""
+    dies_at: str = ""
 
     def artifact_bytes(self, artifacts: Artifacts) -> int | None:
         key = artifacts.model_id or artifacts.run_uuid
         if key == self.fails_at:
             raise SourceError("main went down")
+        if key == self.dies_at:
+            raise KilledError
         self.asked.append(key)
         if key in self.broken:
             raise UnlistableError("the server can't list them (500)")

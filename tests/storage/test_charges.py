@@ -21,10 +21,10 @@ from alerter.coverage import coverage_lines, measure
 from alerter.cycle import run_cycle
 from alerter.explain import explain
 from alerter.export import export_csv
-from alerter.status import budget_status
+from alerter.status import budget_status, status_json
 from alerter.store.engine import Store
 from alerter.verify import verify_ledger
-from tests.storage.memory import BUDGETS, PRICES, T0, Shelves, shelved, shelves
+from tests.storage.memory import BUDGETS, PRICES, T0, KilledError, Shelves, shelved, shelves
 from tests.truth.ledgers import DAY, HOUR, MINUTE, House, config_of, run
 
 GIB = 2**30
@@ -179,6 +179,21 @@ def test_a_server_that_goes_down_in_the_middle_is_read_on_and_fails_no_poll(migr
         assert source.asked == ["r0", "r1", "r2", "r3"]
 
 
+def test_a_process_that_dies_in_the_middle_counts_nothing_twice_and_lists_little_again(migrated_sqlite: Path) -> None:
+    with shelved(migrated_sqlite) as made:
+        source = shelves(made)
+        source.put(*(ended(f"r{number:02}") for number in range(50)))
+        source.held, source.dies_at = dict.fromkeys(source.runs, GIB), "r45"
+        with pytest.raises(KilledError):
+            made.cycle(T0)
+        source.dies_at = ""
+        made.restart(T0)
+        assert made.cycle(T0).polls[0].storage.walked == 10
+        assert len(source.asked) == 55
+        made.cycle(T0 + HOUR)
+        assert spent(made, T0 + HOUR)["artifacts"] == 5_000_000_000
+
+
 def test_what_cannot_be_listed_is_told_and_tried_again_a_day_later(migrated_sqlite: Path) -> None:
     with shelved(migrated_sqlite) as made:
         source = shelves(made)
@@ -285,3 +300,23 @@ def test_both_databases_keep_the_same(tmp_path: Path, store: Store) -> None:
         assert verify_ledger(view).ok
         total = {row.title: row.spent_nanos for row in budget_status(view, T0 + DAY)}
     assert total["nlp"] == nanos(3 * GIB, DAY)
+
+
+def test_status_tells_what_each_scope_spent_on_what(migrated_sqlite: Path) -> None:
+    daily = BUDGETS.replace("period: {from: 2001-01-01, to: 2099-01-01}", "period: daily")
+    machine = 'prices: [{match: {instance_type: m5.xlarge}, per_instance_hour: "1"}]\n'
+    with shelved(migrated_sqlite, prices=PRICES + machine, budgets=daily) as made:
+        source, at_ms = shelves(made), T0 + 30 * HOUR
+        source.put(ended("r1"))
+        source.held = {"r1": GIB}
+        made.cycle(T0)
+        source.put(run("r2", "RUNNING", T0 + DAY, tags={"team": "vision", "experiment": "hpo"}))
+        made.cycle(at_ms)
+        with made.services.windows.read() as view:
+            found = {row["budget"]: row["components"] for row in status_json(view, at_ms)["budgets"]}
+            words = {row.budget: row.component_words() for row in budget_status(view, at_ms)}
+    # The local day began at 18:15 UTC: 11.75 hours of storage, and six of a machine.
+    assert found["artifacts"] == {"machines": "0.00", "storage": "1.175", "tokens": "0.00"}
+    assert found["machines"] == {"machines": "6.00", "storage": "0.00", "tokens": "0.00"}
+    assert found["all"] == {"machines": "6.00", "storage": "1.175", "tokens": "0.00"}
+    assert words == {"artifacts": "storage $1.18", "machines": "", "all": "machines $6.00 · storage $1.18"}
