@@ -42,6 +42,16 @@ _RunKey = tuple[int, int, int]
 """(budget id, scope id, run id)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """A run that is over its limit in one scope, and whose alert doesn't say so; ``earlier`` is its last, or None."""
+
+    key: _RunKey
+    subject: str
+    limit: int
+    earlier: StoredAlert | None
+
+
 def judge_runs(view: View, describer: Describer, moment: Moment) -> list[Told]:
     """Bring the alerts of single runs in line with what each has cost, and return what is to be told.
 
@@ -130,12 +140,6 @@ class _Over:
     limit: int
     earlier: StoredAlert | None
 
-    @property
-    def change(self) -> Change | None:
-        """What that changes about its alert."""
-        known = None if self.earlier is None else _known(self.earlier)
-        return evaluate_run(self.run.cost, self.limit, known)
-
     def situation(self, moment: Moment) -> Situation:
         """Return what the decision to tell it depends on."""
         budget = self.standing.budget
@@ -179,7 +183,20 @@ class _Over:
 
 
 def _over(view: View, costs: Mapping[_RunKey, RunShare], now_ms: int) -> Iterator[_Over]:
-    """Yield the runs that are over their limit, with what is known of them; most cycles there is none."""
+    """Yield the runs that newly are over their limit, with what is known of them; most cycles there is none."""
+    news = list(_news(view, costs))
+    measured = {}
+    if news:
+        keys = {each.key[:2] for each in news}
+        measured = {(each.budget_id, each.scope_id): each for each in standings(view, now_ms, only=keys)}
+    for each in news:
+        standing = measured.get(each.key[:2])
+        if standing is not None:  # else it is outside the budget's fixed dates
+            yield _Over(standing, costs[each.key], each.subject, each.limit, each.earlier)
+
+
+def _news(view: View, costs: Mapping[_RunKey, RunShare]) -> Iterator[_News]:
+    """Yield the runs that are over their limit and whose alert doesn't say so already."""
     over = {}
     for key, run in sorted(costs.items()):
         limit = view.budgets[key[0]].per_run_nanos
@@ -192,19 +209,17 @@ def _over(view: View, costs: Mapping[_RunKey, RunShare], now_ms: int) -> Iterato
         where = "budget_id = ? AND scope_id = ? AND subject <> ''"
         for alert in load_alerts(view.connection, where, budget_id, scope_id):  # of a run the newest stays
             earlier[budget_id, scope_id, alert.subject] = alert
-    measured = {(each.budget_id, each.scope_id): each for each in standings(view, now_ms)}
     facts = run_facts(view.connection, {run_id for *_, run_id in over})
-    for (budget_id, scope_id, run_id), limit in over.items():
-        standing, uuid = measured.get((budget_id, scope_id)), facts[run_id].run_uuid
-        if standing is not None:  # else it is outside the budget's fixed dates
-            known = earlier.get((budget_id, scope_id, uuid))
-            yield _Over(standing, costs[budget_id, scope_id, run_id], uuid, limit, known)
+    for key, limit in over.items():
+        uuid = facts[key[2]].run_uuid
+        before = earlier.get((*key[:2], uuid))
+        change = evaluate_run(costs[key].cost, limit, None if before is None else _known(before))
+        if change is not None:
+            yield _News(key, uuid, limit, before)
 
 
 def _judge(view: View, over: _Over, describer: Describer, moment: Moment) -> Told | None:
     """Let a run's alert fire if it is time to, and return what is told; None if nothing is."""
-    if over.change is None:
-        return None
     decision = decide(over.situation(moment))
     if decision.reason is Reason.BELOW_MIN:
         return None  # told once it costs so much

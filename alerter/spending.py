@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
 
 from alerter.core.charges import Rate, burn, cost_between
 from alerter.core.forecast import Trend
 from alerter.core.periods import Period, bounds_ms, day_of, midnight_ms
 from alerter.core.storage import micro_gib
 from alerter.core.usage import NOT_RUNS
-from alerter.store.bulk import query
+from alerter.store.bulk import query, select_in
 from alerter.store.holdings import all_levels
 from alerter.store.ledger import all_open
 from alerter.store.totals import Share, View
@@ -98,10 +100,20 @@ class Spend:
 
     def trend(self, zone: str, now_ms: int) -> Trend:
         """Return what a forecast needs: today so far and the seven local days before it, spent in or not."""
-        today = day_of(zone, now_ms)
-        first = today - RECENT_DAYS + 1
+        first, today = recent_days(zone, now_ms)
         days = tuple(self.recent.get(day, 0) for day in range(first, today + 1))
-        return Trend(self.spent, self.per_hour, days, now_ms - midnight_ms(zone, first))
+        return Trend(self.spent, self.per_hour, days, recent_ms(zone, now_ms))
+
+
+def recent_days(zone: str, now_ms: int) -> tuple[int, int]:
+    """Return the first and the last of the recent local days: the last is today."""
+    today = day_of(zone, now_ms)
+    return today - RECENT_DAYS + 1, today
+
+
+def recent_ms(zone: str, now_ms: int) -> int:
+    """Return the time that the recent days cover, up to now."""
+    return now_ms - midnight_ms(zone, recent_days(zone, now_ms)[0])
 
 
 def accruals(view: View, now_ms: int) -> list[Accruing]:
@@ -139,23 +151,46 @@ def _held(view: View, now_ms: int) -> list[Accruing]:
     ]
 
 
+_SETTLED = (  # each scope's days by the primary key: what a budget spent in years is not walked over
+    "FROM scope s CROSS JOIN daily d "
+    "WHERE s.budget_id = ? AND d.budget_id = s.budget_id AND d.scope_id = s.id AND d.local_day BETWEEN ? AND ? "
+)
+
+
+def settled(view: View, budget_id: int, period: Period, now_ms: int) -> Iterator[tuple[int, int, int]]:
+    """Yield ``(scope id, nanos in a period, nanos on the recent days)`` of the scopes that have any settled."""
+    first, last = period.start.toordinal(), period.end.toordinal() - 1
+    since, today = recent_days(view.budgets[budget_id].timezone, now_ms)
+    sums = ", ".join("SUM(CASE WHEN d.local_day BETWEEN ? AND ? THEN d.nanos ELSE 0 END)" for _ in range(2))
+    sql = f"SELECT d.scope_id, {sums} {_SETTLED} GROUP BY d.scope_id"
+    within = min(first, since), max(last, today)
+    for scope_id, spent, recent in query(view.connection, sql, first, last, since, today, budget_id, *within):
+        yield scope_id, int(spent), int(recent)
+
+
 def spending(
-    view: View, budget_id: int, period: Period, accruing: Iterable[tuple[Accruing, Share]], now_ms: int
+    view: View,
+    budget_id: int,
+    period: Period,
+    accruing: Iterable[tuple[Accruing, Share]],
+    now_ms: int,
+    *,
+    scope_ids: Collection[int] | None = None,
 ) -> dict[int, Spend]:
     """Return the spending of each scope of a budget in a period, by scope id.
 
-    ``accruing`` are the running runs with the share that counts them for this budget.
+    ``accruing`` are the running runs with the share that counts them for this budget. ``scope_ids`` are the only scopes
+    that are asked for, if given; they must include those of ``accruing``.
     """
     connection, zone = view.connection, view.budgets[budget_id].timezone
     spends: dict[int, Spend] = defaultdict(Spend)
-    today = day_of(zone, now_ms)
-    recent_from = today - RECENT_DAYS + 1
-    total = "SELECT scope_id, SUM(nanos) FROM daily WHERE budget_id = ? AND local_day BETWEEN ? AND ? GROUP BY scope_id"
-    last = period.end.toordinal() - 1
-    for scope_id, nanos in query(connection, total, budget_id, period.start.toordinal(), last):
+    recent_from, today = recent_days(zone, now_ms)
+    given = budget_id, period.start.toordinal(), period.end.toordinal() - 1
+    total = f"SELECT d.scope_id, SUM(d.nanos) {_SETTLED} {{}} GROUP BY d.scope_id"
+    for scope_id, nanos in _of(connection, total, scope_ids, given):
         spends[scope_id].settled = int(nanos)
-    recent = "SELECT scope_id, local_day, nanos FROM daily WHERE budget_id = ? AND local_day >= ? AND local_day <= ?"
-    for scope_id, day, nanos in query(connection, recent, budget_id, recent_from, today):
+    recent = f"SELECT d.scope_id, d.local_day, d.nanos {_SETTLED} {{}}"
+    for scope_id, day, nanos in _of(connection, recent, scope_ids, (budget_id, recent_from, today)):
         spends[scope_id].recent[day] = nanos
     start_ms, end_ms = bounds_ms(period, zone)
     for run, share in accruing:
@@ -167,6 +202,15 @@ def spending(
             nanos = run.nanos(midnight_ms(zone, day), midnight_ms(zone, day + 1), share)
             spend.recent[day] = spend.recent.get(day, 0) + nanos
     return spends
+
+
+def _of(
+    connection: Connection, sql: str, scope_ids: Collection[int] | None, given: tuple[int, ...]
+) -> Iterable[tuple[int, ...]]:
+    """Return a query's rows; only of some scopes, if they are given: their condition goes where ``{}`` is."""
+    if scope_ids is None:
+        return query(connection, sql.format(""), *given)  # type: ignore[no-any-return]
+    return select_in(connection, sql.format("AND s.id IN {values}"), sorted(scope_ids), *given)
 
 
 def by_budget(view: View, runs: Sequence[Accruing]) -> Mapping[int, list[tuple[Accruing, Share]]]:

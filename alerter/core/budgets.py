@@ -110,6 +110,11 @@ class Budget:
                 return override.amount_nanos
         return next(nanos for start, nanos in reversed(self.amounts) if start <= day)
 
+    def least_amount_on(self, day: date) -> int:
+        """Return the smallest amount in nanos that is in force for any scope on a local day."""
+        dated = next(nanos for start, nanos in reversed(self.amounts) if start <= day)
+        return min([dated, *(each.amount_nanos for each in self.overrides if each.amount_nanos is not None)])
+
     def owner_of(self, scope: Scope) -> str | None:
         """Return the scope's owner: its override's, else the budget's."""
         for override in self.overrides:

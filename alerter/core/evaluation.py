@@ -115,6 +115,12 @@ def due_thresholds(thresholds: Collection[Threshold], beyond: int, level: Level)
     return due + [each for each in _further(thresholds, beyond, level) if _reached(each, level)]
 
 
+def quiet_below(thresholds: Collection[Threshold], amount: int, basis: Basis) -> int | None:
+    """Return the nanos from which on the first threshold of a basis is reached, or None if it has none."""
+    lowest = min((each.percent for each in thresholds if each.basis is basis), default=None)
+    return None if lowest is None else -(-lowest * amount // 100)
+
+
 def next_threshold(thresholds: Collection[Threshold], beyond: int, level: Level) -> int | None:
     """Return the percent at which the next actual threshold is reached, or None."""
     ahead = [each.percent for each in thresholds if each.basis is Basis.ACTUAL and not _reached(each, level)]

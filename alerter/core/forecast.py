@@ -91,17 +91,41 @@ def forecast(trend: Trend, *, start_ms: int, end_ms: int, now_ms: int) -> Foreca
 
     None before a tenth of the period has passed, or after its end.
     """
-    if not start_ms <= now_ms < end_ms or (now_ms - start_ms) < EARLIEST_SHARE * (end_ms - start_ms):
+    if not has_forecast(start_ms, end_ms, now_ms):
         return None
     mean = div_half_even(sum(trend.recent_days) * HOUR_MS, max(trend.recent_ms, HOUR_MS))
     soon = max(trend.per_hour, mean)
     left = end_ms - now_ms
-    first, rest = min(left, DAY_MS), max(left - DAY_MS, 0)
-    ahead = div_half_even(soon * first + mean * rest, HOUR_MS)
     spread = round(_BAND_SIGMAS * _deviation(trend.recent_days[:-1]) * sqrt(left / DAY_MS))
-    total = trend.spent + ahead
+    total = trend.spent + _ahead(soon, mean, left)
     low = max(trend.spent, total - spread)
     return Forecast(total, low, total + spread, soon, mean, now_ms, end_ms, trend.spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """What scopes where nothing runs will have cost, without the rest of a forecast: for very many of them.
+
+    ``left_ms`` is the time to the period's end, ``recent_ms`` as in `Trend`.
+    """
+
+    left_ms: int
+    recent_ms: int
+
+    def total(self, spent: int, recent: int) -> int:
+        """Return a forecast's total, of what was spent in the period and on all of the recent days."""
+        mean = div_half_even(recent * HOUR_MS, max(self.recent_ms, HOUR_MS))
+        return spent + _ahead(max(mean, 0), mean, self.left_ms)
+
+
+def has_forecast(start_ms: int, end_ms: int, now_ms: int) -> bool:
+    """Whether an instant is within a period, and a tenth of it has passed."""
+    return start_ms <= now_ms < end_ms and (now_ms - start_ms) >= EARLIEST_SHARE * (end_ms - start_ms)
+
+
+def _ahead(soon: int, mean: int, left_ms: int) -> int:
+    first, rest = min(left_ms, DAY_MS), max(left_ms - DAY_MS, 0)
+    return div_half_even(soon * first + mean * rest, HOUR_MS)
 
 
 def _deviation(days: tuple[int, ...]) -> float:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from alerter.evaluate.closing import close, closed_through, ended_since, lingering
 from alerter.evaluate.deciding import Fired, begin, judge
-from alerter.evaluate.episodes import episodes_of
-from alerter.evaluate.measuring import Standing, make_forecast, measure, standings
+from alerter.evaluate.episodes import alerts_since, episodes_of
+from alerter.evaluate.measuring import Standing, current_periods, make_forecast, standings, stirring
+from alerter.spending import accruals, by_budget
 from alerter.store.totals import View
 
 __all__ = ["Evaluated", "Fired", "Standing", "evaluate_all", "make_forecast", "standings"]
@@ -38,8 +39,11 @@ def evaluate_all(view: View, *, now_ms: int, before_ms: int | None, read_ms: int
     since_ms, through_ms = closed_through(view, now_ms, before_ms, now_ms if read_ms is None else read_ms)
     ended = ended_since(view, since_ms, through_ms)
     waiting = lingering(view, through_ms, ended)
-    past = episodes_of(view, measure(view, [*ended, *waiting], now_ms) if ended or waiting else [], closed=True)
-    episodes = [*past, *episodes_of(view, standings(view, now_ms))]
+    past, current = [*ended, *waiting], current_periods(view, now_ms)
+    known = alerts_since(view, [*past, *current])
+    counted = by_budget(view, accruals(view, now_ms))
+    episodes = episodes_of(stirring(view, past, counted, known, now_ms), known, closed=True)
+    episodes += episodes_of(stirring(view, current, counted, known, now_ms), known)
     work = begin(view, episodes, now_ms, opening=before_ms is None)
     settled = set(waiting)
     for each in episodes:

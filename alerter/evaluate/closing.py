@@ -48,7 +48,7 @@ def ended_since(view: View, since_ms: int, through_ms: int) -> list[tuple[int, P
 def lingering(view: View, through_ms: int, but: Collection[tuple[int, Period]]) -> list[tuple[int, Period]]:
     """Return the periods that were over before, and have alerts that quiet hours still hold back."""
     found: dict[tuple[int, Period], None] = {}
-    for alert in load_alerts(view.connection, "status = ? AND subject = ''", FIRING):
+    for alert in load_alerts(view.connection, "status = ? AND subject = '' AND period_end <= ?", *_over_by(through_ms)):
         budget = view.budgets.get(alert.budget_id)
         if budget is not None and _is_over(alert.period_end, budget.timezone, through_ms):
             days = date.fromisoformat(alert.period_start), date.fromisoformat(alert.period_end)
@@ -59,7 +59,9 @@ def lingering(view: View, through_ms: int, but: Collection[tuple[int, Period]]) 
 def close(work: Round, through_ms: int) -> None:
     """Resolve the alerts of periods that are over, unless they wait for quiet hours, and of budgets that are gone."""
     view, over, gone = work.view, [], []
-    for alert in load_alerts(view.connection, "status = ?", FIRING):
+    marks = ",".join("?" * len(view.budgets)) or "NULL"
+    where = f"status = ? AND (period_end <= ? OR budget_id NOT IN ({marks}))"
+    for alert in load_alerts(view.connection, where, *_over_by(through_ms), *view.budgets):
         budget = view.budgets.get(alert.budget_id)
         if budget is None:
             gone.append(alert)
@@ -105,6 +107,11 @@ def _alerts_of(view: View, hold: Hold) -> list[StoredAlert]:
 def _waits(work: Round, alert: StoredAlert) -> bool:
     known = work.known.get((alert.budget_id, alert.scope_id, alert.period_start))
     return not alert.subject and known is not None and known.told.silence is Reason.QUIET_HOURS
+
+
+def _over_by(through_ms: int) -> tuple[str, str]:
+    """Return what to look for among firing alerts: the date is over in no zone before then, and asked for in each."""
+    return FIRING, date.fromordinal(day_of("UTC", through_ms) + 1).isoformat()
 
 
 def _is_over(end: str, zone: str, at_ms: int) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from alerter.core.budgets import Basis, Threshold
 from alerter.core.decisions import Reason
 from alerter.core.evaluation import AlertKey, Change, Transition, due_thresholds, evaluate, key_of, reaches_any
-from alerter.core.periods import PeriodKind
+from alerter.core.periods import Period, PeriodKind
 from alerter.corrections import corrected
-from alerter.evaluate.measuring import Standing
+from alerter.evaluate.measuring import ScopeKey, Standing
 from alerter.store import meta
 from alerter.store.alerts import ENDLESS, FIRING, RESOLVED, StoredAlert, load_alerts, put_alert, resolve_alerts
 from alerter.store.episodes import EpisodeKey
@@ -65,12 +65,21 @@ class Episode:
         return known.get(key) or Threshold(key.basis, key.percent)
 
 
-def episodes_of(view: View, measured: Sequence[Standing], *, closed: bool = False) -> list[Episode]:
-    """Return the episode of each standing, in the same order."""
-    known: dict[tuple[int, int], list[StoredAlert]] = {}
-    earliest = min((each.period.start.isoformat() for each in measured), default=ENDLESS)
+AlertsByScope = Mapping[ScopeKey, Sequence[StoredAlert]]
+"""The alerts of each scope."""
+
+
+def alerts_since(view: View, periods: Iterable[tuple[int, Period]]) -> AlertsByScope:
+    """Return the alerts of the scopes that have any in some periods, or later ones."""
+    known: dict[ScopeKey, list[StoredAlert]] = {}
+    earliest = min((period.start.isoformat() for _, period in periods), default=ENDLESS)
     for alert in load_alerts(view.connection, "subject = '' AND period_end > ?", earliest):
         known.setdefault((alert.budget_id, alert.scope_id), []).append(alert)
+    return known
+
+
+def episodes_of(measured: Iterable[Standing], known: AlertsByScope, *, closed: bool = False) -> list[Episode]:
+    """Return the episode of each standing, in the same order."""
     return [_episode(each, known.get((each.budget_id, each.scope_id), ()), closed=closed) for each in measured]
 
 

@@ -22,6 +22,7 @@ _COLUMNS = (
     "id, public_id, budget_id, scope_id, period_start, period_end, basis, percent, status, reason, amount_nanos, "
     "spent_nanos, fired_ms, resolved_ms, subject"
 )
+_BASIS = _COLUMNS.split(", ").index("basis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ def load_alerts(connection: Connection, where: str = "", *values: object) -> lis
 
 
 def _alert(row: Any) -> StoredAlert:
-    values = row._asdict()
-    values["basis"] = Basis(row.basis)
-    return StoredAlert(**values)
+    values = list(row)
+    values[_BASIS] = Basis(values[_BASIS])
+    return StoredAlert(*values)
 
 
 def put_alert(connection: Connection, alert: StoredAlert) -> StoredAlert:

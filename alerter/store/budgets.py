@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from alerter.core.budgets import Budget, Scope, TagCleaning
 from alerter.store.backfill import rebuild
-from alerter.store.bulk import query
+from alerter.store.bulk import query, select_in
 from alerter.store.closings import forget_closings
 from alerter.store.interning import Interner
 from alerter.store.totals import Attribution, scope_row
@@ -92,10 +92,14 @@ def first_taken(connection: Connection) -> dict[int, int]:
     return {row.budget_id: row.at_ms for row in rows}
 
 
-def scopes(connection: Connection, budget_id: int) -> dict[int, Scope]:
-    """Return a budget's scopes by their row id."""
-    rows = query(connection, "SELECT id, key FROM scope WHERE budget_id = ?", budget_id)
-    return {row.id: decode_scope(row.key) for row in rows}
+def scopes(connection: Connection, budget_id: int, ids: Collection[int] | None = None) -> dict[int, Scope]:
+    """Return a budget's scopes by their row id; only some of them if ``ids`` is given."""
+    sql = "SELECT id, key FROM scope WHERE budget_id = ?"
+    if ids is None:
+        rows: Iterable[Any] = query(connection, sql, budget_id)
+    else:
+        rows = select_in(connection, sql + " AND id IN {values}", sorted(ids), budget_id)
+    return {row_id: decode_scope(key) for row_id, key in rows}
 
 
 def decode_scope(text: str) -> Scope:

@@ -41,7 +41,7 @@ class Figure:
         return self.value <= self.target
 
 
-def write_config(folder: Path, tracking_uri: str, *, backend_store: str = "") -> Path:
+def write_config(folder: Path, tracking_uri: str, *, backend_store: str = "", budgets: str = BUDGETS) -> Path:
     """Write a configuration for one source and a fresh database and return its folder."""
     config = folder / "config"
     config.mkdir(parents=True)
@@ -53,14 +53,16 @@ def write_config(folder: Path, tracking_uri: str, *, backend_store: str = "") ->
         "web: {listen: '127.0.0.1:0'}\n"
         "poll: {every: 2s}\n"
     )
-    (config / "budgets.yaml").write_text(BUDGETS)
+    (config / "budgets.yaml").write_text(budgets)
     return config
 
 
 @contextmanager
-def services_for(folder: Path, tracking_uri: str) -> Iterator[Services]:
+def services_for(
+    folder: Path, tracking_uri: str, *, backend_store: str = "", budgets: str = BUDGETS
+) -> Iterator[Services]:
     """Give services on a fresh database."""
-    config = load(write_config(folder, tracking_uri))
+    config = load(write_config(folder, tracking_uri, backend_store=backend_store, budgets=budgets))
     store = Store(config.database)
     try:
         migrate(store)
