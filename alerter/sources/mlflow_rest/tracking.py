@@ -142,7 +142,7 @@ def persistently(source: str, patience: Patience, attempt: Callable[[], T]) -> T
         retry=retry_if_exception_type(TransientError),
         reraise=True,
     )
-    return retrying(lambda: once(source, patience, attempt))
+    return once(source, patience, lambda: retrying(attempt))
 
 
 def once(source: str, patience: Patience, attempt: Callable[[], T]) -> T:
