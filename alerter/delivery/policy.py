@@ -18,8 +18,8 @@ ROOT_WAIT_MS = 2_000
 HAND_OVER_AFTER = 10
 """Attempts, half an hour of them, after which the fallback is told as well."""
 
-MOST_ATTEMPTS = 103
-"""Attempts, a day of them, after which a notification is given up."""
+MOST_ATTEMPTS = 295
+"""Attempts, three days of them (a weekend and more), after which a notification is given up."""
 
 MOST_UPDATES = 10
 """Attempts to show new states on one message; it is only the message that stays as it was."""

@@ -152,6 +152,11 @@ _CAUSES = (
     ("no such column", "its schema is not this program's", "run `alerter migrate`, or restore a back-up"),
     ('relation "', "it has not been migrated", "run `alerter migrate`"),
     ("authentication failed", "its server refused the login", "correct user and password in `database:`"),
+    (
+        "failed to resolve host",
+        "its server's name was not found",
+        "correct the host in `database:`, or mend the name server; the daemon tries again by itself",
+    ),
     ("connection refused", "its server can't be reached", "start it, or correct host and port in `database:`"),
 )
 

@@ -175,7 +175,7 @@ def test_a_date_to_come_back_at_is_counted_from_now(http_receiver: HttpReceiver)
 
 
 def test_a_certificate_that_is_not_trusted_gets_nothing(http_receiver: HttpReceiver) -> None:
-    with pytest.raises(DeliveryRejectedError, match=r"no trusted TLS with 127.0.0.1 .* nothing was sent; check"):
+    with pytest.raises(DeliveryDelayedError, match=r"no trusted TLS with 127.0.0.1 .* nothing was sent; check"):
         notifier(http_receiver, tls=None).send(target(http_receiver), message(), {}, "k")
     assert http_receiver.requests == []
 

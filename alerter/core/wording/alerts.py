@@ -175,8 +175,8 @@ def opening_title(budgets: int) -> str:
 
 
 def is_single(message: Message) -> bool:
-    """Whether a message tells of one alert in full; opening messages always list."""
-    return len(message.alerts) == 1 and message.kind is not MessageKind.OPENING
+    """Whether a message tells of one alert and nothing else; opening messages list, one handed over says why first."""
+    return len(message.alerts) == 1 and message.kind is not MessageKind.OPENING and not message.title
 
 
 def subject(message: Message, states: Mapping[str, AlertState] | None = None) -> str:

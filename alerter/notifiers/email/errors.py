@@ -9,6 +9,7 @@ import base64
 import smtplib
 import ssl
 from collections.abc import Callable
+from socket import gaierror
 
 from alerter.core.ports import DeliveryAmbiguousError, DeliveryDelayedError, DeliveryError, DeliveryRejectedError
 from alerter.core.text import one_line
@@ -38,14 +39,10 @@ def failed(error: Exception, server: str, *, after_data: bool, secrets: tuple[st
             text = f"{server} refused it ({error.smtp_code} {words(error.smtp_error)})"
             return _by_code(error.smtp_code, text, "check email.from and the server's log")
         case ssl.SSLError() if not after_data:
-            reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
-            return DeliveryRejectedError(
-                f"no trusted TLS with {server} ({reason}), nothing was sent; "
-                "check email.host against the server's certificate, email.port, or set email.ca_file to its CA"
-            )
+            return _untrusted(error, server)
     if type(error) is smtplib.SMTPException and "authentication" in str(error):
         return DeliveryRejectedError(f"{server} offers no way to log in that is known here; use another port")
-    reason = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
+    reason = _reason(error)
     if after_data:
         return DeliveryAmbiguousError(f"the connection to {server} broke ({reason}): it may have been delivered")
     return DeliveryDelayedError(f"{server} can't be reached ({reason}); check email.host, email.port and the network")
@@ -70,11 +67,27 @@ def redactor(secrets: tuple[str, ...]) -> Callable[[bytes | str], str]:
     return words
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, gaierror):
+        return "its name was not found"
+    return "time-out" if isinstance(error, TimeoutError) else type(error).__name__
+
+
 def _recipients(error: smtplib.SMTPRecipientsRefused, words: Callable[[bytes | str], str]) -> DeliveryError:
     text = f"every recipient was refused: {refused(error.recipients, words)}"
     if any(code < 500 for code, _ in error.recipients.values()):
         return DeliveryDelayedError(text)
     return DeliveryRejectedError(f"{text}; correct the receiver's email.to")
+
+
+def _untrusted(error: ssl.SSLError, server: str) -> DeliveryError:
+    text = (
+        "no trusted TLS with {} ({}), nothing was sent; "
+        "check email.host against the server's certificate, email.port, or set email.ca_file to its CA"
+    )
+    if isinstance(error, ssl.SSLCertVerificationError):  # one that has expired is renewed, and the mail still waits
+        return DeliveryDelayedError(text.format(server, error.verify_message))
+    return DeliveryRejectedError(text.format(server, error.reason))
 
 
 def _unsupported(error: smtplib.SMTPNotSupportedError, server: str) -> DeliveryError:

@@ -109,7 +109,7 @@ def unanswered(what: str, error: Exception) -> DeliveryError:
     """Return what an exception in place of an answer means: only a failure to connect is sure not to have delivered."""
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return DeliveryRejectedError(
+        return DeliveryDelayedError(  # a clock or a proxy that is put right again
             f"Slack's certificate is not trusted ({cause.verify_message}), nothing was sent for {what}; "
             "install your proxy's CA certificate or set SSL_CERT_FILE"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from email.utils import parsedate_to_datetime
+from socket import gaierror
 
 from alerter.core.ports import DeliveryAmbiguousError, DeliveryDelayedError, DeliveryError, DeliveryRejectedError
 from alerter.notifiers.webhook.http import Answer, UnansweredError
@@ -40,11 +41,12 @@ def unanswered(where: str, error: UnansweredError) -> DeliveryError:
     """Return what it means that there was no answer."""
     cause = error.cause
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return DeliveryRejectedError(
+        return DeliveryDelayedError(  # one that has expired is renewed, and the message is still to be told
             f"no trusted TLS with {where} ({cause.verify_message}), nothing was sent; "
             "check the address against the certificate, or set SSL_CERT_FILE to its authority's"
         )
-    reason = "time-out" if isinstance(cause, TimeoutError) else type(cause).__name__
+    names: dict[type[Exception], str] = {TimeoutError: "time-out", gaierror: "its name was not found"}
+    reason = names.get(type(cause), type(cause).__name__)
     if error.sent:
         return DeliveryAmbiguousError(f"no answer from {where} ({reason}): it may have been taken")
     return DeliveryDelayedError(f"{where} can't be reached ({reason}); check the address and the network")

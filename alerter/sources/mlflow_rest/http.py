@@ -175,9 +175,10 @@ class HttpTracking:
         if any(isinstance(cause, TimeoutError | ReadTimeoutError) for cause in causes):
             text = f"{self._shown} did not answer within {self._patience.timeout_s:g} s."
             return TransientError(self._source, text, "Check that MLflow is up and not overloaded.")
-        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-            remedy = "Trust its certificate with MLFLOW_TRACKING_SERVER_CERT_PATH."
-            return ReadError(self._source, f"{self._shown} could not be trusted: its certificate is unknown.", remedy)
+        for untrusted in (cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)):
+            text = f"{self._shown} could not be trusted: {untrusted.verify_message}."
+            remedy = "Renew its certificate, or trust its authority with MLFLOW_TRACKING_SERVER_CERT_PATH."
+            return ReadError(self._source, text, remedy)
         if any(isinstance(cause, ssl.SSLError) for cause in causes):
             return ReadError(
                 self._source, f"{self._shown} does not speak TLS as it should.", "Is it http://, not https://?"
