@@ -179,7 +179,9 @@ def _read(view: View, since_ms: int, end_ms: int) -> dict[int, list[ChargeLine]]
     rates = view.all_rates()
     lines: dict[int, list[ChargeLine]] = defaultdict(list)
     for rows in by_run.values():
-        for charge in history(rows).standing:
+        # Most were never corrected.
+        standing = rows if all(charge.quantity > 0 for charge in rows) else history(rows).standing
+        for charge in standing:
             line = ChargeLine(rates[charge.rate_id], charge.quantity, charge.start_ms, charge.end_ms)
             lines[charge.tag_set_id].append(line)
     for run in accruals(view, end_ms):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from alerter.core.budgets import Basis, Budget, Scope, Threshold
 from alerter.core.charges import ChargeLine, burn
@@ -40,58 +39,51 @@ class Crossing:
 
 @dataclass(slots=True)
 class _Day:
-    """The lines that touch one local day, and their cost on it in nanos; by hour once that is asked for."""
+    """The lines that touch one local day, and their cost on it in nanos; by the hour only where that is asked for."""
 
     start_ms: int
     end_ms: int
     lines: list[ChargeLine] = field(default_factory=list)
     total: int = 0
-    _edges: list[int] = field(default_factory=list)
-    _until: list[int] = field(default_factory=list)
+    _until: dict[int, int] = field(default_factory=dict)
 
+    @property
     def edges(self) -> list[int]:
-        """Return the instants at which its hours begin, and its end."""
-        self._measure()
-        return self._edges
+        """The instants at which its hours begin, and its end."""
+        return [*range(self.start_ms, self.end_ms, HOUR_MS), self.end_ms]
 
-    def until(self, place: int) -> int:
-        """Return the cost from midnight up to the edge at a place, in nanos."""
-        self._measure()
-        return self._until[place]
+    def until(self, at_ms: int) -> int:
+        """Return the cost from midnight up to an instant, in nanos."""
+        if at_ms == self.end_ms:
+            return self.total
+        found = self._until.get(at_ms)
+        if found is None:
+            found = self._until[at_ms] = sum(
+                line.cost_until(at_ms) - (line.cost_until(self.start_ms) if line.start_ms < self.start_ms else 0)
+                for line in self.lines
+                if line.start_ms < at_ms
+            )
+        return found
 
-    def reached_ms(self, nanos: int) -> int:
-        """Return the first instant at which the day's cost is at least ``nanos``, which it reaches; more than 0."""
-        self._measure()
-        place = bisect_left(self._until, nanos)
-        first, last = self._edges[place - 1], self._edges[place]
+    def reached_ms(self, nanos: int, between: tuple[int, int]) -> int:
+        """Return the first instant at which the day's cost is at least ``nanos``: it reaches that between two edges."""
+        first, last = between
         near = [line for line in self.lines if line.start_ms < last and line.end_ms > first]
         before = sum(line.cost_until(first) for line in near)
-        return _first_reaching(near, before + nanos - self._until[place - 1], (first, last))
+        return _first_reaching(near, before + nanos - self.until(first), between)
 
     def burn_at(self, at_ms: int) -> int:
         """Return what the machines that were running at an instant cost an hour, in nanos."""
-        return sum(
-            burn(line.rate, line.quantity, (line.start_ms, line.end_ms))
-            for line in self.lines
-            if line.start_ms <= at_ms < line.end_ms
-        )
+        return sum(_burn(line) for line in self.lines if line.start_ms <= at_ms < line.end_ms)
 
-    def _measure(self) -> None:
-        if self._edges:
-            return
-        self._edges = [*range(self.start_ms, self.end_ms, HOUR_MS), self.end_ms]
-        hours = [0] * len(self._edges)
-        for line in self.lines:
-            since = max(line.start_ms, self.start_ms)
-            until = min(line.end_ms, self.end_ms)
-            before = line.cost_until(since)
-            place = (since - self.start_ms) // HOUR_MS + 1
-            while since < until:
-                since = min(self._edges[place], until)
-                after = line.cost_until(since)
-                hours[place] += after - before
-                before, place = after, place + 1
-        self._until = list(accumulate(hours))
+    def highest_burn(self) -> int:
+        """Return the most that the machines that were running at once cost an hour, in nanos."""
+        steps = [step for line in self.lines for step in ((line.start_ms, _burn(line)), (line.end_ms, -_burn(line)))]
+        return max(accumulate((change for _, change in sorted(steps)), initial=0))
+
+
+def _burn(line: ChargeLine) -> int:
+    return burn(line.rate, line.quantity, (line.start_ms, line.end_ms))
 
 
 def replay(budget: Budget, scope: Scope, lines: Iterable[ChargeLine], window: tuple[int, int]) -> list[Crossing]:
@@ -146,14 +138,15 @@ def _order(crossing: Crossing) -> tuple[int, AlertKey]:
 def _by_day(lines: Iterable[ChargeLine], zone: str) -> dict[int, _Day]:
     days: dict[int, _Day] = {}
     for line in lines:
-        since = line.start_ms
+        before = 0
         for day, until in day_edges(zone, line.start_ms, line.end_ms):
             found = days.get(day)
             if found is None:
                 found = days[day] = _Day(midnight_ms(zone, day), midnight_ms(zone, day + 1))
             found.lines.append(line)
-            found.total += line.cost_until(until) - line.cost_until(since)
-            since = until
+            after = line.cost_until(until)
+            found.total += after - before
+            before = after
     return days
 
 
@@ -201,14 +194,24 @@ class _Replay:
             self._look_ahead(day, period, base, amount)
 
     def _spend(self, held: _Day, period: Period, base: int, amount: int) -> None:
-        """Tell what a day's spending reached; by the hour, since of a tiny budget only the last steps are recorded."""
-        for place in range(1, len(held.edges())):
-            if held.until(place) == held.until(place - 1):
+        """Tell what a day's spending reached; by the hour, since of a tiny budget only the last steps are recorded.
+
+        Cost only grows within a day: where nothing new is reached by an hour, nothing was by those before it.
+        """
+        edges = held.edges
+        ahead = [(0, len(edges) - 1)]
+        while ahead:
+            first, last = ahead.pop()
+            due = self._due(Level(amount, base + held.until(edges[last]), None))
+            new = [each for each in due if key_of(each) not in self._firing]
+            if new and last - first > 1:
+                middle = (first + last) // 2
+                ahead += [(middle, last), (first, middle)]
                 continue
-            for threshold in self._due(Level(amount, base + held.until(place), None)):
-                if key_of(threshold) not in self._firing:
-                    level = -(-threshold.percent * amount // 100)
-                    self._fire(Crossing(period, threshold, held.reached_ms(level - base), level, amount))
+            for threshold in new:
+                level = -(-threshold.percent * amount // 100)
+                at_ms = held.reached_ms(level - base, (edges[first], edges[last]))
+                self._fire(Crossing(period, threshold, at_ms, level, amount))
 
     def _due(self, level: Level) -> Sequence[Threshold]:
         return due_thresholds(self._budget.thresholds, self._budget.beyond, level)
@@ -225,24 +228,37 @@ class _Replay:
         if not base and not any(day - ago in self._days for ago in range(RECENT_DAYS)):
             return  # nothing was spent that a forecast could go by
         held = self._days.get(day) or _Day(midnight_ms(zone, day), midnight_ms(zone, day + 1))
-        edges = held.edges()
-        for place, at_ms in enumerate(edges[:-1]):
-            waiting = [each for each in self._forecasts if key_of(each) not in self._firing]
-            if not waiting or at_ms > self._window[1]:
+        if not self._may_fire(self._highest_forecast(day, period, base, held), amount):
+            return
+        for at_ms, until_ms in pairwise(held.edges):
+            if at_ms > self._window[1] or not self._waiting():
                 return
-            if edges[place + 1] < self._window[0]:
+            if until_ms < self._window[0]:
                 continue
-            made = self._forecast(day, period, base, held, place)
-            if made is None:
-                continue
-            level = Level(amount, made.spent, made.total)
-            for threshold in due_thresholds(waiting, 0, level):
-                self._fire(Crossing(period, threshold, at_ms, made.spent, amount, made.total))
+            made = self._forecast(day, period, base, held, at_ms)
+            if made is not None:
+                for threshold in self._may_fire(made, amount):
+                    self._fire(Crossing(period, threshold, at_ms, made.spent, amount, made.total))
 
-    def _forecast(self, day: int, period: Period, base: int, held: _Day, place: int) -> Forecast | None:
-        zone, at_ms, today = self._budget.timezone, held.edges()[place], held.until(place)
+    def _waiting(self) -> list[Threshold]:
+        return [each for each in self._forecasts if key_of(each) not in self._firing]
+
+    def _may_fire(self, made: Forecast | None, amount: int) -> list[Threshold]:
+        return due_thresholds(self._waiting(), 0, Level(amount, made.spent, made.total)) if made else []
+
+    def _forecast(self, day: int, period: Period, base: int, held: _Day, at_ms: int) -> Forecast | None:
+        today = held.until(at_ms)
+        start_ms, end_ms = bounds_ms(period, self._budget.timezone)
+        trend = self._trend(day, base, today, held.burn_at(at_ms), at_ms)
+        return forecast(trend, start_ms=start_ms, end_ms=end_ms, now_ms=at_ms)
+
+    def _highest_forecast(self, day: int, period: Period, base: int, held: _Day) -> Forecast | None:
+        """Return more than any forecast of a day can be: all of its cost at once, and all of the period still ahead."""
+        _, end_ms = bounds_ms(period, self._budget.timezone)
+        trend = self._trend(day, base, held.total, held.highest_burn(), held.start_ms)
+        return forecast(trend, start_ms=2 * held.start_ms - end_ms, end_ms=end_ms, now_ms=held.start_ms)
+
+    def _trend(self, day: int, base: int, today: int, per_hour: int, at_ms: int) -> Trend:
         first = day - RECENT_DAYS + 1
         days = tuple(today if each == day else self._totals.get(each, 0) for each in range(first, day + 1))
-        trend = Trend(base + today, held.burn_at(at_ms), days, at_ms - midnight_ms(zone, first))
-        start_ms, end_ms = bounds_ms(period, zone)
-        return forecast(trend, start_ms=start_ms, end_ms=end_ms, now_ms=at_ms)
+        return Trend(base + today, per_hour, days, at_ms - midnight_ms(self._budget.timezone, first))
