@@ -1,7 +1,8 @@
-"""Commands for whoever operates it: ledger verify, migrate, schema, notifications, notify-test."""
+"""Commands for whoever operates it: ledger verify, migrate, backup, schema, notifications, notify-test."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     ledger.command("export")(export_ledger)
     app.add_typer(ledger, name="ledger")
     app.command()(migrate)
+    app.command()(backup)
     app.command()(schema)
     app.command()(notifications)
     app.command("notify-test")(notify_test)
@@ -65,6 +67,22 @@ def migrate(config: ConfigDir = None) -> None:
     finally:
         store.close()
     typer.echo(f"applied {', '.join(applied)}" if applied else "nothing to do: the schema is current")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; one that exists is left as it is.")],
+    config: ConfigDir = None,
+) -> None:
+    """Copy the SQLite state database into a file, whole, while the daemon runs."""
+    from alerter.store.backup import back_up
+    from alerter.store.engine import Store
+
+    store = Store(load_config(config).database)
+    try:
+        size = back_up(store, file)
+    finally:
+        store.close()
+    typer.echo(f"{file}: {size / 1e6:.1f} MB")
 
 
 def schema() -> None:
