@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from alerter.briefing import Moment
@@ -156,7 +156,7 @@ def _record(services: Services, state: SourceState, batch: Batch, now_ms: int) -
         recorded = services.recorder.record(view.connection, state, batch, now_ms=now_ms)
         note_runs(services, view.connection, state, recorded.changed, now_ms)
         follow_runs(services, view.connection, state, recorded.changed, now_ms)
-        return recorded
+    return replace(recorded, changed=())  # a first sync would gather the ids of all runs there are
 
 
 def _horizon_ms(services: Services, now_ms: int) -> int:

@@ -67,6 +67,9 @@ class Metrics:
         self._notifications = Gauge(
             "alerter_notifications", "Messages in the outbox by way and state.", ("kind", "state"), registry=into
         )
+        self._digests = Gauge(
+            "alerter_last_digest_timestamp_seconds", "When a digest was last claimed.", ("digest",), registry=into
+        )
         self._decisions = Counter(
             "alerter_decisions_total",
             "Episodes that were told, and silences that began, by reason.",
@@ -126,6 +129,11 @@ class Metrics:
         self._notifications.clear()
         for (kind, state), count in counts.items():
             self._notifications.labels(kind, state).set(count)
+
+    def set_digests(self, sent: Mapping[str, int]) -> None:
+        """Set when each digest was last claimed, by its name, in epoch milliseconds."""
+        for name, at_ms in sent.items():
+            self._digests.labels(name).set(at_ms / 1000)
 
     def config_loaded(self, *, ok: bool, at_ms: int) -> None:
         """Say whether the start or the last reload took every configuration file."""

@@ -92,13 +92,14 @@ def chart_of(status: BudgetStatus, days: Points, now_ms: int) -> BurnUp | None:
     """Return the chart of a scope's current period."""
     first, end = date.fromisoformat(status.period_start), date.fromisoformat(status.period_end)
     expected = status.forecast_nanos
+    low, high = status.forecast_band or (expected, expected)
     return of_days(
         (first, end - timedelta(days=1)),
         status.timezone,
         days,
         now=(now_ms, status.spent_nanos),
         amount=status.amount_nanos,
-        ahead=None if expected is None else (expected, expected, expected),
+        ahead=None if expected is None or low is None or high is None else (low, expected, high),
     )
 
 

@@ -187,4 +187,5 @@ def _status(
         suspected_nanos=spend.suspected,
         components={MACHINES: spend.spent - sum(beside.values())} | {each: beside.get(each, 0) for each in OTHERS},
         restated=restated,
+        forecast_band=(standing.forecast.low, standing.forecast.high) if standing.forecast else None,
     )

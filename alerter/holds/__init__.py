@@ -118,11 +118,11 @@ def _keep_quiet(store: Store, ask: Ask, kind: str, until: str, verb: str) -> Out
             try:
                 wanted = _wanted(connection, found, ask, kind, until)
                 outcome = _place(connection, found, ask, wanted)
-                ends = wanted.until(found.name.zone)
+                ends = _end(found, wanted)
             except UntilError as error:
                 outcome = Outcome(ok=False, text=str(error), code="unsupported", alert_ids=ids(found))
         done = outcome.code == _DONE[kind]
-        _audit(connection, kind, ask, outcome, f"until {ends}" if done else "")
+        _audit(connection, kind, ask, outcome, f"until {ends}" if done and ends else "")
     return outcome
 
 
@@ -182,7 +182,8 @@ def _place(connection: Connection, episode: Episode, ask: Ask, wanted: Hold) -> 
     before = ""
     if held is not None and held.actor != ask.actor and held.kind != wanted.kind:
         before = f" in place of the snooze by {held.actor}"
-    text = f"{named(episode)} is {_DONE[wanted.kind]} by {ask.actor}{before}, quiet until {wanted.until_words}"
+    end = _end(episode, wanted)
+    text = f"{named(episode)} is {_DONE[wanted.kind]} by {ask.actor}{before}" + (f", quiet until {end}" if end else "")
     return Outcome(ok=True, text=text, code=_DONE[wanted.kind], alert_ids=ids(episode))
 
 
@@ -233,6 +234,12 @@ def _already(episode: Episode, held: Hold, ask: Ask) -> Outcome:
     if held.kind == SNOOZE or held.until_words not in {None, NEXT_THRESHOLD}:
         text += f", until {held.until(episode.name.zone)}"
     return Outcome(ok=True, text=text, code="already", alert_ids=ids(episode))
+
+
+def _end(episode: Episode, hold: Hold) -> str:
+    """Return a hold's end for people; ``""`` where nothing would be told anyway, as of a single run."""
+    end = hold.until(episode.name.zone)
+    return "" if episode.subject and end == NEXT_THRESHOLD else end
 
 
 def _audit(connection: Connection, action: str, ask: Ask, outcome: Outcome, ends: str = "") -> None:

@@ -15,6 +15,13 @@ def last_digest(connection: Connection, name: str) -> date | None:
     return None if day is None else date.fromordinal(day)
 
 
+def digests_sent(connection: Connection) -> dict[str, int]:
+    """Return when each digest was last sent (epoch ms), by name; one that is new has its first time noted."""
+    return {
+        row.name: row.at_ms for row in query(connection, "SELECT name, MAX(at_ms) AS at_ms FROM digest GROUP BY name")
+    }
+
+
 def claim_digest(connection: Connection, name: str, day: date, *, at_ms: int, missing: str = "") -> bool:
     """Take a local day's digest, in the transaction of its messages; False if somebody has it already.
 

@@ -16,6 +16,7 @@ from alerter.page_data import page_data, source_states
 from alerter.services import Services
 from alerter.slack_requests.answers import Answers
 from alerter.status import status_json
+from alerter.store.digests import digests_sent
 from alerter.store.engine import StoreError
 from alerter.store.outbox_read import counts
 from alerter.web.services import Json, WebServices, alone
@@ -68,6 +69,7 @@ def web_services(current: Callable[[], Services], around: Surroundings) -> WebSe
                 around.metrics.set_complete(name, state.complete_ms if state else None)
             around.metrics.set_alerts(Counter(each.status.value for each in alert_views(view)))
             around.metrics.set_notifications(counts(view.connection))
+            around.metrics.set_digests(digests_sent(view.connection))
 
     return WebServices(
         page=page,

@@ -15,6 +15,7 @@ from alerter.core.digest_wording import digest_lines
 from alerter.core.usage import RunObservation
 from alerter.cycle import run_cycle
 from alerter.store.bulk import query
+from alerter.store.digests import digests_sent
 from alerter.store.engine import Store
 from alerter.store.messages import decode, encode
 from tests.truth.ledgers import HOUR, MINUTE, FakeSource, House, config_of, run, services_of
@@ -72,6 +73,8 @@ def test_a_daily_one_goes_out_once_a_local_day_to_each_receiver(made: House) -> 
     assert [(who, each.day) for who, each in digests(made)] == [
         (who, f"2026-11-{day}") for day in (19, 20, 21, 22) for who in ("ml-costs", "vision-costs")
     ]
+    with made.store.read() as connection:
+        assert digests_sent(connection) == {"daily": at(22, 9)}
 
 
 def test_each_receiver_reads_of_the_budgets_that_it_is_told_of(made: House) -> None:

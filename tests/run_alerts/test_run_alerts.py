@@ -138,7 +138,8 @@ def test_its_acknowledgement_hides_no_threshold_and_the_budgets_hides_no_run(mad
     changed(made, tmp_path, BUDGETS.replace('"1000"', '"30"'), at(18))
     walk(made, "trial", at(18, 1), at(18, 11))
     (alert,) = told(made)
-    assert acknowledge(made.store, alert.id, actor="ana", via="cli", now_ms=at(18, 11)).ok
+    done = acknowledge(made.store, alert.id, actor="ana", via="cli", now_ms=at(18, 11))
+    assert (done.ok, done.text.rpartition(" is ")[2]) == (True, "acknowledged by ana")
     walk(made, "trial", at(18, 1), at(18, 13, 30))
     assert [each.basis.value for message in messages(made) for each in message.alerts] == ["run", "actual"]
     with made.services.ledger.read() as view:

@@ -78,6 +78,7 @@ def test_metrics_are_prometheus_text(serve: Serve) -> None:
     def before() -> None:
         metrics.set_alerts({"firing": 2})
         metrics.set_notifications({("slack", "pending"): 1})
+        metrics.set_digests({"weekly": NOW_MS})
 
     text = serve(replace(services(), metrics=metrics, before_scrape=before)).get("/metrics").text
     lines = text.splitlines()
@@ -92,6 +93,7 @@ def test_metrics_are_prometheus_text(serve: Serve) -> None:
         'alerter_alerts{status="firing"} 2.0',
         'alerter_alerts{status="snoozed"} 0.0',
         'alerter_notifications{kind="slack",state="pending"} 1.0',
+        f'alerter_last_digest_timestamp_seconds{{digest="weekly"}} {NOW_MS / 1000:.12g}',
         "alerter_config_last_reload_successful 1.0",
         'alerter_build_info{version="0.1.0"} 1.0',
     ):
