@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pytest
@@ -67,8 +66,8 @@ def tune(server: MlflowServer, *, nested: bool) -> None:
         tracking_uri=server.uri, metric_name="loss", create_experiment=False, mlflow_kwargs={"nested": nested}
     )
 
-    @callback.track_in_mlflow()
-    def objective(trial: Any) -> float:
+    @callback.track_in_mlflow()  # type: ignore[untyped-decorator]
+    def objective(trial: optuna.Trial) -> float:
         mlflow.log_param("instance_type", "m5.xlarge")
         time.sleep(0.05)
         return float(trial.suggest_float("x", -1, 1)) ** 2
@@ -139,7 +138,7 @@ def test_runs_that_mlflow_gc_erased_stay_in_the_ledger(made: Tracked, mlflow_ser
     with pytest.raises(mlflow.MlflowException):
         made.client.get_run(ended)
     made.cycle(at_ms := last + 600_000)
-    assert cost_of(made, ended, at_ms) == (60, "FINISHED")
+    assert cost_of(made, ended, at_ms) == (Decimal(60), "FINISHED")
     assert cost_of(made, running, at_ms) == (Decimal(last - start) / 1000, "GONE")
     made.cycle(at_ms + 60_000)
     assert made.spent(at_ms + 60_000) == {"all": 60 + Decimal(last - start) / 1000}

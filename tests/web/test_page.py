@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,8 @@ from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis
 from alerter.core.chart import draw, of_alert
 from alerter.core.money import NANOS
-from alerter.core.views import PageData, SourceView, UndeliveredView
+from alerter.core.periods import Period, PeriodKind
+from alerter.core.views import PageData, Restatement, SourceView, UndeliveredView
 from alerter.web.app import create_app
 from alerter.web.page import ago, days, person, render_login, render_status, threshold, tone, width
 from alerter.web.server import WebServer
@@ -61,6 +63,13 @@ def test_an_alert_shows_its_period_as_a_chart() -> None:
     assert html.count("<figure") == 1
     assert draw(made) in html
     assert html.index('id="A-7F3K"') < html.index("<figure") < html.index('id="A-2MQ9"')
+
+
+def test_a_closed_period_that_was_restated_stands_beside_what_was_spent() -> None:
+    october = Period(PeriodKind.MONTHLY, date(2026, 10, 1), date(2026, 11, 1))
+    past = Restatement(october, NOW_MS, 812_400_000_000, 770_300_000_000)
+    html = render_status(replace(PAGE, budgets=[replace(VISION, restated=[past])]))
+    assert "<small>October restated by -$42.10 since it closed</small>" in html
 
 
 def test_before_the_first_read_and_without_budgets_it_says_so() -> None:
