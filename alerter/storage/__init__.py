@@ -74,9 +74,11 @@ class StorageRecorder:
 
     def settle(self, connection: Connection, source: SourceState, now_ms: int) -> None:
         """Charge the days that are over; the first time also what was noted under another configuration, or never."""
-        if source.id in self._begun:
+        if self.wanted:
             self._levels.charge(connection, source, now_ms - now_ms % DAY_MS)
-        elif self.wanted:
+        if source.id in self._begun:
+            return
+        if self.wanted:
             self._note(connection, source.id, unnoted_runs(connection, source.id))
             self._levels.set(connection, source, held_bytes(connection, source.id), now_ms)
         else:

@@ -96,7 +96,7 @@ class Levels:
 
     def charge(self, connection: Connection, source: SourceState, now_ms: int) -> None:
         """Charge what was held up to an instant, and go on from there."""
-        before = levels(connection, source.id)
+        before = {key: level for key, level in levels(connection, source.id).items() if level.since_ms < now_ms}
         self._write(connection, source, before, {run_id: level.size for run_id, level in before.items()}, now_ms)
 
     def _sums(self, connection: Connection, source_id: int, held: Mapping[Place, int], now_ms: int) -> dict[int, int]:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from alerter.core.ports import SourceError
 from alerter.core.storage import Artifacts, ModelBatch, ModelSeen, UnlistableError
-from tests.truth.ledgers import DAY, FakeSource, House, config_of, house
+from alerter.core.usage import RunObservation
+from alerter.status import budget_status
+from alerter.verify import verify_ledger
+from tests.truth.ledgers import DAY, HOUR, FakeSource, House, config_of, house, run
 
+GIB = 2**30
+STORAGE = "SELECT COALESCE(SUM(cost_nanos), 0) FROM charge WHERE meter = 5"
 T0 = 1_795_435_200_000 - 1_795_435_200_000 % DAY
 BUDGETS = """
 defaults: {timezone: Asia/Kathmandu, receivers: [console], period: {from: 2001-01-01, to: 2099-01-01}}
@@ -81,3 +87,20 @@ def shelves(made: House) -> Shelves:
     """The house's source."""
     assert isinstance(made.source, Shelves)
     return made.source
+
+
+def ended(uuid: str, team: str = "vision", end_ms: int = T0 - HOUR) -> RunObservation:
+    return run(uuid, "FINISHED", T0 - 2 * HOUR, end_ms, tags={"team": team, "experiment": "hpo"})
+
+
+def spent(made: House, at_ms: int) -> dict[str, int]:
+    with made.services.windows.read() as view:
+        assert verify_ledger(view).ok
+        return {row.title: row.spent_nanos for row in budget_status(view, at_ms) if row.spent_nanos}
+
+
+def nanos(size: int, span_ms: int, per_gib_month: str = "73") -> int:
+    """The price of bytes by hand: millionths of a GiB, 730 hours a month, rounded once."""
+    quantity = max(int((Decimal(size) * 10**6 / GIB).to_integral_value(ROUND_HALF_EVEN)), 1) if size else 0
+    exact = Decimal(per_gib_month) * quantity * span_ms * 1000 / (730 * HOUR)
+    return int(exact.to_integral_value(ROUND_HALF_EVEN))

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from decimal import ROUND_HALF_EVEN, Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings, strategies as st
 
 from alerter.bootstrap import wire
-from alerter.check import check_offline
 from alerter.core.periods import utc
 from alerter.core.storage import Artifacts, ModelSeen
-from alerter.core.usage import RunObservation
-from alerter.coverage import coverage_lines, measure
 from alerter.cycle import run_cycle
 from alerter.explain import explain
 from alerter.export import export_csv
 from alerter.status import budget_status, status_json
 from alerter.store.engine import Store
 from alerter.verify import verify_ledger
-from tests.storage.memory import BUDGETS, PRICES, T0, KilledError, Shelves, shelved, shelves
-from tests.truth.ledgers import DAY, HOUR, MINUTE, House, config_of, run
-
-GIB = 2**30
-STORAGE = "SELECT COALESCE(SUM(cost_nanos), 0) FROM charge WHERE meter = 5"
-
-
-def ended(uuid: str, team: str = "vision", end_ms: int = T0 - HOUR) -> RunObservation:
-    return run(uuid, "FINISHED", T0 - 2 * HOUR, end_ms, tags={"team": team, "experiment": "hpo"})
-
-
-def spent(made: House, at_ms: int) -> dict[str, int]:
-    with made.services.windows.read() as view:
-        assert verify_ledger(view).ok
-        return {row.title: row.spent_nanos for row in budget_status(view, at_ms) if row.spent_nanos}
-
-
-def nanos(size: int, span_ms: int, per_gib_month: str = "73") -> int:
-    """The price of bytes by hand: millionths of a GiB, 730 hours a month, rounded once."""
-    quantity = max(int((Decimal(size) * 10**6 / GIB).to_integral_value(ROUND_HALF_EVEN)), 1) if size else 0
-    exact = Decimal(per_gib_month) * quantity * span_ms * 1000 / (730 * HOUR)
-    return int(exact.to_integral_value(ROUND_HALF_EVEN))
-
+from tests.storage.memory import BUDGETS, GIB, PRICES, STORAGE, T0, Shelves, ended, nanos, shelved, shelves, spent
+from tests.truth.ledgers import DAY, HOUR, MINUTE, config_of, run
 
 steps = st.lists(
     st.tuples(
@@ -131,8 +105,10 @@ def test_a_quiet_day_has_one_charge_and_a_quiet_cycle_writes_and_asks_nothing(mi
             made.cycle(T0 + minute * MINUTE)
         assert made.everything() == before
         assert source.asked == ["r1", "r2"]
-        for hour in range(1, 73):
-            made.cycle(T0 + hour * HOUR)
+        for hour in range(1, 74):
+            if hour % 7 == 0:
+                made.restart(T0 + hour * HOUR)
+            made.cycle(T0 + hour * HOUR + MINUTE)
         rows = made.rows("SELECT start_ms, end_ms, quantity, cost_nanos FROM charge WHERE meter = 5 ORDER BY start_ms")
     assert rows == [(T0 + day * DAY, T0 + (day + 1) * DAY, 2_000_000, 4_800_000_000) for day in range(3)]
 
@@ -152,67 +128,6 @@ def test_bytes_move_with_their_runs_tags_and_those_of_its_models(migrated_sqlite
     assert found == {"artifacts": 400_000_000, "vision": 200_000_000, "nlp": 200_000_000}
 
 
-def test_a_poll_lists_no_more_than_is_configured_and_goes_on_after_a_restart(migrated_sqlite: Path) -> None:
-    with shelved(migrated_sqlite, "storage: {runs_per_poll: 3}\n") as made:
-        source = shelves(made)
-        source.put(*(ended(f"r{number}") for number in range(8)))
-        source.held = dict.fromkeys(source.runs, GIB)
-        for asked, restarts in ((3, True), (6, True), (8, False), (8, True)):
-            made.cycle(T0)
-            assert len(source.asked) == asked
-            if restarts:
-                made.restart(T0)
-        assert sorted(source.asked) == sorted(source.runs)
-        made.cycle(T0 + HOUR)
-        assert spent(made, T0 + HOUR)["artifacts"] == 800_000_000
-
-
-def test_a_server_that_goes_down_in_the_middle_is_read_on_and_fails_no_poll(migrated_sqlite: Path) -> None:
-    with shelved(migrated_sqlite) as made:
-        source = shelves(made)
-        source.put(*(ended(f"r{number}") for number in range(4)))
-        source.held, source.fails_at = dict.fromkeys(source.runs, GIB), "r2"
-        (polled,) = made.cycle(T0).polls
-        assert (polled.error, polled.storage.error, polled.storage.walked) == ("", "main went down", 2)
-        source.fails_at = ""
-        assert made.cycle(T0 + MINUTE).polls[0].storage.walked == 2
-        assert source.asked == ["r0", "r1", "r2", "r3"]
-
-
-def test_a_process_that_dies_in_the_middle_counts_nothing_twice_and_lists_little_again(migrated_sqlite: Path) -> None:
-    with shelved(migrated_sqlite) as made:
-        source = shelves(made)
-        source.put(*(ended(f"r{number:02}") for number in range(50)))
-        source.held, source.dies_at = dict.fromkeys(source.runs, GIB), "r45"
-        with pytest.raises(KilledError):
-            made.cycle(T0)
-        source.dies_at = ""
-        made.restart(T0)
-        assert made.cycle(T0).polls[0].storage.walked == 10
-        assert len(source.asked) == 55
-        made.cycle(T0 + HOUR)
-        assert spent(made, T0 + HOUR)["artifacts"] == 5_000_000_000
-
-
-def test_what_cannot_be_listed_is_told_and_tried_again_a_day_later(migrated_sqlite: Path) -> None:
-    with shelved(migrated_sqlite) as made:
-        source = shelves(made)
-        source.put(ended("r1"), ended("r2"))
-        source.held, source.broken = {"r1": GIB, "r2": GIB}, {"r1"}
-        assert made.cycle(T0).polls[0].storage.unlistable == 1
-        made.cycle(T0 + HOUR)
-        assert source.asked == ["r1", "r2"]
-        with made.services.windows.read() as view:
-            assert "not counted: storage of 1 run (main can't list their artifacts)" in " ".join(
-                coverage_lines(replace(measure(view, T0 + HOUR), gaps=measure(view, T0 + HOUR).gaps[-1:]))
-            )
-        source.broken.clear()
-        made.cycle(T0 + DAY + HOUR)
-        made.cycle(T0 + DAY + 2 * HOUR)
-        assert source.asked == ["r1", "r2", "r1"]
-        assert spent(made, T0 + DAY + 2 * HOUR)["artifacts"] == nanos(GIB, DAY + 2 * HOUR) + nanos(GIB, HOUR)
-
-
 def test_a_new_price_holds_from_the_last_poll_on_and_dated_discounts_from_midnight(migrated_sqlite: Path) -> None:
     with shelved(migrated_sqlite) as made:
         source = shelves(made)
@@ -229,43 +144,6 @@ def test_a_new_price_holds_from_the_last_poll_on_and_dated_discounts_from_midnig
         assert spent(made, T0 + DAY + HOUR)["artifacts"] == 100_000_000 + 23 * 200_000_000 + 100_000_000
         rules = made.rows("SELECT DISTINCT rule FROM rate WHERE meter = 'storage' ORDER BY rule")
     assert rules == [("storage per_gib_month",), ("storage per_gib_month x 0.5",)]
-
-
-def test_switched_off_it_ends_at_the_last_poll_and_begins_anew(migrated_sqlite: Path) -> None:
-    off = BUDGETS.replace("components: [storage]", "components: [tokens]")
-    with shelved(migrated_sqlite) as made:
-        source = shelves(made)
-        source.put(ended("r1"))
-        source.held = {"r1": GIB}
-        made.cycle(T0)
-        made.cycle(T0 + HOUR)
-        made.restart(T0 + HOUR, config_of(made.config.directory, off, PRICES, "tokens: {enabled: false}\n"))
-        made.cycle(T0 + 5 * HOUR)
-        assert made.rows(STORAGE) == [(100_000_000,)]
-        assert made.rows("SELECT * FROM holding") == made.rows("SELECT * FROM storage_level") == []
-        made.restart(T0 + 5 * HOUR, config_of(made.config.directory, BUDGETS, PRICES, "tokens: {enabled: false}\n"))
-        made.cycle(T0 + 6 * HOUR)
-        made.cycle(T0 + 7 * HOUR)
-        assert spent(made, T0 + 7 * HOUR)["artifacts"] == 200_000_000
-
-
-@pytest.mark.parametrize(
-    ("prices", "extra", "said"),
-    [
-        ("currency: EUR\ncatalogs: []\n", "", "has no price"),
-        (PRICES, "storage: {enabled: false}\n", "switched off"),
-    ],
-)
-def test_without_a_price_nothing_is_listed_and_check_says_so(
-    migrated_sqlite: Path, prices: str, extra: str, said: str
-) -> None:
-    with shelved(migrated_sqlite, extra, prices) as made:
-        shelves(made).put(ended("r1"))
-        made.cycle(T0)
-        assert not shelves(made).asked
-        (finding,) = [each for each in check_offline(made.config) if "storage" in each.text]
-        assert (finding.level, finding.subject) == ("warning", "budget artifacts")
-        assert said in finding.text
 
 
 def test_it_stands_in_the_ledgers_export_and_explanation(migrated_sqlite: Path) -> None:
