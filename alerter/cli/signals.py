@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 from types import FrameType
 
 _WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_END = b"\0"
 
 
 class Signals:
@@ -24,31 +25,37 @@ class Signals:
 def watched_signals() -> Iterator[Signals]:
     """Watch signals until the block ends. A second Ctrl-C ends the process at once.
 
-    A handler interrupts the main thread anywhere, also while that holds the lock of the very event that it should set.
-    So it only puts the number into a queue that allows it, and a thread does the rest.
+    A handler in Python runs in the main thread, once that executes anything: where a signal comes just before it begins
+    to wait for an event, or is given to another thread by the kernel, that is never. So the interpreter's own handler
+    writes the number into a pipe, and a thread reads it there.
     """
     signals = Signals()
-    came: SimpleQueue[int] = SimpleQueue()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        came.put(number)
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def forward() -> None:
-        while number := came.get():
-            if number == signal.SIGHUP:
+        while (number := os.read(reader, 1)) not in {_END, b""}:
+            if number[0] == signal.SIGHUP:
                 signals.hangup()
-            else:
+            elif number[0] in _WATCHED:
                 signals.stop.set()
 
-    before = {each: signal.signal(each, handle) for each in _WATCHED}
     thread = threading.Thread(target=forward, name="signals", daemon=True)
     thread.start()
+    earlier_pipe = signal.set_wakeup_fd(writer)
+    before = {each: signal.signal(each, handle) for each in _WATCHED}
     try:
         yield signals
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-        came.put(0)
+        signal.set_wakeup_fd(earlier_pipe)
+        os.write(writer, _END)
         thread.join(1)
+        os.close(writer)
+        if not thread.is_alive():
+            os.close(reader)
