@@ -18,11 +18,12 @@ Value = TypeVar("Value", bound=Pairs | Rate)
 
 
 class _Interned(Generic[Value]):
-    """A table of distinct values with an id each, remembered in memory once committed or read."""
+    """A table of distinct values with an id each; so many that were read or written are remembered, in memory."""
 
-    def __init__(self, table: str, columns: tuple[str, ...]) -> None:
+    def __init__(self, table: str, columns: tuple[str, ...], remembers: int) -> None:
         self._table = table
         self._columns = columns
+        self._remembers = remembers
         self._ids: dict[Value, int] = {}
         self._values: dict[int, Value] = {}
 
@@ -37,6 +38,7 @@ class _Interned(Generic[Value]):
 
     def ids(self, connection: Connection, values: Iterable[Value]) -> dict[Value, int]:
         """Return the id of each value, adding rows for the new ones."""
+        self._make_room()
         wanted = set(values)
         missing = {self.digest(value): value for value in wanted if value not in self._ids}
         if missing:
@@ -46,6 +48,7 @@ class _Interned(Generic[Value]):
 
     def values(self, connection: Connection, ids: Iterable[int]) -> dict[int, Value]:
         """Return the value of each id."""
+        self._make_room()
         wanted = set(ids)
         missing = [each for each in wanted if each not in self._values]
         if missing:
@@ -54,14 +57,21 @@ class _Interned(Generic[Value]):
 
     def all(self, connection: Connection) -> dict[int, Value]:
         """Return every value by its id."""
+        found: dict[int, Value] = {}
         for row in query(connection, f"SELECT id, {', '.join(self._columns)} FROM {self._table}"):
-            self._remember(row[0], self.decode(row[1:]))
-        return dict(self._values)
+            value = found[row[0]] = self._values.get(row[0]) or self.decode(row[1:])
+            if len(self._values) < self._remembers:
+                self._remember(row[0], value)
+        return found
 
     def forget(self) -> None:
         """Drop what is remembered: after a rollback it may name rows that were never committed."""
         self._ids.clear()
         self._values.clear()
+
+    def _make_room(self) -> None:
+        if len(self._values) >= self._remembers:  # where each run has a value of its own, memory is not to follow
+            self.forget()
 
     def _load(self, connection: Connection, column: str, keys: list[int]) -> None:
         sql = f"SELECT id, {', '.join(self._columns)} FROM {self._table} WHERE {column} IN {{values}}"
@@ -111,15 +121,13 @@ class _Rates(_Interned[Rate]):
 
 
 class Interner:
-    """The interned tables of one ledger."""
+    """The interned tables of one ledger; of each about ``remembers`` values are kept in memory."""
 
-    def __init__(self) -> None:
-        self.tag_sets = _PairSets("tag_set", ("tags",))
-        self.usage_sets = _PairSets("usage_set", ("usage",))
-        self.rates = _Rates(
-            "rate",
-            tuple(each.name for each in fields(Rate)),
-        )
+    def __init__(self, remembers: int = 20_000) -> None:
+        self.remembers = remembers
+        self.tag_sets = _PairSets("tag_set", ("tags",), remembers)
+        self.usage_sets = _PairSets("usage_set", ("usage",), remembers)
+        self.rates = _Rates("rate", tuple(each.name for each in fields(Rate)), remembers)
 
     def forget(self) -> None:
         """Drop what is remembered, after a rollback."""

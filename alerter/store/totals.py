@@ -53,6 +53,9 @@ class Attribution:
     def shares(self, connection: Connection, tag_set_ids: Iterable[int]) -> dict[int, tuple[Share, ...]]:
         """Return the scopes of each tag set."""
         wanted = set(tag_set_ids)
+        for remembered in (self._shares, self._scope_ids):
+            if len(remembered) >= self._interner.remembers:
+                remembered.clear()
         found = {each: self._shares[each] for each in wanted if each in self._shares}
         missing = [each for each in wanted if each not in found]
         for tag_set_id, tags in self._interner.tag_sets.values(connection, missing).items():

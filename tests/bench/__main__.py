@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.bench.cycle import cycle
 from tests.bench.database import first_sync_database
 from tests.bench.evaluation import evaluation
 from tests.bench.first_sync import first_sync
@@ -24,10 +25,12 @@ _ROW = "{:42} {:>10} {:12} {:>8}  {:3}  {}"
 def main() -> int:
     """Run what is asked for; 0 even where a target is missed: a bench tells, it doesn't judge."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = ("first-sync", "first-sync-database", "start-up", "evaluation", "rereading", "backfill")
+    names = ("first-sync", "first-sync-database", "cycle", "start-up", "evaluation", "rereading", "backfill")
     parser.add_argument("--only", choices=names, help="one of them")
     parser.add_argument("--runs", type=int, default=5000, help="runs on the MLflow server (default 5000)")
     parser.add_argument("--database-runs", type=int, default=10_000, help="in MLflow's own database (default 10000)")
+    sizes = "runs in MLflow's own database for quiet cycles (default 2000 20000)"
+    parser.add_argument("--histories", type=int, nargs="+", default=[2_000, 20_000], help=sizes)
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default 3)")
     parser.add_argument("--scopes", type=int, default=10_000, help="scopes to evaluate (default 10000)")
     parser.add_argument("--charges", type=int, default=100_000, help="charges to back-fill from (default 100000)")
@@ -36,6 +39,7 @@ def main() -> int:
     benches: dict[str, Callable[[], Iterator[Figure]]] = {
         "first-sync": lambda: first_sync(given.runs, given.rounds),
         "first-sync-database": lambda: first_sync_database(given.database_runs, given.rounds),
+        "cycle": lambda: cycle(given.histories, given.rounds),
         "start-up": lambda: start_up(given.runs),
         "evaluation": lambda: evaluation(given.scopes),
         "rereading": lambda: rereading(given.runs),

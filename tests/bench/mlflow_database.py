@@ -38,6 +38,23 @@ def make_database(store: str, runs: int, now_ms: int) -> None:
         _fill_postgres(store, runs, now_ms)
 
 
+def add_runs(store: str, prefix: str, runs: int, now_ms: int, *, running: bool = False) -> None:
+    """Add runs to a SQLite database that ended just before ``now_ms``, or that still run."""
+    ids = [f"{prefix}-{number}" for number in range(runs)]
+    with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as connection, connection:
+        for table in COLUMNS:
+            _insert(connection, table, rows_of(table, ids, 0, now_ms - 620_000 - runs * EVERY_MS // 100))
+        if running:
+            sql = "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ?"
+            connection.executemany(sql, [(each,) for each in ids])
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Rows) -> None:
+    columns = COLUMNS[table]
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - names from above
+
+
 def rows_of(table: str, ids: Sequence[str], first: int, first_ms: int) -> Rows:
     """Yield the rows of one table for runs of these ids, the first of which is number ``first``."""
     make: Callable[[int, str, int], Rows] = _ROWS[table]
@@ -95,10 +112,8 @@ def _fill_sqlite(store: str, runs: int, now_ms: int) -> None:
     with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("PRAGMA synchronous = off")
         for ids, first, first_ms in _chunks(runs, now_ms):
-            for table, columns in COLUMNS.items():
-                marks = ", ".join("?" * (columns.count(",") + 1))
-                sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - names from above
-                connection.executemany(sql, rows_of(table, ids, first, first_ms))
+            for table in COLUMNS:
+                _insert(connection, table, rows_of(table, ids, first, first_ms))
 
 
 def _fill_postgres(store: str, runs: int, now_ms: int) -> None:
