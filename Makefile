@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench pictures lock clean
+.PHONY: help run test check bench crash pictures lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/.installed-dev ## lint, format, types, the layers of the house, i
 
 bench: $(VENV)/.installed-dev ## measure speed and memory (ARGS="--help" tells what)
 	@$(PY) -m tests.bench $(ARGS)
+
+crash: $(VENV)/.installed-dev ## kill the daemon at every point of a delivery, count what people got (node: see .ci/run)
+	@$(PY) -m tests.crash $(ARGS)
 
 pictures: $(VENV)/.installed-dev ## draw docs/pictures/ (Chromium and the Slack emulators: see .ci/run)
 	@$(PY) -m docs.pictures
