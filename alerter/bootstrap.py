@@ -96,6 +96,11 @@ def _taken(config: Config, store: Store) -> dict[str, int]:
         return taken_ids(connection, config.budgets, config.tags)
 
 
+def warm_up() -> None:
+    """Import what a first poll needs: seconds of a busy machine that nobody would poll in after a take-over."""
+    from mlflow.utils import rest_utils  # noqa: F401, PLC0415
+
+
 def make_books(config: Config) -> list[PriceBook]:
     """Return the configured catalogs, in the order in which they are asked.
 

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.scripted_slack",
     "tests.fixtures.slack_emulator",
     "tests.fixtures.smtp_server",
+    "tests.fixtures.tcp_proxy",
 ]
 
 # No deadline: a laptop that is busy is no counter-example. In CI the examples are the same every time.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,12 @@ from alerter.cli.common import (
     say_error,
     whoami,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alerter.config import Config
+    from alerter.store.outbox_read import NotificationView
 
 STATUSES = ("pending", "sent", "dead")
 
@@ -56,14 +62,24 @@ def verify(config: ConfigDir = None, as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def migrate(config: ConfigDir = None) -> None:
-    """Bring the state database to this program's schema."""
+def migrate(
+    config: ConfigDir = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="URL", help="Move everything from SQLite into this empty PostgreSQL.")
+    ] = None,
+) -> None:
+    """Bring the state database to this program's schema, or move it to PostgreSQL."""
     from alerter.store.engine import Store
-    from alerter.store.migrate import migrate as bring_up
+    from alerter.store.migrate import migrate as bring_up, require_whole
 
-    store = Store(load_config(config).database)
+    loaded = load_config(config)
+    if to is not None:
+        _move(loaded, to)
+        return
+    store = Store(loaded.database)
     try:
         applied = bring_up(store)
+        require_whole(store)
     finally:
         store.close()
     typer.echo(f"applied {', '.join(applied)}" if applied else "nothing to do: the schema is current")
@@ -83,6 +99,28 @@ def backup(
     finally:
         store.close()
     typer.echo(f"{file}: {size / 1e6:.1f} MB")
+
+
+def _move(config: Config, to: str) -> None:
+    from contextlib import closing
+
+    from sqlalchemy.exc import ArgumentError
+
+    from alerter.moving import move
+    from alerter.store.engine import Store
+    from alerter.store.lock import hold_lock
+
+    try:
+        target = Store(to)
+    except (ArgumentError, ImportError) as error:
+        raise typer.BadParameter(f"--to: {error}; give an URL like postgresql+psycopg://USER@HOST/DATABASE") from None
+    with closing(target), closing(Store(config.database)) as source, hold_lock(source):
+        moved = move(config, source, target)
+    for table, count in moved.rows.items():
+        typer.echo(f"  {table:<20} {count:>10,}")
+    checked = moved.verification
+    typer.echo(f"{checked.charges} charges, {checked.totals} daily totals checked: every total agrees with its charges")
+    typer.echo(f"moved to {target.name}: set `database:` in alerter.yaml to it")
 
 
 def schema() -> None:
@@ -107,8 +145,6 @@ def notifications(
         return
     from dataclasses import asdict
 
-    from alerter.cli.table import print_table
-    from alerter.core.periods import iso
     from alerter.store.outbox_read import list_notifications
 
     if status is not None and status not in STATUSES:
@@ -121,6 +157,13 @@ def notifications(
     if not rows:
         typer.echo("no notifications")
         return
+    _print_notifications(rows)
+
+
+def _print_notifications(rows: Sequence[NotificationView]) -> None:
+    from alerter.cli.table import print_table
+    from alerter.core.periods import iso
+
     print_table(
         ("id", "created", "receiver", "kind", "status", ">attempts", "alerts", "error"),
         [

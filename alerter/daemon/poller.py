@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from alerter.bootstrap import warm_up
 from alerter.cycle import CycleReport, Polled, Progress, run_cycle
 from alerter.daemon.present import Generation, Present
 from alerter.daemon.pulse import Pulse
@@ -86,6 +87,7 @@ class Poller:
     def _cycle(self, generation: Generation) -> CycleReport | None:
         """Do one cycle; None if another process polls."""
         if generation.epoch is None:
+            warm_up()
             return None
         try:
             return run_cycle(generation.services, self._clock(), stop=generation.stop, progress=self._advance)

@@ -148,9 +148,9 @@ _CAUSES = (
         "the disk reported an error",
         "see that there is space left; if there is, look at the disk",
     ),
-    ("no such table", "it has not been migrated", "run `alerter migrate`"),
-    ("no such column", "its schema is not this program's", "run `alerter migrate`, or restore a back-up"),
-    ('relation "', "it has not been migrated", "run `alerter migrate`"),
+    ("no such table", "it has not been migrated", "run `alerter migrate`, which tells more"),
+    ("no such column", "its schema is not this program's", "run `alerter migrate`, which tells more"),
+    ('relation "', "it has not been migrated", "run `alerter migrate`, which tells more"),
     ("authentication failed", "its server refused the login", "correct user and password in `database:`"),
     (
         "failed to resolve host",

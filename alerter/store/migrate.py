@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
 
 from alerter.store.bulk import query
 from alerter.store.engine import Store, StoreError
@@ -23,6 +24,9 @@ HEAD = REVISIONS[-1]
 SchemaState = Literal["empty", "current", "behind", "newer", "foreign"]
 
 _OURS = frozenset({"charge", "daily", "notification"})
+_HALF = ("already exists", "duplicate column", "no such", "does not exist")
+"""What a database says of a migration that somebody else began, or undid in part."""
+
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 7_221_093_851
 """PostgreSQL's advisory lock that two migrations at once compete for; any number that nobody else uses."""
@@ -53,18 +57,59 @@ def migrate(store: Store) -> list[str]:
     if require_known(store) == "current":
         return []
     with store.write() as connection:
-        if connection.dialect.name == "postgresql":
-            query(connection, "SELECT pg_advisory_xact_lock(?)", _LOCK)
-        before = _revision(connection)
-        _refuse(store, _state(connection))
-        if before == HEAD:
-            return []
+        return build(store, connection)
+
+
+def build(store: Store, connection: Connection) -> list[str]:
+    """Bring a database to `HEAD` within a transaction and return the revisions that were applied, oldest first.
+
+    Raises:
+        StoreError: as `migrate`; the transaction must be rolled back.
+    """
+    if store.is_shared:
+        query(connection, "SELECT pg_advisory_xact_lock(?)", _LOCK)
+    before = _revision(connection)
+    _refuse(store, _state(connection))
+    if before == HEAD:
+        return []
+    try:
         _upgrade(connection)
-        if store.is_shared:  # who polls with an earlier program is refused from now on, see `alerter.store.lease`
-            query(connection, "UPDATE lease SET holder = '', epoch = epoch + 1, until_ms = 0")
-        if (after := _revision(connection)) != HEAD:
-            raise StoreError(f"database {store.name}: the migration ended at {after}, not {HEAD}; nothing was changed")
+    except DBAPIError as error:
+        if any(sign in str(error.orig) for sign in _HALF):
+            raise _half_migrated(store, f"{str(error.orig).splitlines()[0]} on the way from {before}") from error
+        raise
+    if store.is_shared:  # who polls with an earlier program is refused from now on, see `alerter.store.lease`
+        query(connection, "UPDATE lease SET holder = '', epoch = epoch + 1, until_ms = 0")
+    if (after := _revision(connection)) != HEAD:
+        raise StoreError(f"database {store.name}: the migration ended at {after}, not {HEAD}; nothing was changed")
     return list(REVISIONS[REVISIONS.index(before) + 1 :] if before else REVISIONS)
+
+
+def require_whole(store: Store) -> None:
+    """Check that every table and column of the schema is there.
+
+    Raises:
+        StoreError: one is missing, although the database says that it has been migrated.
+    """
+    from sqlmodel import SQLModel  # noqa: PLC0415 - half a second that only the command pays
+
+    from alerter.store import schema  # noqa: PLC0415 - the tables
+
+    wanted = {table.name: {each.name for each in table.columns} for table in SQLModel.metadata.sorted_tables}
+    assert schema.MetaRow.__tablename__ in wanted  # noqa: S101 - they are declared
+    with store.read() as connection:
+        looked = inspect(connection)
+        there = {name: {each["name"] for each in looked.get_columns(name)} for name in looked.get_table_names()}
+    for name, columns in sorted(wanted.items()):
+        if missing := sorted(columns - there.get(name, set())):
+            raise _half_migrated(store, f"{name} has no {', '.join(missing)}" if name in there else f"no {name}")
+
+
+def _half_migrated(store: Store, what: str) -> StoreError:
+    return StoreError(
+        f"database {store.name} is half-migrated ({what}); nothing was changed: "
+        "restore the back-up made before, or begin with an empty database"
+    )
 
 
 def require_known(store: Store) -> SchemaState:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -16,7 +17,7 @@ from sqlmodel import SQLModel
 
 from alerter.store import migrate as migrating, schema
 from alerter.store.engine import Store, StoreError
-from alerter.store.migrate import REVISIONS, migrate, schema_state
+from alerter.store.migrate import REVISIONS, migrate, require_whole, schema_state
 
 SCRIPTS = Path(migrating.__file__).parent / "migrations"
 
@@ -135,3 +136,34 @@ def test_a_migration_killed_at_any_statement_leaves_nothing_and_the_next_start_s
     assert len(killed_at) >= 5
     with closing(Store(empty_url)) as store, store.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+
+
+@pytest.mark.parametrize("begun", ["CREATE TABLE lease (name TEXT)", "ALTER TABLE hold ADD COLUMN until_nanos BIGINT"])
+def test_a_half_migrated_one_is_refused_in_one_line_and_kept(empty: Store, begun: str) -> None:
+    """As another tool, or a restored part of a back-up, may leave it."""
+    revision = "0007" if "lease" in begun else "0005"
+    with empty.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.execute(text(begun))
+    before = tables(empty)
+    with pytest.raises(StoreError, match=r"is half-migrated \(.*nothing was changed: restore the back-up") as refused:
+        migrate(empty)
+    assert len(str(refused.value).splitlines()) == 1
+    assert tables(empty) == before
+    assert schema_state(empty) == "behind"
+
+
+@pytest.mark.parametrize(
+    ("undone", "told"),
+    [("DROP TABLE lease", "no lease"), ("ALTER TABLE hold DROP COLUMN until_words", "hold has no until_words")],
+)
+def test_what_is_missing_is_named_though_it_says_that_it_is_current(store: Store, undone: str, told: str) -> None:
+    require_whole(store)
+    with store.write() as connection:
+        connection.execute(text(undone))
+    with pytest.raises(StoreError, match=rf"half-migrated \({told}\); nothing was changed"):
+        require_whole(store)
