@@ -2,15 +2,18 @@
 ARG BASE=python:3.12-slim
 
 FROM ${BASE} AS build
+# No .git comes in here: the caller says the version, as in --build-arg VERSION="$(python3 .ci/version.py)".
+ARG VERSION=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY .ci/requirements-core.txt .ci/requirements-build.txt .ci/
 RUN python3 -m venv /opt/alerter \
     && /opt/alerter/bin/pip install --quiet --require-hashes -r .ci/requirements-core.txt \
     && /opt/alerter/bin/pip install --quiet --require-hashes -r .ci/requirements-build.txt --target /tmp/build
+COPY .ci/version.py .ci/
 COPY pyproject.toml README.md LICENSE ./
 COPY alerter alerter
-RUN PYTHONPATH=/tmp/build /opt/alerter/bin/pip install --quiet --no-deps --no-build-isolation . \
+RUN ALERTER_VERSION="${VERSION}" PYTHONPATH=/tmp/build /opt/alerter/bin/pip install --quiet --no-deps --no-build-isolation . \
     && /opt/alerter/bin/pip uninstall --quiet --yes pip \
     && /opt/alerter/bin/python -m compileall -q /opt/alerter/lib
 

@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench crash pictures lock clean
+.PHONY: help run test check bench crash pictures audit sbom lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,13 @@ crash: $(VENV)/.installed-dev ## kill the daemon at every point of a delivery, c
 
 pictures: $(VENV)/.installed-dev ## draw docs/pictures/ (Chromium and the Slack emulators: see .ci/run)
 	@$(PY) -m docs.pictures
+
+audit: $(VENV)/.installed-dev ## look up known vulnerabilities of everything that is locked (asks pypi.org)
+	@for lock in .ci/requirements*.txt; do echo "$$lock"; \
+	$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement "$$lock" || exit 1; done
+
+sbom: $(VENV)/.installed-dev ## write dist/sbom.json: what the image installs, as CycloneDX
+	@.ci/sbom $(VENV) dist/sbom.json
 
 lock: ## resolve the dependencies anew (ARGS=--upgrade takes the newest)
 	@PYTHON=$(PYTHON) .ci/lock $(ARGS)

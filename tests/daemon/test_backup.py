@@ -11,7 +11,7 @@ COMMAND = Path(sys.executable).with_name("alerter")
 
 
 def alerter(house: House, *arguments: str) -> str:
-    command = [COMMAND, *arguments, "--config", str(house.folder)]
+    command = [str(COMMAND), *arguments, "--config", str(house.folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout

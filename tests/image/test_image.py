@@ -70,8 +70,8 @@ def image(tmp_path_factory: pytest.TempPathFactory, debian: Path) -> Iterator[Im
     buildah = ["env", "BUILDAH_ISOLATION=chroot", "STORAGE_DRIVER=vfs", "buildah"]
     buildah += [f"--root={folder / 'store'}", f"--runroot={folder / 'run'}"]
     run(*buildah, "bud", "--quiet", "--tag=base", str(folder))
-    base = "--build-arg=BASE=localhost/base"
-    run(*buildah, "bud", "--quiet", "--format=docker", base, "--tag=alerter", str(PROJECT))
+    arguments = ("--build-arg=BASE=localhost/base", "--build-arg=VERSION=v7.8.9")
+    run(*buildah, "bud", "--quiet", "--format=docker", *arguments, "--tag=alerter", str(PROJECT))
     described = json.loads(run(*buildah, "inspect", "--type=image", "localhost/alerter"))
     container = run(*buildah, "from", "localhost/alerter").strip()
     root = Path(run(*buildah, "mount", container).strip())
@@ -84,6 +84,13 @@ def test_it_runs_as_nobody_and_can_say_how_it_is(image: Image) -> None:
     assert image.config["User"] == str(USER)
     assert image.config["Healthcheck"]["Test"][:2] == ["CMD", "python3"]
     assert list(image.config["Volumes"]) == ["/var/lib/alerter"]
+
+
+def test_it_is_of_the_version_that_its_builder_said(image: Image, tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    os.chown(volume, USER, USER)
+    assert run(*image.command(volume, "--version")) == "alerter 7.8.9\n"
 
 
 def test_it_holds_nothing_to_build_with(image: Image) -> None:

@@ -205,4 +205,5 @@ def _template() -> Template:
 
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     options: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True}
-    return Environment(loader=loader, lstrip_blocks=True, **options).get_template("alert.html.j2")  # noqa: S701
+    made = Environment(loader=loader, lstrip_blocks=True, **options)  # noqa: S701 - autoescape is among the options
+    return made.get_template("alert.html.j2")
