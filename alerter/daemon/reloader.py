@@ -112,13 +112,15 @@ class Reloader:
         if digest == self._told_digest or generation.epoch is None:
             return
         services, at_ms = generation.services, self._clock()
-        with services.ledger.write() as view:
-            news = fact(view.connection, _TOLD) != digest
-            set_fact(view.connection, _TOLD, digest)
-            if news and digest:
-                notify(view, services, f"config:{digest}:{at_ms}", self.findings.notice(at_ms))
+        with services.store.read() as connection:
+            told = fact(connection, _TOLD)
+        if told != digest:
+            with services.ledger.write() as view:
+                set_fact(view.connection, _TOLD, digest)
+                if digest:
+                    notify(view, services, f"config:{digest}:{at_ms}", self.findings.notice(at_ms))
+            self.told()
         self._told_digest = digest
-        self.told()
 
     def _files(self) -> Files:
         return snapshot(self._started.directory, self._present.services().config.files)

@@ -26,7 +26,7 @@ from alerter.services import Services
 from alerter.store.engine import Store
 from tests.fixtures.window_data import SECRET
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 ALERTER = """\
 poll: {every: 200ms}
 receivers: [{name: ops, console: {}}, {name: costs, console: {}}]

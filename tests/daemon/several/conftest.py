@@ -24,7 +24,7 @@ from tests.fixtures.http_receiver import HttpReceiver, ReceiverStarter
 from tests.fixtures.mlflow_server import MlflowServer
 from tests.fixtures.tcp_proxy import TcpProxy
 
-EVERY_S = 3.0
+EVERY_S = 4.0
 BUDGET = "  - {{name: b{number:04}, amount: 10, period: yearly, receivers: [hook{way}]}}\n"
 WAYS = 20
 SECRETS = {"WEBHOOK_SECRET": "a-made-up-secret", "PYTHONWARNINGS": "error::ResourceWarning"}

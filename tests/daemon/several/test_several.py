@@ -50,7 +50,7 @@ def test_one_that_is_stopped_past_its_lease_in_mid_cycle_changes_nothing_afterwa
     line.hold()
     fleet.spend(8)
     epoch = fleet.epoch()
-    until(lambda: not fleet.polls_after(time.time_ns() // 1_000_000 - 4500), fleet.logs)  # it waits in a poll
+    until(lambda: not fleet.polls_after(time.time_ns() // 1_000_000 - 6000), fleet.logs)  # it waits in a poll
     os.kill(first.popen.pid, signal.SIGSTOP)
     fleet.taken_over(epoch)
     until(lambda: len(fleet.told()) == 1, fleet.logs)
