@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -135,15 +136,15 @@ def test_its_daemon_lives_on_a_root_that_it_can_not_write_to(
 def started(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command while the block lasts; what it prints is kept in ``out``."""
     with (folder / "out").open("wb") as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         try:
             yield process
         finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(25)
-            process.kill()
-            process.wait(5)
+            with suppress(
+                ProcessLookupError
+            ):  # all of its session: who changes its user no longer dies with its parent
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
 
 
 def wait_until_ready(page: str, process: subprocess.Popen[bytes], folder: Path) -> None:
