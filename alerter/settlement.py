@@ -225,25 +225,23 @@ def difference(
     revisions = dict(history.revisions)
     fresh = {}
     for line in wanted.lines:
-        charge = Charge(
-            run_id,
-            METER_CODES[line.meter],
-            line.start_ms,
-            0,
-            line.end_ms,
-            tag_set_id,
-            rate_ids[line.rate],
-            line.quantity,
-            line.cost_nanos,
-        )
-        fresh[charge_key(charge)] = charge
+        rate_id = rate_ids[line.rate]
+        key = (METER_CODES[line.meter], line.start_ms, line.end_ms, tag_set_id, rate_id, line.quantity)
+        fresh[key] = line
     kept = {charge_key(charge) for charge in history.standing} & fresh.keys()
-    reversals = [_revised(charge, revisions, sign=-1) for charge in history.standing if charge_key(charge) not in kept]
-    added = [_revised(charge, revisions, sign=1) for key, charge in fresh.items() if key not in kept]
+    reversals = [_reversal(charge, revisions) for charge in history.standing if charge_key(charge) not in kept]
+    added = []
+    for key, line in fresh.items():
+        if key in kept:
+            continue
+        meter, start_ms, end_ms, _, rate_id, quantity = key
+        revision = revisions[meter, start_ms] = revisions.get((meter, start_ms), -1) + 1
+        content = (tag_set_id, rate_id, quantity, line.cost_nanos)
+        added.append(Charge(run_id, meter, start_ms, revision, end_ms, *content))
     return reversals, added
 
 
-def _revised(charge: Charge, revisions: dict[tuple[int, int], int], *, sign: int) -> Charge:
+def _reversal(charge: Charge, revisions: dict[tuple[int, int], int]) -> Charge:
     key = (charge.meter, charge.start_ms)
     revisions[key] = revisions.get(key, -1) + 1
     return Charge(
@@ -254,6 +252,6 @@ def _revised(charge: Charge, revisions: dict[tuple[int, int], int], *, sign: int
         charge.end_ms,
         charge.tag_set_id,
         charge.rate_id,
-        sign * charge.quantity,
-        sign * charge.cost_nanos,
+        -charge.quantity,
+        -charge.cost_nanos,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -44,6 +45,7 @@ def run(
     from alerter.cli.logs import set_up_logging
     from alerter.cli.signals import watched_signals
 
+    _collect_seldom()
     with watched_signals() as signals:
         from alerter.config import export_mlflow_secrets
         from alerter.daemon import Daemon
@@ -61,6 +63,11 @@ def run(
                 say_error(str(error))
                 raise typer.Exit(EXIT_FAILED) from None
     _leave()
+
+
+def _collect_seldom() -> None:
+    """Look for cyclic garbage less often: recording makes very many objects, and hardly a cycle among them."""
+    gc.set_threshold(100_000, 10, 10)
 
 
 def _announce(daemon: Daemon, config: Config, database: str) -> None:
@@ -96,6 +103,7 @@ def once(config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> 
     from alerter.operators import fallback_of
     from alerter.store.outbox_read import pending_count
 
+    _collect_seldom()
     export_mlflow_secrets()
     now_ms = instant_ms(now)
     loaded = load_config(config)

@@ -196,7 +196,9 @@ class Recorder:
     def _meter(self, entries: Sequence[Entry], now_ms: int, last_seen_ms: int) -> int:
         clamped = 0
         for entry in entries:
-            known = replace(known_of(entry.known, entry.history, entry.opened), until_ms=entry.until_ms)
+            known = known_of(entry.known, entry.history, entry.opened)
+            if known.until_ms != entry.until_ms:
+                known = replace(known, until_ms=entry.until_ms)
             if entry.run is None:
                 entry.metered, entry.reason = vanished(known, last_seen_ms=last_seen_ms), "no longer in MLflow"
             else:

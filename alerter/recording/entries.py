@@ -12,7 +12,7 @@ from alerter.core.metering import Metered, Segment
 from alerter.core.usage import Pairs, RunObservation
 from alerter.settlement import Wanted, plan_of
 from alerter.store import ledger
-from alerter.store.interning import digest_of
+from alerter.store.interning import digest_of, pairs_text
 from alerter.store.ledger import Held, History, OpenSegment, StoredRun
 from alerter.store.machine_times import MachineTime
 
@@ -78,8 +78,8 @@ def run_digest(run: RunObservation) -> int:
         run.name,
         run.user,
         run.experiment_id,
-        run.tags,
-        run.usage,
+        pairs_text(run.tags),
+        pairs_text(run.usage),
         run.costs,
         run.parent_uuid,
     )

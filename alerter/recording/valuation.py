@@ -76,6 +76,8 @@ class Valuation:
         if entry.opened is not None:
             ids.update(rate_id for rate_id, _ in entry.opened.plan)
             ids.update(rate_id for _, _, rate_id, _ in entry.opened.held)
+        if not ids:
+            return {}  # nearly every run of a first sync
         return {each: rate.unshared for each, rate in self._interner.rates.values(connection, ids).items()}
 
     def want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import astuple, fields
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
@@ -138,6 +139,12 @@ class Interner:
 def digest_of(*parts: object) -> int:
     """Return a stable 63-bit digest of some values' text."""
     return _digest(tuple(str(part) for part in parts))
+
+
+@lru_cache(maxsize=4096)
+def pairs_text(pairs: Pairs) -> str:
+    """Return the text of a tag or usage set that digests are made of; most runs share theirs with others."""
+    return str(pairs)
 
 
 def _digest(parts: tuple[str, ...]) -> int:
