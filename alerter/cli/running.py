@@ -157,4 +157,9 @@ def _print_report(report: CycleReport, pending: int, *, as_json: bool) -> None:
         typer.echo(f"{each.source}: {counts} ({each.seconds:.1f} s)")
         if each.recorded.set_aside:
             say_error(f"{each.source}: {each.recorded.set_aside} runs could not be recorded; the log names each")
-    typer.echo(f"{report.fired} alerts fired, {report.enqueued} messages enqueued, {pending} still pending")
+    fired, enqueued = _number(report.fired, "alert"), _number(report.enqueued, "message")
+    typer.echo(f"{fired} fired, {enqueued} enqueued, {pending} still pending")
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -160,8 +160,9 @@ class Decision:
 
 def decide(situation: Situation) -> Decision:
     """Return whether an episode is told now, with the reason for that or for the silence."""
-    ended = _hold_ended(situation)
-    hold = None if ended else situation.hold
+    ended, hold = _hold_ended(situation), situation.hold
+    if ended:
+        situation, hold = replace(situation, hold=None, freed_ms=situation.now_ms), None
     known = _still_stands(situation, ended)
     reason = _news(situation, known, hold)
     silence = _silence(situation, known, hold, reason)

@@ -200,6 +200,17 @@ def test_a_telling_says_when_the_next_ones_come() -> None:
 def test_a_hold_that_ended_says_how() -> None:
     snooze = HoldTerms(snooze=True, percent=80, until_ms=NOON)
     assert decide(situation(told=TOLD_80, hold=snooze)).hold_ended is Reason.SNOOZE_ENDED
+
+
+def test_what_comes_after_a_hold_is_counted_from_its_end() -> None:
+    """The message that the end of a snooze brings promised an escalation of the day before."""
+    snooze = HoldTerms(snooze=True, percent=100, until_ms=NOON - 1)
+    told = Told(actual=100, told_ms=NOON - DAY, over_ms=NOON - DAY, tellings=1)
+    decision, due_ms = decide(at_100(told=told, hold=snooze, rules=ESCALATES)), NOON + ESCALATES.escalate_after_ms
+    assert (decision.reason, decision.escalate_ms) == (Reason.SNOOZE_ENDED, due_ms)
+    after = at_100(told=decision.told, rules=ESCALATES, freed_ms=NOON)
+    assert decide(replace(after, now_ms=due_ms - 1)).reason is Reason.NOTHING_NEW
+    assert decide(replace(after, now_ms=due_ms)).reason is Reason.ESCALATION
     assert decide(at_100(told=TOLD_80, hold=snooze)).reason is Reason.HIGHER  # one message says both
     assert decide(situation(told=TOLD_80, hold=ACK_80)).hold_ended is None
 
