@@ -146,8 +146,7 @@ class Fleet:
         config.mkdir(parents=True)
         name = self.mlflow.experiment_name(self.experiment)
         hooks = [
-            f"{{name: hook{way}, webhook: {{url: 'http://127.0.0.1:{self.hook.port}/{way}'}}}}"
-            for way in range(WAYS)
+            f"{{name: hook{way}, webhook: {{url: 'http://127.0.0.1:{self.hook.port}/{way}'}}}}" for way in range(WAYS)
         ]
         (config / "alerter.yaml").write_text(
             f"sources: [{{name: main, experiments: {{include: ['{name}']}}}}]\ndatabase: '{database}'\n"
