@@ -95,7 +95,7 @@ class WebhookNotifier:
             signature(self._secret(target), "check", 0, b"")
             reach(to, timeout=self._timeout, tls=self._trust())
         except (DeliveryRejectedError, ValueError) as error:
-            text, _, remedy = str(error).partition("; ")
+            text, _, remedy = str(error).removeprefix(f"{subject}: ").partition("; ")
             return Finding("error", subject, text, remedy)
         except UnansweredError as error:
             text, _, remedy = str(unanswered(where, error)).partition("; ")
