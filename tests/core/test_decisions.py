@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -23,13 +24,13 @@ TOLD_80 = Told(actual=80, told_ms=NOON - HOUR, tellings=1)
 TOLD_100 = Told(actual=100, told_ms=NOON - HOUR, over_ms=NOON - HOUR, tellings=1)
 
 
-def situation(**changes: object) -> Situation:
+def situation(**changes: Any) -> Situation:  # noqa: ANN401 - of any field
     """80 % of 1,000 is spent and nobody was told."""
     usual = Situation(NOON, "UTC", AlertRules(), Told(), actual=80, forecast=0, spent=800, amount=1000)
     return replace(usual, **changes)
 
 
-def at_100(**changes: object) -> Situation:
+def at_100(**changes: Any) -> Situation:  # noqa: ANN401
     return situation(**{"actual": 100, "spent": 1000, **changes})
 
 
