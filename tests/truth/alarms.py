@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+DAY = 86_400_000
 
 Scope = tuple[tuple[str, str], ...]
 Totals = Mapping[tuple[str, Scope], Mapping[date, int]]
@@ -52,24 +54,28 @@ class Alarms:
 
     plans: Mapping[str, Plan]
     firing: dict[Key, bool] = field(default_factory=dict)
-    before: int | None = None
+    closed: int | None = None
 
-    def evaluate(self, totals: Totals, now: int) -> int:
-        """Bring the alerts in line; return how many (budget, scope, period) newly crossed something."""
+    def evaluate(self, totals: Totals, now: int, read: int) -> int:
+        """Bring the alerts in line; return how many (budget, scope, period) newly crossed something.
+
+        ``read`` is up to when the server was read: a period that ended is looked at once more when it was read beyond
+        its end, and then closes; after three days it closes anyway.
+        """
+        through = max(min(now, read), now - 3 * DAY)
+        since = self.closed = through if self.closed is None else self.closed
+        self.closed = max(since, through)
         told = 0
-        if self.before is not None:
-            for name, plan in self.plans.items():
-                then = _day(plan.zone, self.before)
-                if not plan.rolling and plan.period(then)[1] <= _day(plan.zone, now):  # a window that slides never ends
-                    told += self._look(name, plan, totals, then)
+        for name, plan in self.plans.items():
+            for day in _ended(plan, since, self.closed):
+                told += self._look(name, plan, totals, day)
         for name, plan in self.plans.items():
             told += self._look(name, plan, totals, _day(plan.zone, now))
         for key in [key for key, fires in self.firing.items() if fires]:
             plan = self.plans[key[0]]
-            over = plan.period(date.fromisoformat(key[2]))[1] <= _day(plan.zone, now)
+            over = plan.period(date.fromisoformat(key[2]))[1] <= _day(plan.zone, self.closed)
             if over and not plan.rolling:
                 self.firing[key] = False
-        self.before = now
         return told
 
     def _look(self, name: str, plan: Plan, totals: Totals, day: date) -> int:
@@ -96,6 +102,20 @@ class Alarms:
                 self.firing[key] = False
         self.firing.update({(name, scope, start, percent): True for percent in fresh})
         return bool(fresh)
+
+
+def _ended(plan: Plan, since: int, through: int) -> list[date]:
+    """A day of each period that ended within ``(since, through]``, the last 31; a window that slides never ends."""
+    found: list[date] = []
+    day = plan.period(_day(plan.zone, through))[0] - timedelta(days=1)
+    while not plan.rolling and len(found) < 31 and _midnight(plan.zone, plan.period(day)[1]) > since:
+        found.append(day)
+        day = plan.period(day)[0] - timedelta(days=1)
+    return found[::-1]
+
+
+def _midnight(zone: str, day: date) -> int:
+    return round(datetime.combine(day, time(0), ZoneInfo(zone)).timestamp() * 1000)
 
 
 def _day(zone: str, at_ms: int) -> date:

@@ -22,7 +22,7 @@ FIRST_MS = int(datetime(2026, 10, 22, 9, 30, tzinfo=UTC).timestamp()) * 1000
 """A month with two changes of clocks ahead: Berlin's on 25 October, New York's on 1 November."""
 
 BUDGETS = """
-defaults: {receivers: [console], thresholds: [50%, 100%]}
+defaults: {receivers: [console], thresholds: [50%, 100%], repeat_interval: never}
 budgets:
   - {name: all, amount: "40", period: daily, timezone: Europe/Berlin}
   - name: teams
