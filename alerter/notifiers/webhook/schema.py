@@ -97,7 +97,7 @@ class Alert(TypedDict):
 
 
 class DigestBudget(TypedDict):
-    """A scope of a budget; ``moved`` was spent in the days that the digest looks back on, ``before`` in those before."""
+    """A budget's scope; ``moved`` was spent in the days that the digest looks back on, ``before`` in those before."""
 
     title: str
     period: str
