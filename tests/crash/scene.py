@@ -115,7 +115,13 @@ def stage(folder: Path, mlflow: MlflowServer, slack: SlackServer, certificates: 
         command = [sys.executable, "-m", "tests.crash.victim", str(folder.parent / "modules.json")]
         root = Path(__file__).parents[2]
         victims = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ, cwd=root
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environ,
+            cwd=root,
+            start_new_session=True,  # a Ctrl-C is for us
         )
         made = Stage(folder, mlflow, slack, front, smtp, victims)
         front.watch = lambda method, when: made.asked(SLACK, method, when)
