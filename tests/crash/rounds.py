@@ -14,7 +14,6 @@ AHEAD_S = 61
 
 _FIRST, _SECOND = 8.5, 2.5
 _SHOWN = {False: "$8.50 of", True: "$11.00 of"}
-"""A run that ends while a poll begins has cost a moment less: no percentage."""
 
 
 @dataclass(frozen=True)

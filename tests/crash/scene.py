@@ -192,8 +192,8 @@ def ledger(scene: Stage, name: str, template: Path | None) -> Ledger:
 
 def spend(server: MlflowServer, experiment: str, dollars: float) -> None:
     """Log a run that has cost so much; it gets a price only once it has ended, so a poll sees all or nothing."""
-    now_ms = time.time_ns() // 1_000_000
-    run = server.ended_run(experiment, round(now_ms - dollars * MINUTE), now_ms)
+    end_ms = time.time_ns() // 1_000_000 - MINUTE // 2  # before any poll that may be under way: it clamps to its begin
+    run = server.ended_run(experiment, round(end_ms - dollars * MINUTE), end_ms)
     server.rest("runs/log-parameter", {"run_id": run, "key": "instance_type", "value": "dollar.minute"})
 
 
