@@ -26,6 +26,7 @@ from docs.samples import (
 )
 from tests.digests.sample import MESSAGE as DIGEST
 from tests.fixtures.slack_emulator import SlackServer
+from tests.run_alerts.sample import MESSAGE as OF_A_RUN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -65,6 +66,8 @@ def draw_slack(browser: Browser, server: SlackServer, shoot: Shoot) -> None:
     shoot(_message(page, "Resolved", 2), "slack-group")
     slack.send(TARGET, DIGEST, {}, "digest")
     shoot(_message(page, "Budgets, by", 3), "slack-digest")
+    slack.send(TARGET, OF_A_RUN, {}, "run")
+    shoot(_message(page, "has cost", 4), "slack-run")
     page.close()
     _draw_thread(browser, server, slack, shoot)
 

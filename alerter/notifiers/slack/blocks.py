@@ -74,7 +74,7 @@ def _single(alert: Alert, state: AlertState, *, brief: bool) -> list[Block]:
     if not brief:
         if runs := _runs(alert):
             blocks.append(section(*runs))
-        blocks.append(context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE)))
+        blocks.append(context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE, state)))
     if stands:
         blocks.append(stands)
     if alert.mention and state.status is AlertStatus.FIRING:
