@@ -9,6 +9,7 @@ from alerter.core.charges import TOTAL, ChargeLine, Rate
 from alerter.core.logged_cost import spread, total_line, total_lines
 from alerter.core.metering import Known, Metered, Segment
 from alerter.core.nesting import FOREVER, covered_rate, merged, split
+from alerter.core.sharing import rejoined
 from alerter.core.usage import Pairs
 from alerter.pricer import Pricer, merge
 from alerter.store.ledger import METER_CODES, Charge, Held, History, OpenSegment, Plan, StoredRun, charge_key
@@ -163,6 +164,15 @@ def want_beside(
     if covered is not None:
         return Wanted(lines, covered, ((rate, quantity),))
     return Wanted(lines, wanted.open_since_ms, wanted.plan)
+
+
+def joined(wanted: Wanted) -> Wanted:
+    """Return where a run's charges should stand, in one piece wherever only another run's presence had divided it."""
+    rates = [line.rate for line in wanted.lines] + [rate for rate, _ in wanted.plan]
+    if any(rate.pricing_unit == TOTAL for rate in rates):
+        return wanted
+    lines, since = rejoined(merge(wanted.lines), wanted.open_since_ms, wanted.plan)
+    return Wanted(tuple(lines), since, wanted.plan)
 
 
 def _want_total(metered: Metered, pieces: Sequence[Piece], logged: tuple[Rate, int], now_ms: int) -> Wanted:

@@ -49,6 +49,13 @@ class Known:
         """Whether no time of it is charged: it is metered as if it were new."""
         return not self.settled and self.open_since_ms is None
 
+    @property
+    def stretch_ms(self) -> int | None:
+        """Where the stretch began that it accrues in, of which some may be settled; None where it doesn't accrue."""
+        if self.settled and self.settled[-1][1] == self.open_since_ms:
+            return self.settled[-1][0]
+        return self.open_since_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Metered:
@@ -87,15 +94,16 @@ def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) 
         return _clipped([(start, now_ms)], end, now_ms, clamps)
     if known.open_since_ms is None:
         return _ended_before(run, known, start, now_ms, clamps)
-    return _ended(run, known, start, (max(last_seen_ms, known.open_since_ms), now_ms), clamps)
+    return _ended(run, known, start, (last_seen_ms, now_ms), clamps)
 
 
 def vanished(known: Known, *, last_seen_ms: int) -> Metered:
     """Return the segments of an open run that MLflow no longer has: it closes at the last poll that saw it."""
-    if known.open_since_ms is None:
+    if known.open_since_ms is None or known.stretch_ms is None:
         return Metered(known.settled, None)
-    end = max(_alive(known, last_seen_ms), known.open_since_ms)
-    return Metered((*known.settled, (known.open_since_ms, end)), None)
+    end = max(_alive(known, last_seen_ms), known.stretch_ms)
+    kept = clipped([*known.settled, (known.open_since_ms, end)], end)
+    return Metered(kept or ((end, end),), None)
 
 
 def clipped(segments: Sequence[Segment], end_ms: int) -> tuple[Segment, ...]:
@@ -137,7 +145,7 @@ def _ended(run: RunObservation, known: Known, start: int, seen: tuple[int, int],
     end = run.end_ms
     if end is None or (known.end_ms is not None and end <= known.end_ms):
         # The label changed and no new end came with it: it was alive at the last poll that saw it so.
-        end = last_seen_ms
+        end = max(last_seen_ms, known.stretch_ms or 0)
     end = _alive(known, end)
     return _clipped([*settled, (opened if opened is not None else start, now_ms)], end, now_ms, clamps)
 

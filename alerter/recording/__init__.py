@@ -33,7 +33,7 @@ from alerter.recording.life import Heard, hear_descendants, suspects, tell_ances
 from alerter.recording.loading import Loader
 from alerter.recording.sharing import Sharing, divide, note_times
 from alerter.recording.valuation import Valuation
-from alerter.settlement import known_of
+from alerter.settlement import joined, known_of
 from alerter.store import ledger
 from alerter.store.interning import Interner
 from alerter.store.sources import SourceState, advance
@@ -175,7 +175,7 @@ class Recorder:
         opened = ledger.open_segments(connection, source.id)
         entries = self._loader.stored(connection, ledger.stored_by_id(connection, list(opened)))
         patience = self._patience
-        untils = suspects(connection, source.id, entries, heard=self._heard, patience=patience, now_ms=now_ms)
+        untils = suspects(connection, source, entries, heard=self._heard, patience=patience, now_ms=now_ms)
         rows = {each.run_uuid: each.known for each in entries if each.known is not None}
         ended = self._loader.observed(connection, list(self._heard.ended.values()), rows)
         for entry in ended:
@@ -212,6 +212,9 @@ class Recorder:
         make = partial(self._loader.stored, connection)
         family = [*entries, *self._family.below(connection, source.id, entries, make)]
         self._value(connection, source, family, family, now_ms)
+        for entry in family:
+            if entry.parent_uuid is not None and entry.wanted is not None:
+                entry.wanted = joined(entry.wanted)
         groups = self._sharing.groups(connection, source.id, family)
         others = self._sharing.others(connection, groups, family, make)
         self._value(connection, source, others, [*family, *others] if others else (), now_ms)

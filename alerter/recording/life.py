@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from alerter.core.liveness import Life, Patience, counted_to
+from alerter.core.metering import meter
 from alerter.core.usage import RunObservation, RunStatus
 from alerter.recording.entries import Entry
 from alerter.settlement import known_of
 from alerter.store import ledger
 from alerter.store.bulk import insert_rows
+from alerter.store.sources import SourceState
 
 
 class Heard:
@@ -47,14 +50,20 @@ class Heard:
 
 
 def suspects(
-    connection: Connection, source_id: int, entries: Sequence[Entry], *, heard: Heard, patience: Patience, now_ms: int
+    connection: Connection,
+    source: SourceState,
+    entries: Sequence[Entry],
+    *,
+    heard: Heard,
+    patience: Patience,
+    now_ms: int,
 ) -> dict[str, int | None]:
     """Return up to when each accruing run of a source counts, by its id; None for those that are believed to run.
 
     A run lives as long as any run nested in it counts.
     """
     by_uuid = {entry.known.run_uuid: entry for entry in entries if entry.known is not None}
-    above = _nearest_open(connection, source_id, by_uuid)
+    above = _nearest_open(connection, source.id, by_uuid)
     waiting = dict.fromkeys(by_uuid, 0)
     for parent in above.values():
         waiting[parent] += 1
@@ -71,7 +80,9 @@ def suspects(
         found[uuid] = until = counted_to(life, patience, now_ms)
         parent = above.get(uuid, "")
         if parent and parent not in found:
-            kin[parent] = max(_alive(heard, uuid, until, now_ms), kin.get(uuid) or 0, kin.get(parent) or 0)
+            counted = _counted(by_uuid[uuid], heard, until, (source.complete_ms or 0, now_ms))
+            signs = (each for each in (counted, kin.get(uuid), kin.get(parent)) if each is not None)
+            kin[parent] = max(signs, default=None)
             waiting[parent] -= 1
             if not waiting[parent]:
                 ready.append(parent)
@@ -79,20 +90,24 @@ def suspects(
 
 
 def _life(entry: Entry, metric_ms: int | None, kin_ms: int | None) -> Life:
-    if entry.known is None or entry.opened is None:
+    since = known_of(entry.known, entry.history, entry.opened).stretch_ms
+    if entry.known is None or since is None:
         raise AssertionError("only a run that accrues is asked for its life")
-    known = known_of(entry.known, entry.history, entry.opened)
-    since = entry.opened.start_ms
-    if known.settled and known.settled[-1][1] == since:
-        since = known.settled[-1][0]
     return Life(min(entry.known.start_ms, since), since, metric_ms, kin_ms)
 
 
-def _alive(heard: Heard, uuid: str, until: int | None, now_ms: int) -> int:
-    if until is not None:
-        return until
-    ended = heard.ended.get(uuid)
-    return now_ms if ended is None or ended[0].end_ms is None else min(ended[0].end_ms, now_ms)
+def _counted(entry: Entry, heard: Heard, until: int | None, times: tuple[int, int]) -> int | None:
+    """Return up to when a run counts, also of one that was put off because it ended; None if it doesn't count at all.
+
+    ``times`` are the last complete poll and this one.
+    """
+    last_seen_ms, now_ms = times
+    ended = heard.ended.get(entry.run_uuid)
+    if ended is None:
+        return now_ms if until is None else until
+    known = replace(known_of(entry.known, entry.history, entry.opened), until_ms=until)
+    metered = meter(ended[0], known, now_ms=now_ms, last_seen_ms=last_seen_ms)
+    return max((end for start, end in metered.settled if start < end), default=None)
 
 
 def _nearest_open(connection: Connection, source_id: int, by_uuid: Mapping[str, Entry]) -> dict[str, str]:
@@ -133,15 +148,15 @@ def tell_ancestors(connection: Connection, source_id: int, entries: Sequence[Ent
 
 
 def _raise(connection: Connection, source_id: int, ends: dict[str, int]) -> None:
-    seen: set[str] = set()
-    while ends:
-        seen.update(ends)
+    raised: dict[str, int] = {}
+    while ends := {uuid: end for uuid, end in ends.items() if end > raised.get(uuid, 0)}:
+        raised |= ends
         rows = ledger.stored_runs(connection, source_id, sorted(ends))
         later = "UPDATE open_segment SET kin_ms = ? WHERE run_id = ? AND (kin_ms IS NULL OR kin_ms < ?)"
         insert_rows(connection, later, [(ends[uuid], row.id, ends[uuid]) for uuid, row in rows.items()])
         above: dict[str, int] = {}
         for uuid, row in rows.items():
-            if row.parent_uuid is not None and row.parent_uuid not in seen:
+            if row.parent_uuid is not None:
                 above[row.parent_uuid] = max(ends[uuid], above.get(row.parent_uuid, 0))
         ends = above
 
@@ -158,16 +173,20 @@ def _recount(connection: Connection, source_id: int, uuids: set[str]) -> None:
         uuids = {row.parent_uuid for row in rows.values() if row.parent_uuid is not None} - seen
 
 
-def hear_descendants(connection: Connection, source_id: int, entries: Iterable[Entry]) -> None:
+def hear_descendants(connection: Connection, source_id: int, entries: Sequence[Entry]) -> None:
     """Give runs that begin to accrue what was recorded before of the runs nested in them that have ended."""
+    accrue = {each.run_id for each in entries if each.wanted is not None and each.wanted.open_since_ms is not None}
     for entry in entries:
         wanted = entry.wanted
         if entry.run is not None and entry.opened is None and wanted is not None and wanted.open_since_ms is not None:
-            entry.kin_ms = _last_end_below(connection, source_id, entry.run.run_uuid)
+            entry.kin_ms = _last_end_below(connection, source_id, entry.run.run_uuid, accrue)
 
 
-def _last_end_below(connection: Connection, source_id: int, uuid: str) -> int | None:
-    """Return up to when any run counted that is nested in one, however deep, and doesn't accrue."""
+def _last_end_below(connection: Connection, source_id: int, uuid: str, accrue: Collection[int] = ()) -> int | None:
+    """Return up to when any run counted that is nested in one, however deep, and doesn't accrue.
+
+    ``accrue`` are runs that begin to in this batch.
+    """
     below: set[int] = set()
     seen, level = {uuid}, {uuid}
     while level:
@@ -177,6 +196,6 @@ def _last_end_below(connection: Connection, source_id: int, uuid: str) -> int | 
         below.update(row.id for row in rows)
     if not below:
         return None
-    ended = sorted(below - ledger.open_of(connection, sorted(below)).keys())
+    ended = sorted(below - ledger.open_of(connection, sorted(below)).keys() - set(accrue))
     histories = ledger.histories(connection, ended)
     return max((charge.end_ms for each in histories.values() for charge in each.standing), default=None)

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from alerter.core.metering import Metered, Segment
 from alerter.core.nesting import FOREVER, merged
-from alerter.core.sharing import Slice, cut, cut_open, differing, holds_machine, overlaps, rejoined, share_out
-from alerter.pricer import Pricer, merge
+from alerter.core.sharing import Slice, cut, cut_open, differing, holds_machine, overlaps, share_out
+from alerter.pricer import Pricer
 from alerter.recording.entries import Entry
-from alerter.settlement import Wanted, known_of, standing
+from alerter.settlement import Wanted, joined, known_of, standing
 from alerter.store import ledger
 from alerter.store.interning import Interner, digest_of
 from alerter.store.ledger import History, OpenSegment, StoredRun
@@ -58,7 +58,7 @@ class Sharing:
             row, machine = known.get(entry.run_id), self._machine(source_id, entry)
             if entry.wanted is None or (row is None and machine is None):
                 continue
-            entry.wanted = _whole(entry.wanted)
+            entry.wanted = joined(entry.wanted)
             before = self._stood(connection, entry.history, entry.opened) if row else ()
             if row is not None and row.machine != machine:
                 groups[row.machine].moved += before
@@ -120,7 +120,7 @@ class Sharing:
 def divide(groups: Mapping[int, Group], others: Sequence[Entry]) -> None:
     """Cut what entries and others should cost into their parts of the machines."""
     for entry in others:
-        entry.wanted = _whole(entry.wanted or Wanted((), None, ()))
+        entry.wanted = joined(entry.wanted or Wanted((), None, ()))
     for group in groups.values():
         concerned = [*group.entries, *(entry for entry in others if entry.run_id in group.affected)]
         slices = share_out(group.held, {entry.run_uuid for entry in concerned})
@@ -139,12 +139,6 @@ def note_times(connection: Connection, entries: Sequence[Entry]) -> None:
 def _rate_ids(history: History, opened: OpenSegment | None) -> set[int]:
     plan = opened.plan if opened else ()
     return {charge.rate_id for charge in history.standing} | {rate_id for rate_id, _ in plan}
-
-
-def _whole(wanted: Wanted) -> Wanted:
-    """Return where a run's charges should stand, joined wherever nothing but others' presence divided them."""
-    lines, since = rejoined(merge(wanted.lines), wanted.open_since_ms, wanted.plan)
-    return Wanted(tuple(lines), since, wanted.plan)
 
 
 def _parts(wanted: Wanted, slices: Sequence[Slice]) -> Wanted:

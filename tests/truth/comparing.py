@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -86,6 +87,7 @@ class Truth:
 
     stories: dict[str, Story] = field(default_factory=dict)
     complete: int = 0
+    tariff: int = 0
     nests: bool = False
     alarms: Alarms = field(default_factory=lambda: Alarms(PLANS))
 
@@ -107,6 +109,7 @@ class Truth:
 
     def _live(self, world: World, now: int, ended: Mapping[str, RunObservation]) -> None:
         """What a complete poll knows: who is alive, what things cost by now, and which suspects really ended."""
+        self.tariff = world.tariff
         tariff, found = TARIFFS[world.tariff], dict[str, int | None]()
         # Runs nest in runs of lower names only.
         for name in sorted(self.stories, reverse=True):
@@ -116,11 +119,17 @@ class Truth:
         for name, until in found.items():
             story = self.stories[name]
             if name in ended:
-                story.believe()
-                story.until = until
-                story.observe(ended[name], now, self.complete, tariff)
+                self.stories[name] = self._ended(story, ended[name], until, now)
             else:
                 story.count_to(until, tariff, now, self.complete)
+
+    def _ended(self, story: Story, run: RunObservation, until: int | None, now: int) -> Story:
+        """What becomes of a suspect that ends."""
+        closed = deepcopy(story)
+        closed.believe()
+        closed.until = until
+        closed.observe(run, now, self.complete, TARIFFS[self.tariff])
+        return closed
 
     def _below(
         self, name: str, found: Mapping[str, int | None], now: int, ended: Mapping[str, RunObservation]
@@ -133,10 +142,11 @@ class Truth:
             signs.append(self._below(child, found, now, ended))
             if story.since is None:
                 signs.append(story.end())
+            elif child in ended:
+                signs.append(self._ended(story, ended[child], found[child], now).end())
             else:
-                end = ended[child].end_ms if child in ended else None
                 until = found[child]
-                signs.append(until if until is not None else now if end is None else min(end, now))
+                signs.append(now if until is None else until)
         return max((each for each in signs if each is not None), default=None)
 
     def _lines(self, story: Story) -> list[Line]:

@@ -177,14 +177,14 @@ def test_totals_and_alerts_are_what_the_oracle_says(configs: Configs, migrated_s
         play(home, configs, happened)
 
 
-@settings(lightly, max_examples=100)
+@settings(lightly, max_examples=80)
 @given(nested_steps)
 def test_nested_runs_are_what_the_oracle_says(nesting: Configs, migrated_sqlite: Path, happened: Steps) -> None:
     with house(nesting[0], migrated_sqlite, FIRST_MS) as home:
-        play(home, nesting, happened, nests=True)
+        play(home, nesting, happened, twice=True, nests=True)
 
 
-@settings(lightly, max_examples=120)
+@settings(lightly, max_examples=80)
 @given(shared_steps)
 def test_runs_that_share_machines_are_what_the_oracle_says(
     configs: Configs, migrated_sqlite: Path, happened: Steps
@@ -193,13 +193,13 @@ def test_runs_that_share_machines_are_what_the_oracle_says(
         play(home, configs, happened, twice=True)
 
 
-@settings(lightly, max_examples=100)
+@settings(lightly, max_examples=60)
 @given(nested_and_shared_steps)
 def test_nested_runs_that_share_machines_are_what_the_oracle_says(
     nesting: Configs, migrated_sqlite: Path, happened: Steps
 ) -> None:
     with house(nesting[0], migrated_sqlite, FIRST_MS) as home:
-        play(home, nesting, happened, nests=True)
+        play(home, nesting, happened, twice=True, nests=True)
 
 
 @settings(lightly, max_examples=30)

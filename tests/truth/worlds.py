@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from alerter.core.usage import RunObservation
 from tests.truth.ledgers import DAY, HOUR, MINUTE, run
 
-Steps = list[tuple[int, tuple[object, ...]]]
+Step = tuple[int, tuple[object, ...]]
 """(pause in ms, what happens after it)."""
+
+Steps = list[Step]
 
 USAGES = (
     {"instance_type": "m5.xlarge", "num_workers": "4"},
@@ -80,13 +83,21 @@ steps = stories()
 
 
 def _families(drawn: tuple[Steps, list[tuple[int, int, int]]]) -> Steps:
-    """Three runs within each other, seen in any order; then a story without edits of params and prices."""
+    """Three runs within each other, seen in any order; then a story without edits of params and prices.
+
+    No poll breaks off: where one learns that a run above ended, the time below it counts up to there at once.
+    """
     story, family = drawn
     found: Steps = []
     for name, (pause, machine, above) in zip(("r1", "r2", "r3"), family, strict=True):
         parent = (None, "r1", "r2")[min(above, int(name[1]) - 1)]
         found.append((pause, ("begin", name, machine, "RUNNING", 0, parent)))
-    return found + [each for each in story if each[1][0] not in {"params", "reprice"}]
+    return found + _unbroken(each for each in story if each[1][0] not in {"params", "reprice"})
+
+
+def _unbroken(story: Iterable[Step]) -> Steps:
+    """The same story where each poll reads everything."""
+    return [(pause, (*what[:2], None) if what[0] == "poll" else what) for pause, what in story]
 
 
 nested_steps = st.tuples(
@@ -103,10 +114,8 @@ def _on_boxes(drawn: tuple[Steps, list[int]]) -> Steps:
     for pause, (kind, *values) in story:
         if kind in {"begin", "params"}:
             values[1] = as_int(values[1]) + len(USAGES) * next(rest, 1)
-        if kind == "poll":
-            values[1] = None
         found.append((pause, (kind, *values)))
-    return found
+    return _unbroken(found)
 
 
 on_boxes = st.lists(st.sampled_from([1, 1, 1, 1, 2, 0]), min_size=8, max_size=8)
