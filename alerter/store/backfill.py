@@ -44,11 +44,18 @@ def recompute(connection: Connection, attribution: Attribution, interner: Intern
         day = _day_in(stretches(zone, first_ms, last_ms))
         nanos = _within_days(connection, day)
         _add_over_midnight(nanos, connection, day, zone, rates)
+        counting = {
+            (tag_set_id, meter): [
+                (share.budget_id, share.scope_id)
+                for share in shares[tag_set_id]
+                if share.zone == zone and share.counts(METERS[meter])
+            ]
+            for tag_set_id, meter in {place[:2] for place in nanos}
+        }
         for (tag_set_id, meter, local_day), part in nanos.items():
-            for share in shares[tag_set_id]:
-                if share.zone == zone and share.counts(METERS[meter]):
-                    key = (share.budget_id, share.scope_id, local_day)
-                    totals[key] = totals.get(key, 0) + part
+            for scope in counting[tag_set_id, meter]:
+                key = (*scope, local_day)
+                totals[key] = totals.get(key, 0) + part
     return totals
 
 
