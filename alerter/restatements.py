@@ -58,9 +58,7 @@ def restatements(view: View, now_ms: int) -> dict[tuple[int, int], list[Restatem
 
 def restatement_of(view: View, budget_id: int, scope_id: int, first_day: int, now_ms: int) -> Restatement | None:
     """Return by how much one scope's period changed since it closed; None where it didn't, or is still open."""
-    closed = [
-        each for each in closings(view.connection, budget_id) if each.period.start.toordinal() == first_day
-    ]
+    closed = [each for each in closings(view.connection, budget_id) if each.period.start.toordinal() == first_day]
     if not closed:
         return None
     counted = by_budget(view, accruals(view, now_ms)).get(budget_id, ())
