@@ -142,10 +142,10 @@ def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: in
 
 
 def want_beside(
-    metered: Metered, cover: Sequence[Segment], pieces: Sequence[Piece], machine: Machine, now_ms: int
+    metered: Metered, cover: Sequence[Segment] | None, pieces: Sequence[Piece], machine: Machine, now_ms: int
 ) -> Wanted:
     """Return where a run's charges should stand of which another run pays some time, which is charged at nothing."""
-    if not cover:
+    if cover is None:
         return want(metered, pieces, machine, now_ms)
     since = metered.open_since_ms
     segments = merged([*metered.settled, *(() if since is None else ((since, FOREVER),))])
@@ -160,10 +160,10 @@ def want_beside(
     wanted = want(Metered(settled, accruing), held, machine, now_ms)
     rate, quantity = covered_rate(machine.pricer.currency)
     free = [ChargeLine(rate, quantity, *part) for part, is_free in parts if is_free and part[1] != FOREVER]
-    lines = (*merge(wanted.lines), *free)
+    lines = (*wanted.lines, *free)
     if covered is not None:
-        return Wanted(lines, covered, ((rate, quantity),))
-    return Wanted(lines, wanted.open_since_ms, wanted.plan)
+        return joined(Wanted(lines, covered, ((rate, quantity),)))
+    return joined(Wanted(lines, wanted.open_since_ms, wanted.plan))
 
 
 def joined(wanted: Wanted) -> Wanted:

@@ -33,7 +33,7 @@ from alerter.recording.life import Heard, hear_descendants, suspects, tell_ances
 from alerter.recording.loading import Loader
 from alerter.recording.sharing import Sharing, divide, note_times
 from alerter.recording.valuation import Valuation
-from alerter.settlement import joined, known_of
+from alerter.settlement import known_of
 from alerter.store import ledger
 from alerter.store.interning import Interner
 from alerter.store.sources import SourceState, advance
@@ -212,9 +212,6 @@ class Recorder:
         make = partial(self._loader.stored, connection)
         family = [*entries, *self._family.below(connection, source.id, entries, make)]
         self._value(connection, source, family, family, now_ms)
-        for entry in family:
-            if entry.parent_uuid is not None and entry.wanted is not None:
-                entry.wanted = joined(entry.wanted)
         groups = self._sharing.groups(connection, source.id, family)
         others = self._sharing.others(connection, groups, family, make)
         self._value(connection, source, others, [*family, *others] if others else (), now_ms)

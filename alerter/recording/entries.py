@@ -24,11 +24,11 @@ MAX_RUN_NANOS = 2**59
 class Entry:
     """One run on its way into the ledger.
 
-    ``until_ms`` and ``kin_ms`` are what its open segment should say of its life. ``cover`` is the time that the run
-    above pays for, ``priced_as`` that run's usage where this one names no machine; ``derived`` is one that was not
-    observed itself. ``held`` is what a suspect's time is priced at after ``until_ms``; ``resource_id`` names the
-    machine of the run above, where this one names none of its own; ``machine_time`` is when it held a machine whose
-    cost it shares, as that was noted and as it is.
+    ``until_ms`` and ``kin_ms`` are what its open segment should say of its life, ``held`` what a suspect's time is
+    priced at after ``until_ms``. ``cover`` is the time that the run above pays for (None where none does);
+    ``priced_as`` is that run's usage where this one names no machine, ``resource_id`` that run's where this one has
+    none. ``machine_time`` is when it held a machine whose cost it shares, as that was noted and as it is. ``derived``
+    is one that was not observed itself.
     """
 
     run_id: int
@@ -46,7 +46,7 @@ class Entry:
     until_ms: int | None = None
     kin_ms: int | None = None
     metered: Metered | None = None
-    cover: tuple[Segment, ...] = ()
+    cover: tuple[Segment, ...] | None = None
     priced_as: Pairs | None = None
     derived: bool = False
     held: Held = ()
