@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench crash pictures audit sbom lock clean
@@ -16,8 +17,8 @@ help: ## list the targets
 run: $(VENV)/.installed-run ## start the daemon on an embedded MLflow with sample runs
 	@$(VENV)/bin/alerter demo $(ARGS)
 
-test: $(VENV)/.installed-dev ## run the tests (ARGS="-k name" chooses)
-	@$(PY) -m pytest $(ARGS)
+test: $(VENV)/.installed-dev ## run the tests (ARGS="-k name" chooses, JOBS=1 one at a time)
+	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
 
 check: $(VENV)/.installed-dev ## lint, format, types, the layers of the house, its sizes
 	@$(VENV)/bin/ruff check .
