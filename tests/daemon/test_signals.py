@@ -17,7 +17,7 @@ with watched_signals() as signals:
         print("reloads" if heard.wait(10) else "deaf", flush=True)
         signal.pthread_kill(threading.get_ident(), getattr(signal, sys.argv[1]))
     threading.Timer(0.2, to_another_thread).start()
-    print("stops" if signals.stop.wait(20) else "deaf")
+    print("stops" if signals.stop.wait(20) else "deaf", flush=True)
 os.kill(os.getpid(), signal.SIGTERM)
 """
 
