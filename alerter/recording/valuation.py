@@ -91,14 +91,24 @@ class Valuation:
         if logged is not None:
             pieces = settled_pieces(entry.history, rates)
         elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
-            stood_at = settled_pieces(entry.history, rates), entry.opened
-            if entry.opened is not None and metered.open_since_ms is None:
-                stood_at = believed(entry.history, entry.opened, rates)
-            pieces = self._pieces(entry, stood_at, rates, (last_seen_ms, now_ms))
+            pieces = self._kept(entry, metered, rates, (last_seen_ms, now_ms))
         # else other params are another machine: all of the run's time is priced anew.
         if logged is None:
             return want_beside(metered, entry.cover, pieces, self._machine(entry), now_ms)
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
+
+    def _kept(self, entry: Entry, metered: Metered, rates: dict[int, Rate], times: tuple[int, int]) -> list[Piece]:
+        """Return what keeps its rates of a run that is looked at again."""
+        opened = entry.opened
+        if opened is None or metered.open_since_ms is None:
+            stood = believed(entry.history, opened, rates) if opened else (settled_pieces(entry.history, rates), None)
+            return self._pieces(entry, stood, rates, times)
+        if entry.until_ms is None:
+            return self._pieces(entry, (settled_pieces(entry.history, rates), opened), rates, times)
+        # A suspect's prices are looked at when it wakes: they hold at least up to the last poll before.
+        pieces = [piece for piece in settled_pieces(entry.history, rates) if _holds(entry, piece[2])]
+        ongoing = [(opened.start_ms, FOREVER, rates[rate_id], quantity) for rate_id, quantity in opened.plan]
+        return pieces + (ongoing if all(_holds(entry, piece[2]) for piece in ongoing) else [])
 
     def _pieces(
         self,

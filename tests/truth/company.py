@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise, zip_longest
 
 from tests.truth.oracle import Story
-from tests.truth.tariff import Line, Tariff
+from tests.truth.tariff import Line, Tariff, joined
 
 
 def is_own_machine(usage: dict[str, str], above: dict[str, str]) -> bool:
@@ -44,7 +44,7 @@ def beside(lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], 
 
 def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
     """Rule 10: what runs pay that name one machine, by their names."""
-    runs = {name: _joined(lines) for name, lines in on_it.items()}
+    runs = {name: joined(lines) for name, lines in on_it.items()}
     paid = {name: [each for each in lines if any(price for _, price, _ in each.plan)] for name, lines in runs.items()}
     marks = sorted({at for lines in paid.values() for line in lines for at in (line.start, line.end)})
     stretches: list[tuple[int, int, list[str]]] = []
@@ -61,14 +61,3 @@ def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
         ]
         for name, lines in paid.items()
     }
-
-
-def _joined(lines: Sequence[Line]) -> list[Line]:
-    """Lines that touch at the same prices are one."""
-    found: list[Line] = []
-    for line in sorted(lines, key=lambda each: (each.start, each.end)):
-        if found and found[-1].end == line.start and found[-1].plan == line.plan:
-            found[-1] = Line(found[-1].start, line.end, line.plan)
-        elif line.start < line.end:
-            found.append(line)
-    return found

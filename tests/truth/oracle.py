@@ -23,7 +23,9 @@ Observations change the painting as design.md tells. Where the design leaves roo
     the poll, and up to when the runs below it in the tree of nested runs count (a closed one: its painted end). When a
     complete poll finds the last of them more than 3 h ago, the run counts up to it and no further; without any sign it
     counts for 24 h from where its unbroken stretch began. A later complete poll may find otherwise: then its time costs
-    what it did before. A run that ends while it is so suspected ends there, unless that poll finds a newer sign.
+    what it did before, and prices are looked at only then. A run that ends while it is so suspected ends there, unless
+    that poll finds a newer sign.
+
 Rules 9 and 10 are about runs beside others: see `company`.
 """
 
@@ -37,7 +39,7 @@ from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
 from alerter.core.usage import RunObservation
-from tests.truth.tariff import Line, Tariff
+from tests.truth.tariff import Line, Tariff, joined
 
 Plan = tuple[tuple[str, Fraction, Fraction], ...]
 """(what, price an hour in currency units, how many) of each part."""
@@ -110,17 +112,26 @@ class Story:
         usage = dict(run.usage)
         other_params = before is not None and before.usage != run.usage
         opened, ends_of_blocks = self.since, self._block_ends()
-        if self.since is not None and not other_params:
+        waits = self.until is not None and str(run.status) == "RUNNING" and not run.deleted
+        if self.since is not None and not waits and not other_params:
             self.reprice(tariff, now, last)
         self._meter(run, opened, (now, last), tariff)
         if other_params:
             at = now if self.until is None or self.since is None else self.until
             self._repaint(tariff, usage, ends_of_blocks if opened is not None else None, opened, at)
+            if before is not None and "resource_id" in dict(before.usage).keys() - usage.keys():
+                self._join()
         self.lines = [line for line in sorted(self.lines, key=lambda each: each.start) if line.start < line.end]
         self.until = self.until if self.since is not None else None
         if other_params or self.since is None:
             self.believed = None
         self.seen, self.is_gone = run, False
+
+    def _join(self) -> None:
+        """A run that leaves a machine keeps no trace of who was there: what touches at the same prices is one."""
+        self.lines = joined(self.lines)
+        if self.lines and (self.lines[-1].end, self.lines[-1].plan) == (self.since, self.plan):
+            self.since = self.lines.pop().start
 
     def vanish(self, now: int, last: int, tariff: Tariff) -> None:
         if self.since is not None:

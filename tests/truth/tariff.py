@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -66,3 +67,14 @@ class Line:
     def _dealt(self, nanos: int) -> int:
         each, left = divmod(nanos, self.sharers)
         return each + (self.place <= left)
+
+
+def joined(lines: Sequence[Line]) -> list[Line]:
+    """Lines that touch at the same prices are one."""
+    found: list[Line] = []
+    for line in sorted(lines, key=lambda each: (each.start, each.end)):
+        if found and found[-1].end == line.start and found[-1].plan == line.plan:
+            found[-1] = Line(found[-1].start, line.end, line.plan)
+        elif line.start < line.end:
+            found.append(line)
+    return found
