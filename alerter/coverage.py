@@ -17,6 +17,7 @@ from alerter.core.views import percent_of
 from alerter.spending import accruals
 from alerter.store.audit import gap_charges, run_lines_within
 from alerter.store.budgets import scopes
+from alerter.store.clamped import count_clamped
 from alerter.store.holdings import unlisted
 from alerter.store.ledger import METER_CODES, METERS
 from alerter.store.totals import View
@@ -69,6 +70,7 @@ class Coverage:
             can't be listed: both of no run time.
         untagged: of each budget with ``group_by`` that counts any run time, in the configuration's order.
         stale_ms: run time that is suspected stale, and not counted; ``stale_nanos`` what it would cost.
+        clamped: runs that told times which can't be, and were corrected by polls of the window.
     """
 
     window: Window
@@ -77,6 +79,7 @@ class Coverage:
     untagged: tuple[Untagged, ...] = ()
     stale_ms: int = 0
     stale_nanos: int = 0
+    clamped: int = 0
 
     @property
     def whole_ms(self) -> int:
@@ -128,7 +131,14 @@ def measure(view: View, now_ms: int) -> Coverage:
         sum(run.stale_nanos(*window) for run in runs),
     )
     found = (*_gaps(gaps), *_token_gaps(view, window), *_storage_gaps(view))
-    return Coverage(window, add_up(levels for _, levels in by_run), found, _untagged(view, by_tags), *stale)
+    return Coverage(
+        window,
+        add_up(levels for _, levels in by_run),
+        found,
+        _untagged(view, by_tags),
+        *stale,
+        count_clamped(view.connection, *window),
+    )
 
 
 def _run_time(view: View, window: Window, now_ms: int) -> RunTime[tuple[int, int]]:
@@ -166,6 +176,7 @@ def coverage_json(found: Coverage) -> dict[str, Any]:
             "suspected_stale": hours(found.stale_ms),
         },
         "suspected_stale_cost": plain(found.stale_nanos),
+        "clamped_runs": found.clamped,
         "untagged": [
             {
                 "budget": each.budget,
@@ -195,6 +206,8 @@ def coverage_lines(found: Coverage) -> Iterator[str]:
     ]
     if found.stale_ms:
         parts.append(f"{hours(found.stale_ms):,.1f} h suspected stale, not counted")
+    if found.clamped:
+        parts.append(f"wrong clocks of {found.clamped:,} run{'' if found.clamped == 1 else 's'} corrected")
     yield " · ".join(parts)
     yield from _gap_line(found)
 

@@ -18,6 +18,7 @@ from alerter.spending import Accruing, accruals
 from alerter.store import ledger
 from alerter.store.alerts import StoredAlert, load_alerts
 from alerter.store.bulk import query
+from alerter.store.clamped import clamped_note
 from alerter.store.ledger import METERS, Charge, part_of
 from alerter.store.totals import Share, View
 
@@ -99,6 +100,7 @@ def explain_run(view: View, run_id: int, now_ms: int) -> Json:
         segments.append([iso(running.start_ms), None])
     return {
         "run": _run_json(view, run_id) | {"cost": plain(sum(line.cost for line in lines))},
+        "clamped": clamped_note(view.connection, run_id) or None,
         "segments": segments,
         **_evidence(view, lines),
         "budgets": _budgets(view, lines, _tag_set(view, run_id)),

@@ -29,19 +29,7 @@ class Metrics:
         self._seconds = Histogram(
             "alerter_poll_duration_seconds", "Time that a poll took.", by, registry=into, buckets=_POLL_BUCKETS
         )
-        self._seen = Counter("alerter_runs_seen_total", "Runs that polls read, repeats included.", by, registry=into)
-        self._traces = Counter(
-            "alerter_traces_total",
-            "Traces whose tokens were counted, by outcome.",
-            ("source", "outcome"),
-            registry=into,
-        )
-        self._artifacts = Counter(
-            "alerter_artifact_walks_total",
-            "Runs and LoggedModels whose artifacts were looked at, by outcome.",
-            ("source", "outcome"),
-            registry=into,
-        )
+        self._register_read(into)
         self._leader = Gauge("alerter_leader", "1 while this daemon polls, 0 while it stands by.", registry=into)
         self._leader.set(1)
         self._running = Gauge("alerter_running_runs", "Runs that accrue cost now.", by, registry=into)
@@ -61,6 +49,25 @@ class Metrics:
         )
         build = Gauge("alerter_build_info", "1; the label tells the version.", ("version",), registry=into)
         build.labels(version).set(1)
+
+    def _register_read(self, into: CollectorRegistry) -> None:
+        by = ("source",)
+        self._seen = Counter("alerter_runs_seen_total", "Runs that polls read, repeats included.", by, registry=into)
+        self._clamped = Counter(
+            "alerter_clamped_runs_total", "Runs whose clocks were corrected, repeats included.", by, registry=into
+        )
+        self._traces = Counter(
+            "alerter_traces_total",
+            "Traces whose tokens were counted, by outcome.",
+            (*by, "outcome"),
+            registry=into,
+        )
+        self._artifacts = Counter(
+            "alerter_artifact_walks_total",
+            "Runs and LoggedModels whose artifacts were looked at, by outcome.",
+            (*by, "outcome"),
+            registry=into,
+        )
 
     def _register_alerts(self, into: CollectorRegistry) -> None:
         self._alerts = Gauge("alerter_alerts", "Alerts that are not resolved, by status.", ("status",), registry=into)
@@ -104,6 +111,10 @@ class Metrics:
         """Count a poll that ended early, after ``runs`` runs."""
         self._count(source, seconds, runs)
         self._failed.labels(source).inc()
+
+    def clocks_clamped(self, source: str, runs: int) -> None:
+        """Count the runs of a poll that told times which can't be."""
+        self._clamped.labels(source).inc(runs)
 
     def traces_counted(self, source: str, outcomes: Mapping[str, int]) -> None:
         """Add how many traces were ``counted``, and of them ``unpriced``, ``cost_differs`` and ``count_differs``."""

@@ -46,6 +46,8 @@ def _print_run(found: dict[str, Any]) -> None:
     typer.echo(
         f"{run['name']}  {run['run_id']}  {run['status']}  source {run['source']}  cost {run['cost']} (estimate)"
     )
+    if found["clamped"] is not None:
+        typer.echo(f"  its clock can't be believed ({found['clamped']}): the times were corrected")
     for start, end in found["segments"]:
         typer.echo(f"  ran {start} to {end or 'now'}")
     for share in found["budgets"]:

@@ -18,6 +18,9 @@ Segment = tuple[int, int]
 EARLIEST_MS = 10**12
 """September 2001. A start before it is no time in milliseconds: none was given, or it is in seconds."""
 
+TOLERATED_MS = 300_000
+"""So far ahead a client's clock is corrected without a word: a poll that takes long sees runs that end meanwhile."""
+
 
 class Clamp(StrEnum):
     """A client's clock that could not be believed."""
@@ -118,7 +121,7 @@ def _alive(known: Known, end_ms: int) -> int:
 
 def _start(run: RunObservation, now_ms: int) -> tuple[int, tuple[Clamp, ...]]:
     if run.start_ms > now_ms:
-        return now_ms, (Clamp.FUTURE,)
+        return now_ms, _ahead(run.start_ms, now_ms)
     if run.start_ms < EARLIEST_MS:
         return now_ms, (Clamp.IMPLAUSIBLE,)
     return run.start_ms, ()
@@ -185,8 +188,12 @@ def _clipped(segments: Sequence[Segment], end: int, now_ms: int, clamps: tuple[C
     """Return what of some segments lies before a client's end."""
     first = segments[0][0]
     if end > now_ms:
-        end, clamps = now_ms, (*clamps, Clamp.FUTURE)
+        end, clamps = now_ms, (*clamps, *_ahead(end, now_ms))
     if end < first:
         end, clamps = first, (*clamps, Clamp.INVERTED)
     kept = clipped(segments, end)
     return Metered(kept or ((first, first),), None, clamps)
+
+
+def _ahead(at_ms: int, now_ms: int) -> tuple[Clamp, ...]:
+    return (Clamp.FUTURE,) if at_ms > now_ms + TOLERATED_MS else ()

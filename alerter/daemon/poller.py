@@ -111,6 +111,7 @@ class Poller:
             self._metrics.traces_counted(polled.source, asdict(polled.tokens))
         if any(polled.storage.outcomes.values()):
             self._metrics.artifacts_walked(polled.source, polled.storage.outcomes)
+        self._metrics.clocks_clamped(polled.source, polled.recorded.clamped)
         if polled.error:
             self._metrics.poll_failed(polled.source, seconds=polled.seconds, runs=polled.recorded.seen)
             return

@@ -17,6 +17,7 @@ from alerter.core.money import MoneyError
 from alerter.core.ports import Batch
 from alerter.core.usage import RunObservation
 from alerter.pricer import Pricer
+from alerter.recording.clamping import note_clamps
 from alerter.recording.corrections import Counted, charges_of
 from alerter.recording.endings import note_endings
 from alerter.recording.entries import (
@@ -251,6 +252,7 @@ class Recorder:
         put_open(connection, entries, rate_ids)
         note_endings(connection, source, entries)
         note_times(connection, entries)
+        note_clamps(connection, entries, now_ms)
         tell_ancestors(connection, source.id, entries)
         # Those of runs without a charge too: a reader finds every scope there and needn't write.
         shares = self._attribution.shares(

@@ -53,6 +53,8 @@ def _run(found: Evidence, currency: str) -> tuple[list[str], str]:
         f"*{untrusted(run['name'] or run['run_id'])}* · {untrusted(run['status'])}",
         f"*{_money(run['cost'], currency)}* in all",
     ]
+    if found.get("clamped") is not None:
+        lines.append(f"its clock can't be believed ({found['clamped']}): the times were corrected")
     for each in found["budgets"][:ROWS]:
         name = " / ".join((each["budget"], *each["scope"].values()))
         lines.append(f"• {_money(each['cost'], currency)} counts for {untrusted(name)}")

@@ -84,6 +84,7 @@ class CoverageBody(_Body):
     priced_percent: float
     hours: HoursBody
     suspected_stale_cost: Amount
+    clamped_runs: int
     untagged: list[UntaggedBody]
     gaps: list[GapBody]
 

@@ -61,7 +61,7 @@ def tracked(mlflow_server: MlflowServer, tmp_path: Path) -> Iterator[Tracked]:
         warnings.simplefilter("ignore")
         migrate(store)
         services = wire(config, store, now_ms=round(time.time() * 1000))
-        keys = frozenset({"instance_type"})
+        keys = frozenset({"instance_type", "resource_id"})
         source = MlflowRestSource(name="main", tracking_uri=mlflow_server.uri, include=[name], usage_keys=keys)
         mlflow.set_tracking_uri(mlflow_server.uri)
         mlflow.set_experiment(experiment_id=experiment)
@@ -124,3 +124,27 @@ def test_a_run_that_died_is_counted_to_its_last_metric(tracked: Tracked) -> None
     for at in (now + HOUR, now + 30 * HOUR):
         tracked.cycle(at)
     assert tracked.explained(silent, now + 30 * HOUR)[0] == 24 * 3600
+
+
+def test_runs_of_the_real_client_share_a_machine_also_with_one_that_is_found_late(tracked: Tracked) -> None:
+    client = mlflow.MlflowClient()
+    start = round(time.time() * 1000) - 10 * HOUR
+
+    def ended(since: int, until: int, **params: str) -> str:
+        run_id = client.create_run(tracked.experiment, start_time=start + since * MINUTE).info.run_id
+        for name, text in {"instance_type": "m5.xlarge", **params}.items():
+            client.log_param(run_id, name, text)
+        client.set_terminated(run_id, end_time=start + until * MINUTE)
+        return str(run_id)
+
+    runs = [ended(0, 6, resource_id="i-0"), ended(2, 6, resource_id="i-0")]
+    tagged = ended(4, 6)
+    client.set_tag(tagged, "resource_id", "i-0")
+    now = round(time.time() * 1000)
+    tracked.cycle(now)
+    assert [tracked.explained(each, now)[0] for each in (*runs, tagged)] == [220, 100, 40]
+    runs.append(ended(4, 9, resource_id="i-0"))
+    tracked.cycle(now := round(time.time() * 1000))
+    costs = [tracked.explained(each, now)[0] for each in (*runs, tagged)]
+    assert costs == [210, 90, 210, 30]
+    assert sum(costs) == 9 * 60
