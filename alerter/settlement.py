@@ -49,10 +49,12 @@ def settled_pieces(history: History, rates: Mapping[int, Rate]) -> list[Piece]:
 
 def believed(history: History, opened: OpenSegment, rates: Mapping[int, Rate]) -> tuple[list[Piece], OpenSegment]:
     """Return an accruing run's settled stretches and open segment as if it had never been suspected stale."""
-    ongoing = [each for each in _held(opened) if each[1] is None]
+    pieces = settled_pieces(history, rates)
+    if not opened.held:
+        return pieces, opened
+    ongoing = [each for each in opened.held if each[1] is None]
     since = ongoing[0][0] if ongoing else opened.start_ms
     plan = tuple((rate_id, quantity) for _, _, rate_id, quantity in ongoing)
-    pieces = settled_pieces(history, rates)
     pieces += [(start, end, rates[rate_id], quantity) for start, end, rate_id, quantity in _held(opened) if end]
     return pieces, replace(opened, start_ms=since, plan=plan, held=())
 

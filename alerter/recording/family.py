@@ -87,7 +87,8 @@ class Family:
             entry.priced_as = above.usage
 
     def _is_priced(self, connection: Connection, entry: Entry) -> bool:
-        lines = self._pricer.lines(entry.usage, entry.tags, 0, 1)
+        start_ms = entry.run.start_ms if entry.run is not None else entry.known.start_ms if entry.known else 0
+        lines = self._pricer.lines(entry.usage, entry.tags, start_ms, start_ms + 1)
         if any(line.rate.confidence is not Confidence.GAP for line in lines):
             return True
         if entry.run is not None:

@@ -49,13 +49,12 @@ class Valuation:
         if lives_on and (until_ms is not None or is_covered or now_ms <= opened.start_ms):
             return False
         stood, ongoing = believed(entry.history, opened, rates)
-        settled = merged((start, end) for start, end, _, _ in stood)
         at_ms, since = now_ms if until_ms is None else until_ms, ongoing.start_ms
         if at_ms < since:
             entry.held = beyond(entry.history, opened, at_ms)
             pieces = [each for each in stood if each[0] < at_ms and _holds(entry, each[2])]
             pieces = [(start, min(end, at_ms), rate, quantity) for start, end, rate, quantity in pieces]
-            settled, since = clipped(settled, at_ms), at_ms
+            since = at_ms
             entry.reason = "suspected stale"
         else:
             entry.held = ()
@@ -63,7 +62,8 @@ class Valuation:
             if lives_on and any(end == FOREVER for _, end, _, _ in pieces):
                 return False
         entry.until_ms = until_ms
-        entry.metered = Metered(settled, since)
+        settled = merged((start, end) for start, end, _, _ in stood)
+        entry.metered = Metered(clipped(settled, since), since)
         entry.wanted = want_beside(entry.metered, entry.cover, pieces, self._machine(entry), at_ms)
         return True
 

@@ -138,6 +138,14 @@ def test_a_configuration_or_a_tag_of_the_parent_can_add_them_up(home: House, sum
     assert spent(home, T0 + 6 * HOUR) == "6.00"
 
 
+def test_a_price_that_has_a_beginning_is_a_price_too(tmp_path: Path, migrated_sqlite: Path) -> None:
+    dated = PRICES.replace('"1"}', '"1", effective_from: 2026-01-01}')
+    family = [ended("p", 0, 4, instance_type="m5.xlarge"), ended("c", 1, 3, "p", instance_type="m5.xlarge")]
+    with house(config_of(tmp_path, BUDGETS, dated), migrated_sqlite, T0, family) as home:
+        home.cycle(T0 + 5 * HOUR)
+        assert spent(home, T0 + 5 * HOUR) == "4.00"
+
+
 def test_runs_nested_in_each_other_pay_for_themselves(home: House) -> None:
     home.source.put(ended("a", 0, 2, "b", instance_type="m5.xlarge"), ended("b", 0, 2, "a", instance_type="m5.xlarge"))
     home.source.put(
