@@ -15,9 +15,10 @@ from alerter.core.usage import RunObservation
 from alerter.coverage import measure
 from alerter.explain import explain
 from alerter.status import status_json
+from alerter.store.engine import Store
 from alerter.verify import verify_ledger
 from tests.metering.test_stale import BUDGETS, T0
-from tests.truth.ledgers import HOUR, House, config_of, house, run
+from tests.truth.ledgers import HOUR, FakeSource, House, config_of, house, run, services_of
 
 PRICES = """
 catalogs: []
@@ -190,3 +191,18 @@ def test_the_parts_sum_to_the_machines_cost_for_the_union_of_the_times(
 def round_half_even(numerator: int, denominator: int) -> int:
     whole, rest = divmod(numerator, denominator)
     return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2))
+
+
+def test_the_same_on_every_database(tmp_path: Path, store: Store) -> None:
+    config, source = config_of(tmp_path, BUDGETS, PRICES), FakeSource()
+    home = House(config, store, source, services_of(config, store, source, T0))
+    source.put(run("a", "RUNNING", T0, usage=P4D, alive_ms=T0 + HOUR), run("b", "RUNNING", T0, usage=P4D))
+    for hours in (2, 6):  # a is suspected stale by then
+        home.cycle(T0 + hours * HOUR)
+    source.put(run("a", "RUNNING", T0, usage=P4D, alive_ms=T0 + 7 * HOUR), ended("c", 3, 5, **P4D))
+    source.put(ended("late", 9, 1, **P4D))
+    home.cycle(T0 + 7 * HOUR)
+    assert spent(home, T0 + 7 * HOUR) == "210.000000004"
+    assert costs(home, T0 + 7 * HOUR, "a", "b", "c") == ["95.000000003", "95.000000001", "20.00"]
+    with home.services.ledger.read() as view:
+        assert measure(view, T0 + 7 * HOUR).clamped == 1

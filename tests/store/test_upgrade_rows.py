@@ -8,10 +8,14 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
+from alerter.core.charges import Rate
+from alerter.core.usage import Meter
 from alerter.store.alert_states import alert_states
 from alerter.store.alerts import load_alerts
+from alerter.store.bulk import insert_rows, query
 from alerter.store.engine import Store, StoreError
 from alerter.store.holds import hold_in_force
+from alerter.store.interning import Interner, digest_of
 from alerter.store.migrate import migrate
 from tests.store.test_migrate import SCRIPTS
 
@@ -99,3 +103,35 @@ def test_what_names_an_alert_is_still_bound_to_it(used: Store) -> None:
     ):
         with pytest.raises(StoreError, match=r"(?i)foreign key"), used.write() as connection:
             connection.exec_driver_sql(refused)
+
+
+RATE = Rate(Meter.MACHINE, "1", "1", "node-hour", "USD", "prices.yaml #1")
+RATE_TEXT = ("machine", "1", "1", "node-hour", "USD", "prices.yaml #1", "", "high", "")
+RATE_ROW = (
+    "INSERT INTO rate (id, digest, meter, unit_price, list_unit_price, pricing_unit, currency, rule, as_of, confidence, "
+    "note) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+)
+SOURCE = "INSERT INTO source (id, name, cursor, swept, error, told_down) VALUES (1, 'main', '', true, '', false)"
+TAGS = "INSERT INTO tag_set (id, digest, tags) VALUES (1, 1, '[]')"
+USAGE = "INSERT INTO usage_set (id, digest, usage) VALUES (?,?,?)"
+RUN = (
+    'INSERT INTO run (id, source_id, run_uuid, experiment_id, "user", name, start_ms, state, tag_set_id, '
+    "usage_set_id, hash) VALUES (?, 1, ?, '1', '', '', 1, 'FINISHED', 1, ?, 9)"
+)
+
+
+def test_rates_are_found_again_and_runs_that_may_share_a_machine_are_looked_at_anew(empty_url: str) -> None:
+    keys = {1: "instance_type", 2: "resource_id", 3: "mlflow.databricks.cluster.id"}
+    with closing(Store(empty_url)) as store:
+        with store.write() as connection:
+            upgrade(connection, "0004")
+            insert_rows(connection, RATE_ROW, [(5, digest_of(*RATE_TEXT), *RATE_TEXT)])
+            for each in (SOURCE, TAGS):
+                connection.exec_driver_sql(each)
+            insert_rows(connection, USAGE, [(number, number, f'[["{key}", "x"]]') for number, key in keys.items()])
+            insert_rows(connection, RUN, [(number, f"r{number}", number) for number in keys])
+        migrate(store)
+        with store.write() as connection:
+            assert Interner().rates.ids(connection, {RATE}) == {RATE: 5}
+            rows = query(connection, "SELECT id, hash FROM run ORDER BY id")
+            assert [tuple(each) for each in rows] == [(1, 9), (2, 0), (3, 0)]
