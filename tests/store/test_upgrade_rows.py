@@ -108,8 +108,8 @@ def test_what_names_an_alert_is_still_bound_to_it(used: Store) -> None:
 RATE = Rate(Meter.MACHINE, "1", "1", "node-hour", "USD", "prices.yaml #1")
 RATE_TEXT = ("machine", "1", "1", "node-hour", "USD", "prices.yaml #1", "", "high", "")
 RATE_ROW = (
-    "INSERT INTO rate (id, digest, meter, unit_price, list_unit_price, pricing_unit, currency, rule, as_of, confidence, "
-    "note) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO rate (id, digest, meter, unit_price, list_unit_price, pricing_unit, currency, rule, as_of, "
+    "confidence, note) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
 SOURCE = "INSERT INTO source (id, name, cursor, swept, error, told_down) VALUES (1, 'main', '', true, '', false)"
 TAGS = "INSERT INTO tag_set (id, digest, tags) VALUES (1, 1, '[]')"
