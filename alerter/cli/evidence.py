@@ -68,12 +68,15 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
             each["cost"],
             each["period"][0],
             each["period"][1] if each["settled"] else "running",
-            "; ".join(filter(None, (each["rule"], each["share"]))),
+            each["rule"],
             each["correction"] or "",
+            each["share"] or "",
         )
         for each in charges[:_SHOWN]
     ]
-    print_table(("meter", ">quantity", ">price", ">cost", "from", "to", "rule", "correction"), rows)
+    heads = ("meter", ">quantity", ">price", ">cost", "from", "to", "rule", "correction", "share")
+    shown = len(heads) if any(row[-1] for row in rows) else -1
+    print_table(heads[:shown], [row[:shown] for row in rows])
     notes = [note for each in charges[:_SHOWN] for note in (each["note"] or "").split("; ") if note]
     for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
         typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")
