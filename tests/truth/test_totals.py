@@ -232,6 +232,28 @@ def test_however_a_poll_is_cut_into_batches_the_ledger_is_the_same(
         assert alerts_of(whole) == alerts_of(cut)
 
 
+@settings(lightly, max_examples=30)
+@given(nested_and_shared_steps)
+def test_in_whatever_order_a_poll_shows_families_and_sharers_the_totals_are_the_same(
+    nesting: Configs, migrated_sqlite: Path, happened: Steps
+) -> None:
+    world, now = World(), FIRST_MS
+    with (
+        house(nesting[0], migrated_sqlite, FIRST_MS) as whole,
+        house(nesting[0], migrated_sqlite, FIRST_MS) as cut,
+    ):
+        for pause, what in [*happened, (HOUR, ("poll", 1, None))]:
+            now += pause
+            if what[0] != "poll":
+                world.happen(now, what)
+                continue
+            whole.source.runs = dict(world.runs)
+            cut.source.runs, cut.source.size = dict(reversed(world.runs.items())), 1
+            whole.cycle(now)
+            cut.cycle(now)
+            assert ledger_totals(whole, now) == ledger_totals(cut, now)
+
+
 def charges_of(home: House) -> list[tuple[object, ...]]:
     """Every charge with what its numbers stand for: two ledgers give them in another order."""
     return home.rows(
