@@ -32,7 +32,7 @@ def ack(
     now: Now = None,
     as_json: AsJson = False,
 ) -> None:
-    """Acknowledge an alert: it stays quiet until the next threshold, or for as long as you say."""
+    """Acknowledge an alert. It stays quiet until the next threshold, or for as long as you say."""
     from alerter.holds import acknowledge
 
     now_ms = instant_ms(now)
@@ -53,7 +53,7 @@ def snooze(
     now: Now = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep an alert quiet for a time; after it, it is told again if it still fires."""
+    """Keep an alert quiet for a time. After it, it is told again if it still fires."""
     from alerter import holds
 
     now_ms = instant_ms(now)

@@ -67,7 +67,7 @@ def simulate_budgets(
     now: Now = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which alerts budgets would have fired, and when; changes nothing and tells nobody."""
+    """Tell which alerts budgets would have fired, and when. Changes nothing and tells nobody."""
     from alerter.config.trial import load_with_budgets
     from alerter.simulate import simulate
 
@@ -93,7 +93,7 @@ def export_ledger(
     config: ConfigDir = None,
     now: Now = None,
 ) -> None:
-    """Write the charges as FOCUS 1.2 CSV, for finance; the amounts sum to the ledger to the nano."""
+    """Write the charges as FOCUS 1.2 CSV, for finance. The amounts sum to the ledger to the nano."""
     from alerter.core.money import plain
     from alerter.export import export_csv
 

@@ -29,7 +29,10 @@ def check(
     config: ConfigDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check files, secrets, MLflow, Slack, SMTP, database; sends nothing. A remedy stands below what is wrong."""
+    """Look at everything that could keep an alert from arriving.
+
+    Files, secrets, MLflow, Slack, SMTP, database. Sends nothing. A remedy stands below what is wrong.
+    """
     found = list(_findings(config, offline=offline))
     if as_json:
         print_json({"findings": [_as_json(each) for each in found]})

@@ -39,7 +39,10 @@ def demo(
         float | None, typer.Option("--seconds", metavar="N", min=0, help="End so many seconds after the first alert.")
     ] = None,
 ) -> None:
-    """Try it on this machine: an MLflow server with sample runs, the daemon, alerts on this screen, the page."""
+    """Try it on this machine, with an MLflow server of its own.
+
+    Sample runs are logged, the daemon watches them, alerts come on this screen, and there is the page.
+    """
     from alerter.cli.signals import watched_signals
     from alerter.demo import DemoError, free_page_port, has_mlflow_server
 

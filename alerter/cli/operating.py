@@ -45,7 +45,10 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(config: ConfigDir = None, as_json: AsJson = False) -> None:
-    """Recompute every total from the charges, and every charge from its rate; they must agree to the nano."""
+    """Recompute every total from the charges, to the nano.
+
+    Every charge is computed again from its rate, too.
+    """
     from alerter.verify import verify_ledger
 
     with reading_services(config, instant_ms(None)) as services, services.windows.read() as view:
@@ -68,7 +71,10 @@ def migrate(
         str | None, typer.Option("--to", metavar="URL", help="Move everything from SQLite into this empty PostgreSQL.")
     ] = None,
 ) -> None:
-    """Bring the state database to this program's schema, or move it to PostgreSQL."""
+    """Bring the database to this program's schema.
+
+    With ``--to`` it is moved to PostgreSQL.
+    """
     from alerter.store.engine import Store
     from alerter.store.migrate import migrate as bring_up, require_whole
 
@@ -89,7 +95,7 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; one that exists is left as it is.")],
     config: ConfigDir = None,
 ) -> None:
-    """Copy the SQLite state database into a file, whole, while the daemon runs."""
+    """Copy the SQLite database into a file while the daemon runs."""
     from alerter.store.backup import back_up
     from alerter.store.engine import Store
 
@@ -124,7 +130,7 @@ def _move(config: Config, to: str) -> None:
 
 
 def schema() -> None:
-    """Print the JSON Schema of the configuration files, for editors."""
+    """Print the configuration files' JSON Schema, for editors."""
     from alerter.config import schema as make
 
     print_json(make())
@@ -139,7 +145,10 @@ def notifications(
     config: ConfigDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the messages of the outbox, the newest first: what was sent, what waits, what was given up and why."""
+    """List the messages that were sent, wait, or were given up.
+
+    The newest come first, with what a service said last.
+    """
     if retry is not None:
         _retry(retry, config)
         return
@@ -197,7 +206,7 @@ def notify_test(
     receiver: Annotated[str, typer.Argument(metavar="RECEIVER", help="A name of alerter.yaml.")],
     config: ConfigDir = None,
 ) -> None:
-    """Send a test message to one receiver, over each of its ways."""
+    """Send a test message over each of a receiver's ways."""
     from threading import Event
 
     from alerter.bootstrap import make_notifiers

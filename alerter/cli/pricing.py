@@ -47,7 +47,10 @@ def show(
     config: ConfigDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what an instance type costs, which rule says so, and where else its price is known."""
+    """Show what an instance type costs, and which rule says so.
+
+    Where else its price is known stands below.
+    """
     from alerter.bootstrap import make_books
     from alerter.core.resources import read_resources
     from alerter.prices_shown import show_price
@@ -80,7 +83,7 @@ def import_list(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the catalog.")] = False,
     config: ConfigDir = None,
 ) -> None:
-    """Make a catalog of a price list: SkyPilot's, OpenCost's CSV or JSON, or our own CSV."""
+    """Make a catalog of a price list. SkyPilot's, OpenCost's CSV or JSON, or our own CSV."""
     from alerter.price_import import FORMATS, ImportFileError, catalog_line, import_prices, snippet, write_catalog
     from alerter.price_import.formats import Assumed
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _NAMED = 12
 """Names that an error lists, where none is close to what was typed."""
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A budget, or a tag value such as a team.")]
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A budget, or a tag value such as a team.")]
 
 
 def register(app: typer.Typer) -> None:

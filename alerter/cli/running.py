@@ -41,7 +41,10 @@ def run(
     config: ConfigDir = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Watch: poll, alert, deliver, serve the page; SIGTERM ends it, SIGHUP reads the configuration again."""
+    """Watch: poll, alert, deliver, serve the page.
+
+    SIGTERM ends it, SIGHUP reads the configuration again.
+    """
     from alerter.cli.logs import set_up_logging
     from alerter.cli.signals import watched_signals
 
@@ -94,7 +97,7 @@ def _leave() -> None:
 
 
 def once(config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> None:
-    """Do one cycle: poll, evaluate, deliver what is due, and exit."""
+    """Do one cycle: poll, evaluate, deliver what is due."""
     from alerter.bootstrap import wire
     from alerter.config import export_mlflow_secrets
     from alerter.cycle import run_cycle

@@ -26,7 +26,10 @@ def audit(
     config: ConfigDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who acknowledged, snoozed and took back what, what was refused, and which holds ended; the oldest first."""
+    """Show who acknowledged, snoozed and took back what.
+
+    What was refused and which holds ended stands there too; the oldest first.
+    """
     from alerter.cli.table import print_table
     from alerter.core.periods import iso
     from alerter.core.text import actor_name

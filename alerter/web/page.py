@@ -12,11 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from alerter.core.alerts import AlertStatus
+from alerter.core.budgets import Basis
 from alerter.core.chart import BurnUp, draw
 from alerter.core.money import human
 from alerter.core.periods import iso
 from alerter.core.text import actor_name, one_line
-from alerter.core.views import AlertView, BudgetStatus, PageData
+from alerter.core.views import AlertView, BudgetStatus, DeliveryView, PageData
 from alerter.core.wording import CENTS_BELOW, moment, percent
 
 ROWS = 500
@@ -35,9 +36,49 @@ class Tile:
     tone: str
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is told of a scope's period, or of one run: its alerts, what concerns people most first.
+
+    Attributes:
+        now: where the scope stands in that period; None once the period is over, and for a run.
+        chart: how the period went, where it is drawn.
+    """
+
+    alerts: Sequence[AlertView]
+    now: BudgetStatus | None = None
+    chart: BurnUp | None = None
+
+    @property
+    def first(self) -> AlertView:
+        """The alert that decides how the card looks: the highest that fires, else the highest."""
+        return self.alerts[0]
+
+    @property
+    def spent_nanos(self) -> int:
+        """What was spent: as of the page's data, or when it was last told."""
+        return self.now.spent_nanos if self.now else self.first.spent_nanos
+
+    @property
+    def amount_nanos(self) -> int:
+        """The amount that goes with it."""
+        return self.now.amount_nanos if self.now else self.first.amount_nanos
+
+    @property
+    def period(self) -> str:
+        """The period's label."""
+        return self.now.period if self.now else self.first.period
+
+    @property
+    def late(self) -> Sequence[DeliveryView]:
+        """Messages about it that did not get out (yet), each once."""
+        return list(dict.fromkeys(way for each in self.alerts for way in each.deliveries if way.state != "sent"))
+
+
 def render_status(data: PageData) -> str:
     """Return the status page."""
     budgets = sorted(data.budgets, key=lambda each: (-each.percent, each.title, each.budget))
+    cards = cards_of(data)
     return (
         _environment()
         .get_template("status.html")
@@ -45,9 +86,9 @@ def render_status(data: PageData) -> str:
             data=data,
             budgets=budgets[:ROWS],
             more=max(len(budgets) - ROWS, 0),
-            firing=[each for each in data.alerts if each.status is AlertStatus.FIRING],
-            quiet=[each for each in data.alerts if each.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED}],
-            tiles=_tiles(data),
+            cards=cards,
+            firing=sum(each.first.status is AlertStatus.FIRING for each in cards),
+            tiles=_tiles(data.budgets, cards),
         )
     )
 
@@ -66,9 +107,9 @@ def tone(status: BudgetStatus) -> str:
     return "ahead" if (status.forecast_nanos or 0) > status.amount_nanos else "fine"
 
 
-def money(nanos: int, of: BudgetStatus | AlertView) -> str:
+def money(nanos: int, of: BudgetStatus | Card) -> str:
     """Return an amount of a budget, with cents for small budgets only, so that its amounts line up."""
-    return human(nanos, of.currency, cents=of.amount_nanos < CENTS_BELOW)
+    return human(nanos, of.first.currency if isinstance(of, Card) else of.currency, cents=of.amount_nanos < CENTS_BELOW)
 
 
 def width(nanos: int | None, status: BudgetStatus) -> str:
@@ -104,25 +145,36 @@ def burn_up(chart: BurnUp) -> Markup:
     return Markup(draw(chart))  # noqa: S704 - our own shapes
 
 
-def threshold(alert: AlertView) -> str:
-    """Return what was crossed: ``80 %`` or ``forecast 100 %``."""
-    return alert.crossed
-
-
 def person(actor: str) -> str:
     """Return who acted as people know them, in one safe line."""
     return one_line(actor_name(actor))
 
 
-def _tiles(data: PageData) -> Sequence[Tile]:
-    firing = sum(each.status is AlertStatus.FIRING for each in data.alerts)
-    quiet = sum(each.status in {AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED} for each in data.alerts)
-    over = sum(each.percent >= 100 for each in data.budgets)
+def cards_of(data: PageData) -> Sequence[Card]:
+    """Return a card for each budget, scope and period of which something is told, and each run; what fires first."""
+    groups: dict[tuple[object, ...], list[AlertView]] = {}
+    for each in data.alerts:
+        if each.status is not AlertStatus.RESOLVED:
+            groups.setdefault((each.budget, each.scope, each.period_start, each.run), []).append(each)
+    current = {(each.budget, each.scope): each for each in data.budgets}
+    cards = []
+    for group in groups.values():
+        group.sort(key=lambda each: (each.status is AlertStatus.FIRING, each.threshold), reverse=True)
+        first = group[0]
+        now = None if first.basis is Basis.RUN else current.get((first.budget, first.scope))
+        chart = next((data.charts[each.id] for each in group if each.id in data.charts), None)
+        cards.append(Card(group, now if now and first.period_start >= now.period_start else None, chart))
+    return sorted(cards, key=lambda card: card.first.status is not AlertStatus.FIRING)
+
+
+def _tiles(budgets: Sequence[BudgetStatus], cards: Sequence[Card]) -> Sequence[Tile]:
+    firing = sum(card.first.status is AlertStatus.FIRING for card in cards)
+    over = sum(each.percent >= 100 for each in budgets)
     return (
-        Tile(len(data.budgets), "budgets watched" if len(data.budgets) != 1 else "budget watched", "plain"),
+        Tile(len(budgets), "budgets watched" if len(budgets) != 1 else "budget watched", "plain"),
         Tile(over, "over 100 %", "over" if over else "fine"),
         Tile(firing, "alerts firing" if firing != 1 else "alert firing", "high" if firing else "fine"),
-        Tile(quiet, "acknowledged", "plain"),
+        Tile(len(cards) - firing, "acknowledged", "plain"),
     )
 
 
@@ -144,7 +196,6 @@ def _environment() -> Environment:
         moment=moment,
         money=money,
         person=person,
-        threshold=threshold,
         tone=tone,
         width=width,
     )

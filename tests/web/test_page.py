@@ -15,7 +15,7 @@ from alerter.core.money import NANOS
 from alerter.core.periods import Period, PeriodKind
 from alerter.core.views import PageData, Restatement, SourceView, UndeliveredView
 from alerter.web.app import create_app
-from alerter.web.page import ago, days, person, render_login, render_status, threshold, tone, width
+from alerter.web.page import ago, cards_of, days, person, render_login, render_status, tone, width
 from alerter.web.server import WebServer
 from alerter.web.services import WebServices
 from tests.fixtures.window_data import ACKED, BUDGETS, FIRING, NOW_MS, PAGE, SPIKE, VISION, budget, services
@@ -62,7 +62,31 @@ def test_an_alert_shows_its_period_as_a_chart() -> None:
     html = render_status(replace(PAGE, charts={"A-7F3K": made}))
     assert html.count("<figure") == 1
     assert draw(made) in html
-    assert html.index('id="A-7F3K"') < html.index("<figure") < html.index('id="A-2MQ9"')
+    assert html.index(">vision<") < html.index("<figure") < html.index('id="A-7F3K"') < html.index('id="A-2MQ9"')
+
+
+def test_all_that_is_told_of_one_period_is_one_card_which_shows_the_present() -> None:
+    """Two thresholds of one budget were two cards, each with the amount of when it was told."""
+    lower = replace(FIRING, id="A-LOW0", threshold=50, status=AlertStatus.ACKNOWLEDGED, acknowledged_by="cli:ops")
+    now = replace(VISION, spent_nanos=9_800 * NANOS)
+    data = replace(PAGE, alerts=[lower, ACKED, FIRING], budgets=[now])
+    cards = cards_of(data)
+    assert [[each.id for each in card.alerts] for card in cards] == [["A-7F3K", "A-LOW0"], ["A-2MQ9"]]
+    html = render_status(data)
+    assert html.count("<article") == 2
+    assert html.count("$9,800") == 2  # the card and the row
+    assert "$9,740" not in html
+    assert html.count("after 3 attempts") == 1
+    for words in ('id="A-7F3K"', 'id="A-LOW0"', "alerter ack A-7F3K", "1</b> alert firing", "1</b> acknowledged"):
+        assert words in html
+
+
+def test_a_period_that_is_over_and_a_single_run_show_what_was_told() -> None:
+    past = replace(FIRING, period="October", period_start="2026-10-01")
+    run = replace(FIRING, id="A-RUN0", basis=Basis.RUN, run="4f2a", run_name="hpo", spent_nanos=210 * NANOS)
+    over, single = cards_of(replace(PAGE, alerts=[past, run]))
+    assert (over.period, over.spent_nanos, over.now) == ("October", FIRING.spent_nanos, None)
+    assert (single.first.title, single.spent_nanos) == ("vision · hpo", 210 * NANOS)
 
 
 def test_a_closed_period_that_was_restated_stands_beside_what_was_spent() -> None:
@@ -128,7 +152,7 @@ def test_periods_tones_and_widths() -> None:
         "0%",
     )
     assert width(-5 * NANOS, VISION) == "0%"  # a correction larger than what was spent
-    assert threshold(replace(FIRING, basis=Basis.FORECAST, threshold=100)) == "forecast 100 %"
+    assert replace(FIRING, basis=Basis.FORECAST, threshold=100).crossed == "forecast 100 %"
     assert person("cli:ops") == "cli:ops"
 
 
