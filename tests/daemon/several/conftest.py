@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from sqlalchemy.engine import make_url
 
+from alerter.notifiers.webhook.signature import event_id
 from alerter.store.bulk import query
 from alerter.store.engine import Store
 from alerter.store.sources import states
@@ -26,7 +27,6 @@ from tests.fixtures.tcp_proxy import TcpProxy
 
 EVERY_S = 4.0
 BUDGET = "  - {{name: b{number:04}, amount: 10, period: yearly, receivers: [hook{way}]}}\n"
-WAYS = 20
 SECRETS = {"WEBHOOK_SECRET": "a-made-up-secret", "PYTHONWARNINGS": "error::ResourceWarning"}
 Proxies = Callable[[tuple[str, int] | str], TcpProxy]
 
@@ -43,6 +43,7 @@ class Fleet:
     proxies: Proxies
     stack: ExitStack
     budgets: int = 1
+    ways: int = 1
     started: list[Process] = field(default_factory=list)
 
     @property
@@ -92,6 +93,14 @@ class Fleet:
         with self.store.read() as connection:
             return int(query(connection, "SELECT epoch FROM lease").scalar() or 0)
 
+    def kill_the_polling_one(self) -> tuple[int, Process]:
+        """Kill whichever polls; return how often the right to poll had changed hands before, and who it was."""
+        polling: list[Process] = []
+        until(lambda: polling.extend(each for each in self.started if role(each) == "polls") or polling, self.logs)
+        epoch = self.epoch()
+        polling[0].popen.kill()
+        return epoch, polling[0]
+
     def polls_after(self, at_ms: int) -> bool:
         """Whether a poll that began after an instant is complete."""
         with self.store.read() as connection:
@@ -102,11 +111,12 @@ class Fleet:
         now_ms = time.time_ns() // 1_000_000
         until(lambda: self.polls_after(now_ms), self.logs)
 
-    def taken_over(self, epoch: int, *, within_s: float = 2 * EVERY_S) -> None:
-        """Wait until another process polls, which must be within two poll intervals."""
-        began = time.monotonic()
+    def taken_over(self, epoch: int) -> None:
+        """Wait until another process polls; how long that takes on an idle machine is for the benchmarks to say."""
+        with self.store.read() as connection:
+            left = "SELECT until_ms - CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) FROM lease"
+            assert int(query(connection, left).scalar_one()) <= EVERY_S * 1000  # nothing to wait for after that
         until(lambda: self.epoch() > epoch, self.logs)
-        assert time.monotonic() - began < within_s
         self.polled()
 
     def told(self) -> dict[str, Counter[str]]:
@@ -118,6 +128,17 @@ class Fleet:
                 for alert in body["alerts"]:
                     found[f"{alert['id']} {alert['threshold']}"][each.headers["webhook-id"]] += 1
         return found
+
+    def told_of(self, count: int) -> None:
+        """Wait until so many alerts were told, for as long as there is some progress."""
+        while len(self.told()) < count:
+            before = len(self.hook.requests)
+            until(lambda: len(self.hook.requests) > before, self.logs)  # noqa: B023 - called at once
+
+    def unsure(self) -> set[str]:
+        """Return the ids of what a daemon says it may have to tell twice: its post had no answer in time."""
+        lines = [each for process in self.started for each in process.log().splitlines()]
+        return {event_id(each.partition(" key=")[2].split()[0]) for each in lines if "not delivered key=" in each}
 
     def told_once(self, count: int) -> None:
         """Check that there are so many alerts, each told by one message that came once, and that the ledger agrees."""
@@ -145,15 +166,14 @@ class Fleet:
     def _write(self, config: Path, database: str) -> None:
         config.mkdir(parents=True)
         name = self.mlflow.experiment_name(self.experiment)
-        hooks = [
-            f"{{name: hook{way}, webhook: {{url: 'http://127.0.0.1:{self.hook.port}/{way}'}}}}" for way in range(WAYS)
-        ]
+        hook = f"http://127.0.0.1:{self.hook.port}"
+        hooks = [f"{{name: hook{way}, webhook: {{url: '{hook}/{way}'}}}}" for way in range(self.ways)]
         (config / "alerter.yaml").write_text(
             f"sources: [{{name: main, experiments: {{include: ['{name}']}}}}]\ndatabase: '{database}'\n"
             f"poll: {{every: {EVERY_S:g}s}}\nreceivers: [{', '.join(hooks)}]\nweb: {{listen: '127.0.0.1:0'}}\n",
             encoding="utf-8",
         )
-        lines = [BUDGET.format(number=number, way=number % WAYS) for number in range(self.budgets)]
+        lines = [BUDGET.format(number=number, way=number % self.ways) for number in range(self.budgets)]
         (config / "budgets.yaml").write_text("budgets:\n" + "".join(lines), encoding="utf-8")
         (config / "prices.yaml").write_text(
             'prices: [{match: {instance_type: dollar.minute}, per_instance_hour: "60"}]\n', encoding="utf-8"
@@ -179,4 +199,4 @@ def fleet(
 
 def role(process: Process) -> str:
     """Return what a daemon says it does."""
-    return str(httpx2.get(f"{process.url()}/healthz", timeout=10).json()["role"])
+    return str(httpx2.get(f"{process.url()}/healthz", timeout=60).json()["role"])
