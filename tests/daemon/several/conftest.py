@@ -96,7 +96,12 @@ class Fleet:
     def kill_the_polling_one(self) -> tuple[int, Process]:
         """Kill whichever polls; return how often the right to poll had changed hands before, and who it was."""
         polling: list[Process] = []
-        until(lambda: polling.extend(each for each in self.started if role(each) == "polls") or polling, self.logs)
+
+        def one_polls() -> bool:
+            polling.extend(each for each in self.started if role(each) == "polls")
+            return bool(polling)
+
+        until(one_polls, self.logs)
         epoch = self.epoch()
         polling[0].popen.kill()
         return epoch, polling[0]
