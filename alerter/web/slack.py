@@ -18,6 +18,9 @@ from alerter.web.services import WebServices
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 1024
+WINDOW_S = 300
+"""How old a request may be, on either side of our clock; the verifier has the same."""
+
 BODY_S = 5.0
 """How long a body may take to come in."""
 
@@ -39,9 +42,24 @@ class _Clock(Clock):
         return self._seconds
 
 
+class _Signatures:
+    """Those that were accepted, for as long as each would be accepted again: Slack itself sends nothing twice."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def is_new(self, signature: str, timestamp: int, now: float) -> bool:
+        """Remember a valid request by its signature; False if it came before. Seconds since 1970."""
+        self._until = {each: until for each, until in self._until.items() if until >= now}
+        if signature in self._until:
+            return False
+        self._until[signature] = timestamp + WINDOW_S
+        return True
+
+
 def slack_routes(services: WebServices) -> APIRouter:
     """Return the routes that Slack calls; they need no token, the signature is enough."""
-    router = APIRouter(prefix="/slack", include_in_schema=False)
+    router, known = APIRouter(prefix="/slack", include_in_schema=False), _Signatures()
 
     @router.post("/commands")
     @router.post("/interactions")
@@ -53,7 +71,7 @@ def slack_routes(services: WebServices) -> APIRouter:
             return _refuse(413, "the body is too large")
         except TimeoutError:
             return _refuse(408, "the body came too slowly")
-        if reason := _unsigned(services, body, request.headers):
+        if reason := _unsigned(services, known, body, request.headers):
             return _refuse(401, reason)
         if services.answers is None:
             return _refuse(404, "Slack requests come in by Socket Mode here")
@@ -97,8 +115,8 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _unsigned(services: WebServices, body: bytes, headers: Mapping[str, str]) -> str | None:
-    """Return why a request is not Slack's, or None if it is."""
+def _unsigned(services: WebServices, known: _Signatures, body: bytes, headers: Mapping[str, str]) -> str | None:
+    """Return why a request is not Slack's, or is not its first copy; None if it is."""
     secret = services.signing_secret()
     if not secret or not secret.strip():
         return "SLACK_SIGNING_SECRET is not set"
@@ -110,12 +128,15 @@ def _unsigned(services: WebServices, body: bytes, headers: Mapping[str, str]) ->
         return "its timestamp is no number"
     if not signature.isascii():
         return "its signature is malformed"
-    verifier = SignatureVerifier(secret, _Clock(services.clock()))
+    now = services.clock()
+    verifier = SignatureVerifier(secret, _Clock(now))
     try:
         valid = verifier.is_valid(body, timestamp, signature)
     except ValueError:
         return "its body is not UTF-8"
-    return None if valid else "its signature is wrong or too old"
+    if not valid:
+        return "its signature is wrong or too old"
+    return None if known.is_new(signature, int(timestamp), now) else "it came before"
 
 
 def _refuse(status: int, reason: str) -> Response:

@@ -161,6 +161,23 @@ def test_what_slack_did_not_sign_is_refused(
     assert "A-7F3K" not in caplog.text
 
 
+def test_what_came_before_is_refused_within_the_window_too(
+    serve: Serve, desk: FakeDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [float(NOW_S)]
+    client = serve(windows(desk, clock=lambda: now[0]))
+    ahead = signed(BODY, at=NOW_S + 200)  # Slack's clock may be before ours
+    first, late = (client.post(ROUTES[0], content=BODY, headers=each).status_code for each in (GOOD, ahead))
+    assert (first, late, len(desk.calls)) == (200, 200, 2)
+    for seconds in (0, 1, 299, 300, 301, 499, 500, 501):
+        now[0] = NOW_S + seconds
+        for headers in (GOOD, ahead):
+            assert {client.post(route, content=BODY, headers=headers).status_code for route in ROUTES} == {401}
+    assert len(desk.calls) == 2
+    assert "it came before" in caplog.text
+    assert "A-7F3K" not in caplog.text
+
+
 @pytest.mark.parametrize("signature", ["v0=" + "é" * 64, "v0=\u0660"])
 @pytest.mark.parametrize("header", ["X-Slack-Signature", "X-Slack-Request-Timestamp"])
 def test_headers_beyond_ascii_are_refused(serve: Serve, desk: FakeDesk, header: str, signature: str) -> None:
