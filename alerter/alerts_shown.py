@@ -13,6 +13,7 @@ from alerter.core.budgets import Scope
 from alerter.core.decisions import SILENCES, Reason
 from alerter.core.money import plain
 from alerter.core.periods import Period, PeriodKind, iso
+from alerter.core.resolutions import reason_of
 from alerter.core.views import AlertView, DeliveryView
 from alerter.store.alert_states import alert_states
 from alerter.store.alerts import StoredAlert, load_alerts
@@ -26,12 +27,6 @@ from alerter.store.totals import View
 Json = dict[str, Any]
 
 _BUDGETS = "SELECT id, name, spec FROM budget"
-_RESOLVED = {
-    "amount raised": Reason.RAISED,
-    "period closed": Reason.CLOSED,
-    "budget removed": Reason.CLOSED,
-}
-"""What alerts resolve for, in a word; else it is a correction."""
 
 
 def alert_views(view: View, *, everything: bool = False) -> list[AlertView]:
@@ -125,7 +120,7 @@ def _silences(view: View, alerts: Sequence[StoredAlert]) -> dict[int, Reason | N
 def _why(alert: StoredAlert, silence: Reason | None) -> tuple[str, str]:
     """Return why an alert was told last, or has resolved, and why nothing is told of it now; ``""`` for neither."""
     if alert.status == AlertStatus.RESOLVED:
-        return _RESOLVED.get(alert.reason, Reason.CORRECTED).value, ""
+        return reason_of(alert.reason).value, ""
     return "" if alert.reason in SILENCES else alert.reason, silence.value if silence else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -84,12 +85,13 @@ def run_cycle(
         found = evaluate_all(view, now_ms=at_ms, before_ms=before_ms, read_ms=min(read))
         close_periods(view, found.through_ms)
         moment = Moment(at_ms, min(read), stale=_stale(states), opening=before_ms is None)
-        runs = judge_runs(view, services.describer, moment)
+        runs, by_runs = judge_runs(view, services.describer, moment)
         enqueued = tell(view, found.fired, services.receivers, services.describer, moment, runs=runs)
         enqueued += tell_digests(view, services, states, moment)
         meta.set_evaluated(view.connection, at_ms)
+    decisions = Counter(found.decisions) + by_runs
     return CycleReport(
-        polls, evaluated=True, fired=len(found.fired) + len(runs), enqueued=enqueued, decisions=found.decisions
+        polls, evaluated=True, fired=len(found.fired) + len(runs), enqueued=enqueued, decisions=decisions
     )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from alerter.briefing import Describer, Moment, days_left
 from alerter.core.alerts import Alert
-from alerter.core.budgets import Basis, Threshold
+from alerter.core.budgets import Basis, Budget, Threshold
 from alerter.core.decisions import Reason, Situation, Told as Known, decide
 from alerter.core.evaluation import Change, RunAlert, evaluate_run
 from alerter.core.periods import PeriodKind
+from alerter.core.resolutions import COST_CORRECTED, LIMIT_REMOVED, PERIOD_CLOSED, limit_raised, reason_of
 from alerter.core.views import title_of
 from alerter.evaluate import Fired, Standing, standings
 from alerter.evidence import RunShare, run_facts
@@ -28,9 +29,6 @@ from alerter.store.totals import View
 from alerter.telling import Told
 
 log = logging.getLogger(__name__)
-
-CLOSED = "period closed"
-"""Why an alert is resolved that a run's own cost does not bring back; see `alerter.evaluate.closing`."""
 
 _LIMIT = Threshold(Basis.RUN, 100)
 _SETTLED = (
@@ -52,22 +50,23 @@ class _News:
     earlier: StoredAlert | None
 
 
-def judge_runs(view: View, describer: Describer, moment: Moment) -> list[Told]:
-    """Bring the alerts of single runs in line with what each has cost, and return what is to be told.
+def judge_runs(view: View, describer: Describer, moment: Moment) -> tuple[list[Told], Counter[str]]:
+    """Bring the alerts of single runs in line with what each has cost.
 
+    Return what is to be told, and how often it was decided so for which reason.
     Looked at are the runs that accrue, those that ended since the last evaluation, and those whose alert fires.
     """
     ended = take_ended(view.connection)
     firing = load_alerts(view.connection, "status = ? AND subject <> ''", FIRING)
     limited = {key for key, budget in view.budgets.items() if budget.per_run_nanos is not None}
     if not limited and not firing:
-        return []
+        return [], Counter()
     known = _run_ids(view, firing)
     costs = _costs(view, [*ended, *known.values()], limited, moment.now_ms)
     fallen = [each for each in firing if _change(view, each, costs.get(_key_of(each, known))) is Change.RESOLVE]
-    _resolve(view, fallen, moment.now_ms)
-    told = (_judge(view, each, describer, moment) for each in _over(view, costs, moment.now_ms))
-    return [each for each in told if each is not None]
+    decided = _resolve(view, fallen, moment.now_ms)
+    told = [_judge(view, each, describer, moment, decided) for each in _over(view, costs, moment.now_ms)]
+    return [each for each in told if each is not None], decided
 
 
 def _run_ids(view: View, firing: Sequence[StoredAlert]) -> dict[str, int]:
@@ -115,19 +114,25 @@ def _change(view: View, alert: StoredAlert, run: RunShare | None) -> Change | No
 
 
 def _known(alert: StoredAlert) -> RunAlert:
-    return RunAlert(alert.status == FIRING, alert.reason == CLOSED, alert.amount_nanos)
+    return RunAlert(alert.status == FIRING, alert.reason == PERIOD_CLOSED, alert.amount_nanos)
 
 
-def _resolve(view: View, alerts: Sequence[StoredAlert], now_ms: int) -> None:
-    reasons: dict[str, list[StoredAlert]] = defaultdict(list)
+def _resolve(view: View, alerts: Sequence[StoredAlert], now_ms: int) -> Counter[str]:
+    words: dict[str, list[StoredAlert]] = defaultdict(list)
     for alert in alerts:
-        limit = view.budgets[alert.budget_id].per_run_nanos
-        raised = limit is not None and limit > alert.amount_nanos
-        reasons["limit removed" if limit is None else "limit raised" if raised else "cost corrected"].append(alert)
-    for reason, each in reasons.items():
-        resolve_alerts(view.connection, each, reason, now_ms)
+        words[_why(view.budgets[alert.budget_id], alert)].append(alert)
+    for why, each in words.items():
+        resolve_alerts(view.connection, each, why, now_ms)
         request_update(view.connection, [alert.id for alert in each])
-        log.info("run alerts resolved ids=%s reason=%r", [alert.public_id for alert in each], reason)
+        log.info("run alerts resolved ids=%s reason=%r", [alert.public_id for alert in each], why)
+    return Counter({reason_of(why).value: len(each) for why, each in words.items()})
+
+
+def _why(budget: Budget, alert: StoredAlert) -> str:
+    limit = budget.per_run_nanos
+    if limit is None:
+        return LIMIT_REMOVED
+    return limit_raised(limit, budget.currency) if limit > alert.amount_nanos else COST_CORRECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,8 @@ class _Over:
         if period.kind is PeriodKind.ROLLING:  # from today on, for as long as today is within the window
             start = period.end - timedelta(days=1)
             end = start + (period.end - period.start)
-        again = earlier if earlier and earlier.reason != CLOSED and earlier.period_end > start.isoformat() else None
+        gone = earlier is None or earlier.reason == PERIOD_CLOSED or earlier.period_end <= start.isoformat()
+        again = None if gone else earlier
         return StoredAlert(
             id=again.id if again else 0,
             public_id=again.public_id if again else "",
@@ -218,11 +224,12 @@ def _news(view: View, costs: Mapping[_RunKey, RunShare]) -> Iterator[_News]:
             yield _News(key, uuid, limit, before)
 
 
-def _judge(view: View, over: _Over, describer: Describer, moment: Moment) -> Told | None:
-    """Let a run's alert fire if it is time to, and return what is told; None if nothing is."""
+def _judge(view: View, over: _Over, describer: Describer, moment: Moment, decided: Counter[str]) -> Told | None:
+    """Let a run's alert fire if it is time to, count why, and return what is told; None if nothing is."""
     decision = decide(over.situation(moment))
     if decision.reason is Reason.BELOW_MIN:
         return None  # told once it costs so much
+    decided[decision.reason.value] += 1
     row = put_alert(view.connection, over.row(moment.now_ms))
     row = replace(row, reason=decision.reason.value)
     set_reason(view.connection, [row], row.reason)

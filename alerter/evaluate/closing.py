@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import date
 
-from alerter.core.decisions import Reason
+from alerter.core.decisions import Reason, Situation, decide
 from alerter.core.periods import DAY_MS, Period, bounds_ms, day_of
+from alerter.core.resolutions import BUDGET_REMOVED, PERIOD_CLOSED
 from alerter.evaluate.deciding import Round, close_hold
 from alerter.evaluate.measuring import ended_periods
 from alerter.store import meta
@@ -17,6 +18,8 @@ from alerter.store.episodes import Known, load_episodes
 from alerter.store.holds import Hold, holds_with_ends
 from alerter.store.outbox import request_update
 from alerter.store.totals import View
+
+log = logging.getLogger(__name__)
 
 WAIT_MS = 3 * DAY_MS
 """A period closes without what a source that can't be read would have added, after so long."""
@@ -67,24 +70,43 @@ def close(work: Round, through_ms: int) -> None:
             gone.append(alert)
         elif _is_over(alert.period_end, budget.timezone, through_ms) and not _waits(work, alert):
             over.append(alert)
-    for alerts, why in ((over, "period closed"), (gone, "budget removed")):
+    for alerts, why in ((over, PERIOD_CLOSED), (gone, BUDGET_REMOVED)):
         resolve_alerts(view.connection, alerts, why, work.now_ms)
         request_update(view.connection, [each.id for each in alerts])
+        if alerts:
+            log.info("alerts resolved ids=%s reason=%r", [each.public_id for each in alerts], why)
     _note_closed(work, over)
     _end_holds(work, through_ms)
     meta.set_closed(view.connection, through_ms)
 
 
 def _note_closed(work: Round, over: Collection[StoredAlert]) -> None:
-    keys = {(each.budget_id, each.scope_id, each.period_start) for each in over if not each.subject}
-    missing = {start for *_, start in keys - work.known.keys()}
+    ended = {(each.budget_id, each.scope_id, each.period_start): each for each in over if not each.subject}
+    missing = {start for *_, start in ended.keys() - work.known.keys()}
     work.known.update(
         {key: each for key, each in load_episodes(work.view.connection, missing).items() if key not in work.known}
     )
-    for key in sorted(keys):
+    for key, alert in sorted(ended.items()):
         known = work.known.get(key, Known())
-        after = Known(replace(known.told, silence=Reason.CLOSED), known.spent)
-        work.note(key, after, Reason.CLOSED, tells=False)
+        decision = decide(_ended(work, alert, known))
+        work.note(key, Known(decision.told, known.spent), decision.reason, tells=decision.tells)
+
+
+def _ended(work: Round, alert: StoredAlert, known: Known) -> Situation:
+    """Return what an episode is whose period has closed: nothing of it fires any more."""
+    budget = work.view.budgets[alert.budget_id]
+    return Situation(
+        now_ms=work.now_ms,
+        zone=budget.timezone,
+        rules=budget.rules,
+        told=known.told,
+        actual=0,
+        forecast=0,
+        spent=known.spent,
+        amount=alert.amount_nanos,
+        resolved=Reason.CLOSED,
+        closed=True,
+    )
 
 
 def _end_holds(work: Round, through_ms: int) -> None:

@@ -11,6 +11,7 @@ from alerter.core.budgets import Basis, Threshold
 from alerter.core.decisions import Reason
 from alerter.core.evaluation import AlertKey, Change, Transition, due_thresholds, evaluate, key_of, reaches_any
 from alerter.core.periods import Period, PeriodKind
+from alerter.core.resolutions import amount_raised, forecast_fell, spending_fell
 from alerter.corrections import corrected
 from alerter.evaluate.measuring import ScopeKey, Standing
 from alerter.store import meta
@@ -127,16 +128,21 @@ def resolve(view: View, episode: Episode, going: Sequence[Transition], now_ms: i
         return None
     alerts = [episode.alerts[key_of(each.threshold)] for each in going]
     raised = any(episode.standing.amount > each.amount_nanos for each in alerts)
-    why = "amount raised" if raised else _why_less(view, alerts, episode.standing)
+    why = _why(view, alerts, episode.standing, raised=raised)
     resolve_alerts(view.connection, alerts, why, now_ms)
     request_update(view.connection, [each.id for each in alerts])
     log.info("alerts resolved ids=%s reason=%r", [each.public_id for each in alerts], why)
     return Reason.RAISED if raised else Reason.CORRECTED
 
 
-def _why_less(view: View, alerts: Sequence[StoredAlert], standing: Standing) -> str:
+def _why(view: View, alerts: Sequence[StoredAlert], standing: Standing, *, raised: bool) -> str:
+    level, currency = standing.level, standing.budget.currency
+    if raised:
+        return amount_raised(level.amount, level.spent, currency)
     since_ms = meta.evaluated_ms(view.connection) or 0
     by_correction = corrected(view, standing.budget_id, standing.scope_id, standing.period, since_ms)
     if by_correction:
         return by_correction
-    return "forecast fell" if all(each.basis is Basis.FORECAST for each in alerts) else "spending fell"
+    if level.forecast is not None and all(each.basis is Basis.FORECAST for each in alerts):
+        return forecast_fell(level.forecast, level.amount, currency)
+    return spending_fell(level.spent, level.amount, currency)

@@ -54,6 +54,12 @@ def rows(made: House) -> list[tuple[object, ...]]:
     return made.rows("SELECT subject, status, reason FROM alert WHERE subject <> '' ORDER BY id")
 
 
+def reasons(made: House) -> list[object]:
+    """Why each run's alert is as it is, as `alerts --json` says."""
+    with made.services.ledger.read() as view:
+        return [each["reason"] for each in alerts_json(view)["alerts"] if each["run"]]
+
+
 def live(uuid: str, start_ms: int, now_ms: int) -> RunObservation:
     """A run that still logs metrics."""
     return run(uuid, "RUNNING", start_ms, alive_ms=now_ms)
@@ -125,13 +131,23 @@ def test_a_raised_limit_resolves_and_the_next_crossing_is_news(made: House, tmp_
     walk(made, "trial", at(18, 1), at(18, 11))
     changed(made, tmp_path, BUDGETS.replace('"20"', '"40"'), at(18, 12))
     walk(made, "trial", at(18, 1), at(18, 12))
-    assert rows(made) == [("trial", "resolved", "limit raised")]
+    assert rows(made) == [("trial", "resolved", "limit raised to $40.00 a run")]
+    assert reasons(made) == ["resolved: raised"]
     walk(made, "trial", at(18, 1), at(18, 20), at(18, 21), at(18, 22))
     assert [(each.reason, each.amount_nanos // 10**9) for each in told(made)] == [("first", 20), ("reopened", 40)]
     assert len({each.id for each in told(made)}) == 1
     changed(made, tmp_path, BUDGETS.replace(', per_run: "20"', ""), at(18, 22))
     walk(made, "trial", at(18, 1), at(18, 23))
     assert rows(made) == [("trial", "resolved", "limit removed")]
+    assert reasons(made) == ["resolved: raised"]
+
+
+def test_its_decisions_are_counted_with_the_others(made: House, tmp_path: Path) -> None:
+    made.source.put(live("trial", at(18, 1), at(18, 12)))
+    assert dict(made.cycle(at(18, 12)).decisions) == {"first": 1}
+    assert dict(made.cycle(at(18, 12, 1)).decisions) == {}
+    made.restart(at(18, 13), config_of(tmp_path / "raised", BUDGETS.replace('"20"', '"40"'), PRICES))
+    assert dict(made.cycle(at(18, 13)).decisions) == {"resolved: raised": 1}
 
 
 def test_its_acknowledgement_hides_no_threshold_and_the_budgets_hides_no_run(made: House, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alerter.alerts_shown import alerts_json
 from alerter.core.usage import RunObservation
 from tests.truth.ledgers import DAY, HOUR, House, config_of, house, run
 
@@ -33,6 +34,12 @@ def alerts(home: House) -> list[tuple[object, ...]]:
         "SELECT b.name, a.period_start, a.percent, a.status, a.reason FROM alert a JOIN budget b ON b.id = a.budget_id"
     )
     return sorted(home.rows(sql), key=repr)
+
+
+def alerts_shown(home: House) -> list[dict[str, Any]]:
+    with home.services.ledger.read() as view:
+        found: list[dict[str, Any]] = alerts_json(view)["alerts"]
+    return found
 
 
 def messages(home: House) -> list[tuple[str, dict[str, Any]]]:
@@ -104,7 +111,10 @@ def test_a_raised_amount_repeats_nothing_and_says_why_it_resolved(tmp_path: Path
         home.restart(NOW_MS, raised)
         assert home.cycle(NOW_MS + 1).fired == 0
         assert told(home) == sent
-        assert {row[2:] for row in alerts(home)} == {(80, "firing", "opening"), (100, "resolved", "amount raised")}
+        why = "amount raised to $110, 90.9 % of it used"
+        assert {row[2:] for row in alerts(home)} == {(80, "firing", "opening"), (100, "resolved", why)}
+        shown = {each["threshold"]: each["reason"] for each in alerts_shown(home)}
+        assert shown == {80: "opening", 100: "resolved: raised"}
 
 
 def test_what_fell_below_says_so_and_is_told_again_when_it_is_crossed_again(
