@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from alerter.core.periods import DAY_MS, HOUR_MS, local
 from alerter.core.text import one_line
 from alerter.core.wording import moment
 
-FORMS = "100%, +$500, $900, 2h, 3d, tomorrow, 2026-12-01 16:00, period, or next"
+FORMS = "100%, +$500, $900, 2h, 3d, tomorrow, friday, 2026-12-01 16:00, period, or next"
 NEXT_THRESHOLD = "the next threshold"
 
 _NEXT = frozenset({"", "next", "next threshold", NEXT_THRESHOLD})
@@ -107,7 +108,9 @@ def parse(text: str, *, now_ms: int, zone: str, currency: str) -> Until:
         return _time(at_ms, text, now_ms, zone)
     if match := _MONEY.fullmatch(" ".join(text.split()).removeprefix("until ")):
         return _money(match, text, currency)
-    raise UntilError(f"{_said(text)} is no end of a hold: write {FORMS}")
+    close = get_close_matches(words, ("next", "period", "tomorrow", *_WEEKDAYS), n=1, cutoff=0.7)
+    guess = f"did you mean {close[0]}? Else write" if close else "write"
+    raise UntilError(f"{_said(text)} is no end of a hold: {guess} {FORMS}")
 
 
 def _instant(words: str, now_ms: int, zone: str) -> int | None:

@@ -97,10 +97,14 @@ class Help:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """What could not be understood: our words (safe, with commands in back-ticks), and the asker's own, not escaped."""
+    """What could not be understood: our words (safe, with commands in back-ticks), and the asker's own, not escaped.
+
+    ``name`` is what they wrote where that may be a budget's name.
+    """
 
     problem: str
     word: str = ""
+    name: str = ""
 
 
 Acting = Ack | Unack | Snooze
@@ -134,12 +138,12 @@ def parse(text: str) -> Command:
             return _top(rest)
         case "help":
             return Help()
-    return _unknown(parts[0])
+    return _unknown(parts[0], _name(_TOKEN.findall(body)) or "")
 
 
-def _unknown(word: str) -> Unclear:
+def _unknown(word: str, whole: str) -> Unclear:
     close = get_close_matches(_LONG.get(word.casefold(), word.casefold()), VERBS, n=1, cutoff=0.6)
-    return Unclear(f"Did you mean `{close[0]}`?" if close else "These are the commands:", word)
+    return Unclear(f"Did you mean `{close[0]}`?", word) if close else Unclear("These are the commands:", word, whole)
 
 
 def _listing(rest: str) -> Command:

@@ -104,9 +104,10 @@ def _told(command: Reading, desk: Desk, slash: str) -> Reply:
             return tables.runs(costs, none="No run has cost anything yet." if known else _no_budget(name, desk))
         case Explain(reference):
             return explanation(desk.explain(reference))
-        case Unclear(problem, word):
+        case Unclear(problem, word, name):
+            meant = f"Did you mean `status {untrusted(near)}`?" if (near := _nearest(name, desk)) else problem
             unknown = f"I don't know “{untrusted(word, 40)}”. " if word else ""
-            return Reply((unknown + problem, *help_lines(slash)))
+            return Reply((unknown + meant, *help_lines(slash)))
         case Help():
             return Reply(help_lines(slash))
 
@@ -117,9 +118,12 @@ def help_lines(slash: str) -> tuple[str, ...]:
     lines = (
         ("status [NAME]", "where budgets stand"),
         ("list [over 80]", "every budget in a line, or those from 80 % up"),
-        ("ack ID|NAME [-- note]", "acknowledge an alert: quiet until the next threshold"),
-        ("unack ID|NAME", "take that back"),
+        (
+            "ack ID|NAME [until WHEN] [-- NOTE]",
+            "quiet until the next threshold; or `100%`, `+$500`, `2d`, a date, `period`",
+        ),
         ("snooze ID|NAME WHEN [-- NOTE]", "quiet for `4h`, `2d`, until `tomorrow`, a date, or for the `period`"),
+        ("unack ID|NAME", "take either back"),
         ("top [N] [NAME]", "the most expensive runs"),
         ("explain ID|RUN", "what an alert's or a run's amount is made of"),
         ("help", "this list"),
@@ -135,12 +139,19 @@ def _outcome(outcome: Outcome) -> Reply:
 
 def _no_budget(name: str | None, desk: Desk) -> str:
     """Say that a name is unknown, with the nearest one that isn't."""
-    known = sorted({title for each in desk.status(None) for title in (each.budget, each.title)})
-    if not known:
+    if not desk.status(None):
         return "No budget is being watched yet."
     if name is None:
         return "No budget has a current period."
-    lower = {each.casefold(): each for each in known}
-    close = get_close_matches(name.casefold(), lower, n=1, cutoff=0.5)
-    guess = f" Did you mean “{untrusted(lower[close[0]])}”?" if close else ""
+    close = _nearest(name, desk)
+    guess = f" Did you mean “{untrusted(close)}”?" if close else ""
     return f"No budget is called “{untrusted(name)}”.{guess}"
+
+
+def _nearest(name: str, desk: Desk) -> str | None:
+    """Return the budget or scope whose name is nearest to one; None if none is near."""
+    if not name:
+        return None
+    known = {title.casefold(): title for each in desk.status(None) for title in (each.budget, each.title)}
+    close = get_close_matches(name.casefold(), sorted(known), n=1, cutoff=0.5)
+    return known[close[0]] if close else None

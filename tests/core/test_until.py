@@ -56,6 +56,8 @@ def test_what_is_understood(text: str, wanted: Until, words: str) -> None:
     ("text", "words"),
     [
         ("whenever", "until whenever is no end of a hold: write 100%, +$500"),
+        ("tomorow", "until tomorow is no end of a hold: did you mean tomorrow? Else write 100%, +$500"),
+        ("firday", "did you mean friday? Else write"),
         ("900", "has no unit: write $900, 900%, 900h or 900d"),
         ("€900", "this budget is in USD"),
         ("900 EUR", "this budget is in USD"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from alerter.slack_requests.grammar import VERBS
 from tests.docs.pages import PAGES, ROOT, headings, name_of, prose, slug
 
 _LINK = re.compile(r'\]\((?P<link>[^)\s]+)\)|src="(?P<image>[^"]+)"')
@@ -36,6 +37,13 @@ def test_every_page_is_linked_from_the_readme() -> None:
 
 def test_the_readme_can_be_read_at_one_sitting() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 350
+
+
+def test_every_slash_command_is_listed() -> None:
+    readme, slack = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/slack.md"))
+    (grammar,) = re.findall(r"^/budget \[(.*?)\]\n```", readme, re.DOTALL | re.MULTILINE)
+    assert {each.split()[0] for each in re.split(r"\| (?=[a-z])", grammar)} == set(VERBS)
+    assert set(re.findall(r"`/budget ([a-z]+)", slack)) == set(VERBS)
 
 
 def test_pictures_are_small_and_used() -> None:

@@ -101,7 +101,7 @@ def test_top_links_the_runs() -> None:
 
 def test_help_uses_the_name_of_the_command() -> None:
     text = handle_command(command("help", command="/kosten"), FakeDesk(), OPEN).text
-    assert "`/kosten ack ID" in text
+    assert "`/kosten ack ID|NAME [until WHEN] [-- NOTE]`" in text
     assert "`/kosten snooze ID|NAME WHEN" in text
     assert "`/kosten explain ID|RUN`" in text
 
@@ -110,6 +110,14 @@ def test_an_unknown_verb_gets_a_guess_and_the_help() -> None:
     text = handle_command(command("statsu"), FakeDesk(), OPEN).text
     assert text.startswith("I don't know “statsu”. Did you mean `status`?\n")
     assert "`/budget top [N] [NAME]`" in text
+
+
+def test_a_budgets_name_alone_is_taken_for_a_question_about_it() -> None:
+    for text in ("vision", "Visoin"):
+        said = handle_command(command(text), FakeDesk(), OPEN).text
+        assert said.startswith(f"I don't know “{text}”. Did you mean `status vision`?\n")
+    assert "These are the commands:" in handle_command(command("xyzzy"), FakeDesk(), OPEN).text
+    assert "These are the commands:" in handle_command(command("vision"), FakeDesk(budgets=[]), OPEN).text
 
 
 @pytest.mark.parametrize(
