@@ -10,7 +10,7 @@ from typing import Any
 from alerter.core.budgets import UNTAGGED
 from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RUN_TIME, RunTime, add_up
-from alerter.core.money import plain
+from alerter.core.money import human, plain
 from alerter.core.periods import HOUR_MS, PeriodKind, PeriodSpec, bounds_ms, iso, period_at
 from alerter.core.usage import Meter
 from alerter.core.views import percent_of
@@ -70,6 +70,7 @@ class Coverage:
             can't be listed: both of no run time.
         untagged: of each budget with ``group_by`` that counts any run time, in the configuration's order.
         stale_ms: run time that is suspected stale, and not counted; ``stale_nanos`` what it would cost.
+        currency: of what the suspected time would cost.
         clamped: runs that told times which can't be, and were corrected by polls of the window.
     """
 
@@ -80,6 +81,7 @@ class Coverage:
     stale_ms: int = 0
     stale_nanos: int = 0
     clamped: int = 0
+    currency: str = ""
 
     @property
     def whole_ms(self) -> int:
@@ -138,6 +140,7 @@ def measure(view: View, now_ms: int) -> Coverage:
         _untagged(view, by_tags),
         *stale,
         count_clamped(view.connection, *window),
+        next((budget.currency for budget in view.budgets.values()), ""),
     )
 
 
@@ -205,7 +208,8 @@ def coverage_lines(found: Coverage) -> Iterator[str]:
         f"{_ceil(each.time_ms, each.whole_ms)} % untagged in {each.budget}" for each in found.untagged if each.time_ms
     ]
     if found.stale_ms:
-        parts.append(f"{hours(found.stale_ms):,.1f} h suspected stale, not counted")
+        stale = human(found.stale_nanos, found.currency)
+        parts.append(f"{hours(found.stale_ms):,.1f} h suspected stale ({stale}), not counted")
     if found.clamped:
         parts.append(f"wrong clocks of {found.clamped:,} run{'' if found.clamped == 1 else 's'} corrected")
     yield " · ".join(parts)

@@ -31,7 +31,10 @@ class UnknownReferenceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One charge, or what a running run accrues (``settled`` False), within ``[start, end)``; ``cost`` in nanos."""
+    """One charge, or what a running run accrues (``settled`` False), within ``[start, end)``; ``cost`` in nanos.
+
+    ``suspected``: it accrues no further, since the run is suspected stale.
+    """
 
     run_id: int
     rate: Rate
@@ -41,6 +44,7 @@ class Line:
     cost: int
     settled: bool
     correction_id: int | None = None
+    suspected: bool = False
 
     def as_json(self, reasons: dict[int, str]) -> Json:
         """Return it for scripts: quantities in the rate's unit, money as decimal strings."""
@@ -59,6 +63,7 @@ class Line:
             "share": shared(self.rate.share) or None,
             "period": [iso(self.start_ms), iso(self.end_ms)],
             "settled": self.settled,
+            "suspected_stale": self.suspected,
             "correction": reasons.get(self.correction_id) if self.correction_id is not None else None,
         }
 
@@ -97,14 +102,22 @@ def explain_run(view: View, run_id: int, now_ms: int) -> Json:
     known = known_of(row, ledger.history(charges), None)
     segments: list[list[str | None]] = [[iso(start), iso(end)] for start, end in known.settled]
     if running is not None:
-        segments.append([iso(running.start_ms), None])
+        segments.append([iso(running.start_ms), iso(running.as_of_ms) if running.stale_ms else None])
     return {
         "run": _run_json(view, run_id) | {"cost": plain(sum(line.cost for line in lines))},
         "clamped": clamped_note(view.connection, run_id) or None,
+        "suspected_stale": _suspected(running),
         "segments": segments,
         **_evidence(view, lines),
         "budgets": _budgets(view, lines, _tag_set(view, run_id)),
     }
+
+
+def _suspected(running: Accruing | None) -> Json | None:
+    """Return since when a run has given no sign of life, and what that time would cost; None where it is believed."""
+    if running is None or not running.stale_ms:
+        return None
+    return {"since": iso(running.as_of_ms), "cost": plain(running.stale_nanos(0, running.known_ms))}
 
 
 def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
@@ -184,6 +197,7 @@ def _accruing(run: Accruing, since_ms: int, until_ms: int) -> list[Line]:
             end,
             cost_between(rate, quantity, (run.start_ms, run.as_of_ms), (start, end)),
             settled=False,
+            suspected=run.stale_ms > 0,
         )
         for rate, quantity in run.lines
     ]

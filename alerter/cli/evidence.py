@@ -48,6 +48,9 @@ def _print_run(found: dict[str, Any]) -> None:
     )
     if found["clamped"] is not None:
         typer.echo(f"  its clock can't be believed ({found['clamped']}): the times were corrected")
+    if found["suspected_stale"] is not None:
+        since, cost = found["suspected_stale"]["since"], found["suspected_stale"]["cost"]
+        typer.echo(f"  suspected stale: no sign of life after {since}; {cost} since then is not counted")
     for start, end in found["segments"]:
         typer.echo(f"  ran {start} to {end or 'now'}")
     for share in found["budgets"]:
@@ -67,7 +70,7 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
             each["unit_price"],
             each["cost"],
             each["period"][0],
-            each["period"][1] if each["settled"] else "running",
+            each["period"][1] if each["settled"] or each["suspected_stale"] else "running",
             each["rule"],
             each["correction"] or "",
             each["share"] or "",

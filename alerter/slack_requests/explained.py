@@ -55,6 +55,9 @@ def _run(found: Evidence, currency: str) -> tuple[list[str], str]:
     ]
     if found.get("clamped") is not None:
         lines.append(f"its clock can't be believed ({found['clamped']}): the times were corrected")
+    if found.get("suspected_stale") is not None:
+        since, cost = found["suspected_stale"]["since"], _money(found["suspected_stale"]["cost"], currency)
+        lines.append(f"suspected stale: no sign of life after {since}; {cost} since then is not counted")
     for each in found["budgets"][:ROWS]:
         name = " / ".join((each["budget"], *each["scope"].values()))
         lines.append(f"• {_money(each['cost'], currency)} counts for {untrusted(name)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alerter.cli.evidence import print_evidence
 from alerter.core.liveness import Life, Patience, counted_to
 from alerter.core.wording import coverage_line
 from alerter.coverage import coverage_lines, measure
@@ -61,7 +62,9 @@ def test_a_resumed_run_starts_its_patience_anew() -> None:
     assert counted_to(Life(0, 10 * HOUR, HOUR), Patience(), 13 * HOUR + 1) == 10 * HOUR
 
 
-def test_a_run_that_fell_silent_is_told_of_and_catches_up_when_it_wakes(home: House) -> None:
+def test_a_run_that_fell_silent_is_told_of_and_catches_up_when_it_wakes(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
     home.source.put(run("r1", "RUNNING", T0, alive_ms=T0 + 2 * HOUR))
     home.cycle(T0 + 4 * HOUR)
     assert spent(home, T0 + 4 * HOUR) == "4.00"
@@ -75,8 +78,15 @@ def test_a_run_that_fell_silent_is_told_of_and_catches_up_when_it_wakes(home: Ho
         evidence = explain(view, "r1", now)
     assert (row.suspected_nanos, run_cost.stale_nanos, run_cost.per_hour_nanos) == (5 * 10**9, 5 * 10**9, 0)
     assert (coverage["hours"]["suspected_stale"], coverage["suspected_stale_cost"]) == (5.0, "5.00")
-    assert "5.0 h suspected stale, not counted" in lines[0]
+    assert "5.0 h suspected stale ($5.00), not counted" in lines[0]
     assert evidence["run"]["cost"] == "2.00"
+    last = "2026-11-10T02:00:00Z"
+    assert evidence["suspected_stale"] == {"since": last, "cost": "5.00"}
+    assert evidence["segments"] == [["2026-11-10T00:00:00Z", last]]
+    print_evidence(evidence)
+    told = capsys.readouterr().out
+    assert f"suspected stale: no sign of life after {last}; 5.00 since then is not counted" in told
+    assert "running" not in told
     home.source.put(run("r1", "RUNNING", T0, alive_ms=T0 + 8 * HOUR))
     home.cycle(T0 + 8 * HOUR)
     assert spent(home, T0 + 8 * HOUR) == "8.00"

@@ -1,4 +1,4 @@
-"""Alerts to tell: one that design.md draws, and ways to change it."""
+"""Alerts to tell: one that people might get, and ways to change it."""
 
 # ruff: noqa: ANN401 - changes are checked where they are made
 

@@ -1,7 +1,7 @@
 """What every run costs, worked out anew from what polls saw; it shares no code with the program.
 
 A run is a list of painted lines `[start, end)`, each at one set of hourly prices, and at most one open line.
-Observations change the painting as design.md tells. Where the design leaves room, these are the rules:
+Observations change the painting as docs/numbers.md tells. Where that leaves room, these are the rules:
 
 1.  Nothing is charged beyond the poll's time. A start in the future, or before September 2001 (seconds taken for
     milliseconds, or none), is the time of the poll that saw it. An end before the start is the start.
