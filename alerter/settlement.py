@@ -49,13 +49,14 @@ def settled_pieces(history: History, rates: Mapping[int, Rate]) -> list[Piece]:
 
 def believed(history: History, opened: OpenSegment, rates: Mapping[int, Rate]) -> tuple[list[Piece], OpenSegment]:
     """Return an accruing run's settled stretches and open segment as if it had never been suspected stale."""
-    pieces = settled_pieces(history, rates)
     if not opened.held:
-        return pieces, opened
+        return settled_pieces(history, rates), opened
     ongoing = [each for each in opened.held if each[1] is None]
     since = ongoing[0][0] if ongoing else opened.start_ms
     plan = tuple((rate_id, quantity) for _, _, rate_id, quantity in ongoing)
-    pieces += [(start, end, rates[rate_id], quantity) for start, end, rate_id, quantity in _held(opened) if end]
+    counted = [ChargeLine(rate, quantity, start, end) for start, end, rate, quantity in settled_pieces(history, rates)]
+    held = [ChargeLine(rates[rate_id], quantity, start, end) for start, end, rate_id, quantity in _held(opened) if end]
+    pieces = [(line.start_ms, line.end_ms, line.rate, line.quantity) for line in merge([*counted, *held])]
     return pieces, replace(opened, start_ms=since, plan=plan, held=())
 
 

@@ -158,7 +158,8 @@ class World:
             tags = TAGS[machine % len(TAGS)]
             self.runs[name] = run(name, str(status), start, usage=usage_of(machine), tags=tags, parent=parent)
         elif name in self.runs and str(self.runs[name].status) == "SCHEDULED":
-            self.runs[name] = _with(self.runs[name], status="RUNNING", start_ms=now + skew if skew < DAY else now)
+            start = max(now + skew, self.runs[name].start_ms)  # starts only move on
+            self.runs[name] = _with(self.runs[name], status="RUNNING", start_ms=start)
 
     def _changed(self, now: int, old: RunObservation, kind: str, values: list[object]) -> RunObservation:
         value = values[0] if values else None
