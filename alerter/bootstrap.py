@@ -173,6 +173,7 @@ def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
         ui_url=source.ui_url,
         include=source.experiments.include,
         exclude=source.experiments.exclude,
+        history_from=source.history_from,
         usage_keys=usage_keys(config.usage_keys),
         cost_keys=frozenset(cost_keys(config.prices.rules.logged_cost)),
         page_size=poll.page_size,

@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from alerter.cli import acting, auditing, checking, demonstrating, operating, pricing, reading, running, trail
+from alerter.cli import (
+    acting,
+    auditing,
+    beginning,
+    checking,
+    demonstrating,
+    operating,
+    pricing,
+    reading,
+    running,
+    trail,
+)
 from alerter.cli.common import EXIT_CONFIG, EXIT_FAILED, say_error
 
 app = typer.Typer(
@@ -34,7 +45,7 @@ def _root(
     pass
 
 
-for module in (running, demonstrating, checking, reading, acting, trail, auditing, pricing, operating):
+for module in (beginning, running, demonstrating, checking, reading, acting, trail, auditing, pricing, operating):
     module.register(app)
 
 

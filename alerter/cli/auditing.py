@@ -14,7 +14,6 @@ import typer
 
 from alerter.cli.common import (
     EXIT_FAILED,
-    EXIT_SOURCE,
     AsJson,
     ConfigDir,
     Now,
@@ -25,6 +24,7 @@ from alerter.cli.common import (
     reading_services,
     say_error,
 )
+from alerter.cli.fresh import fresh_services
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -180,30 +180,10 @@ def _ledger(config: Config) -> Iterator[Connection]:
 
 @contextmanager
 def _fresh_ledger(config: Config, address: str, now_ms: int) -> Iterator[Connection]:
-    """Read an MLflow server into a ledger of its own that is gone afterwards. Without budgets nothing is told."""
-    from tempfile import TemporaryDirectory
-
-    from alerter.bootstrap import wire
-    from alerter.config import export_mlflow_secrets
-    from alerter.cycle import run_cycle
-    from alerter.store.engine import Store
-    from alerter.store.migrate import migrate
-
-    export_mlflow_secrets()
-    reading = replace(config, sources=(_source(config, address),), budgets=(), receivers=(), operators=None)
-    with TemporaryDirectory(prefix="alerter-") as folder:
-        store = Store(f"sqlite:///{folder}/simulation.db")
-        try:
-            migrate(store)
-            report = run_cycle(wire(reading, store, now_ms=now_ms), now_ms)
-            for each in report.failed:
-                say_error(each.error)
-            if report.failed:
-                raise typer.Exit(EXIT_SOURCE)
-            with store.read() as connection:
-                yield connection
-        finally:
-            store.close()
+    """Read an MLflow server into a ledger of its own that is gone afterwards."""
+    reading = replace(config, sources=(_source(config, address),))
+    with fresh_services(reading, now_ms) as services, services.store.read() as connection:
+        yield connection
 
 
 def _source(config: Config, address: str) -> SourceConfig:

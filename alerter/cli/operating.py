@@ -129,11 +129,27 @@ def _move(config: Config, to: str) -> None:
     typer.echo(f"moved to {target.name}: set `database:` in alerter.yaml to it")
 
 
-def schema() -> None:
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write a file each into this folder.")
+    ] = None,
+) -> None:
     """Print the configuration files' JSON Schema, for editors."""
-    from alerter.config import schema as make
+    if out is None:
+        from alerter.config import schema as make
 
-    print_json(make())
+        print_json(make())
+        return
+    from alerter.config.schema_files import schema_texts
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in schema_texts().items():
+            (out / name).write_text(text, encoding="utf-8")
+            typer.echo(out / name)
+    except OSError as error:
+        say_error(f"{out} can't be written ({error.strerror}): name another folder by --out")
+        raise typer.Exit(EXIT_FAILED) from None
 
 
 def notifications(

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.digests import DigestSection
 from alerter.config.fields import (
+    Day,
     Duration,
     InvalidValueError,
     Many,
@@ -64,6 +65,7 @@ class SourceConfig(Section):
     ui_url: WebUrl = Field("", description="for links; default: tracking_uri")
     backend_store: DatabaseUrl | None = Field(None, description="the server's own database, read only")
     experiments: ExperimentFilter = ExperimentFilter()
+    history_from: Day | None = Field(None, description="runs that ended before this UTC day are left out")
 
 
 class PollConfig(Section):

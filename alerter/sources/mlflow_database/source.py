@@ -9,6 +9,7 @@ from typing import Any
 
 from alerter.core.ports import Batch, Finding, PollRequest
 from alerter.core.traces import TraceBatch, TraceRequest
+from alerter.sources._history import since
 from alerter.sources.mlflow_database.connection import Database, Reading
 from alerter.sources.mlflow_database.cursor import is_mine, parse
 from alerter.sources.mlflow_database.experiments import experiments_of
@@ -53,7 +54,8 @@ class MlflowDatabaseSource(MlflowRestSource):
             if self._knows(_revision(reading)):
                 runs = Runs(tables_of(reading), self._decoder, self._choose(experiments_of(reading, self._workspace)))
                 cursor = parse(request.cursor, self._settings)
-                yield from Poll(runs, cursor, request, self._turn, batch=self._batch).batches()
+                poll = Poll(runs, cursor, request, self._turn, batch=self._batch)
+                yield from since(poll.batches(), self._history_ms, request)
                 return
         yield from super().poll(replace(request, cursor=self._over_rest(request.cursor)))
 

@@ -11,7 +11,7 @@ from alerter.core.ports import Batch, PollRequest
 from alerter.core.usage import RunObservation
 from alerter.sources.mlflow_rest.cursor import START, Cursor, Position
 from alerter.sources.mlflow_rest.decoding import Decoder, run_id, time_of
-from alerter.sources.mlflow_rest.sweep import latest
+from alerter.sources.mlflow_rest.sweep import UNFINISHED, latest
 from alerter.sources.mlflow_rest.tracking import Query, Row
 from alerter.sources.mlflow_rest.walk import Runs
 
@@ -26,7 +26,6 @@ FUTURE_MS = 24 * 3_600_000
 """Times further ahead than this are a broken clock's: left to the slice, or they would be news in every poll."""
 
 ENDED = "attributes.status != 'RUNNING' AND attributes.status != 'SCHEDULED'"
-UNFINISHED = "attributes.status != 'FINISHED' AND attributes.status != 'FAILED' AND attributes.status != 'KILLED'"
 
 
 @dataclass(frozen=True, slots=True)

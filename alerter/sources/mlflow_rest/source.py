@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date
 from typing import Final
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from alerter.core.budgets import matches
 from alerter.core.ports import Batch, Finding, PollRequest
 from alerter.core.storage import Artifacts, ModelBatch
 from alerter.core.traces import TraceBatch, TraceRequest
+from alerter.sources._history import begin_ms, since
 from alerter.sources.mlflow_rest.artifacts import ArtifactReader
 from alerter.sources.mlflow_rest.cursor import parse
 from alerter.sources.mlflow_rest.decoding import Decoder
@@ -42,6 +44,7 @@ class MlflowRestSource:
         tracking_uri: ``http(s)://`` or ``sqlite:///``; MLflow's own variables give user, password, token and TLS.
         ui_url: where people open MLflow, for links; ``""`` uses an ``http(s)`` tracking URI.
         include, exclude: globs on experiment names; no include is all.
+        history_from: runs that ended before this UTC day are left out.
         usage_keys: params and tags to keep in `RunObservation.usage`; a param goes before a tag of the same key.
         cost_keys: metrics (``metric.NAME``) and tags (``tag.NAME``) to keep in `RunObservation.costs`.
         page_size: runs of one window.
@@ -63,6 +66,7 @@ class MlflowRestSource:
         ui_url: str = "",
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        history_from: date | None = None,
         usage_keys: frozenset[str] = frozenset(),
         cost_keys: frozenset[str] = frozenset(),
         page_size: int = 1000,
@@ -83,8 +87,10 @@ class MlflowRestSource:
         self._patience = Patience(timeout_s, back_off_s, stop or threading.Event())
         self._pace = Pace(poll_every_s, overlap_s, resweep_s)
         self._workspace = os.environ.get("MLFLOW_WORKSPACE") or "default"
+        self._history_ms = begin_ms(history_from)
         self._settings = _fingerprint(
-            tracking_uri, self._workspace, sorted(include), sorted(exclude), sorted(usage_keys), sorted(cost_keys)
+            *(tracking_uri, self._workspace, sorted(include), sorted(exclude), sorted(usage_keys), sorted(cost_keys)),
+            *([] if history_from is None else [history_from.isoformat()]),
         )
         self._decoder = Decoder(source=name, workspace=self._workspace, usage_keys=usage_keys, cost_keys=cost_keys)
         self._share = Share(share, self._patience.stop)
@@ -98,11 +104,12 @@ class MlflowRestSource:
         experiments = self._experiments(tracking)
         runs = Runs(tracking, experiments, page_size=self._page_size)
         if cursor.sweep is not None:
-            yield from sweep(runs, self._decoder, cursor, request)
+            batches = sweep(runs, self._decoder, cursor, request, self._history_ms)
         else:
             again = Runs(self._paced(), experiments, page_size=self._page_size)
             refresh = Refresh(runs, self._decoder, cursor, request, self._pace, again=again, batch_size=self._page_size)
-            yield from refresh.batches()
+            batches = refresh.batches()
+        yield from since(batches, self._history_ms, request)
 
     def traces(self, request: TraceRequest) -> Iterator[TraceBatch]:
         """See `alerter.core.traces.TraceSource.traces`."""

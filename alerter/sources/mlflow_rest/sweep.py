@@ -7,22 +7,31 @@ from dataclasses import replace
 
 from alerter.core.ports import Batch, PollRequest
 from alerter.core.usage import RunObservation
-from alerter.sources.mlflow_rest.cursor import START, Cursor
+from alerter.sources.mlflow_rest.cursor import START, Cursor, Position
 from alerter.sources.mlflow_rest.decoding import Decoder
+from alerter.sources.mlflow_rest.tracking import Row
 from alerter.sources.mlflow_rest.walk import Runs, one_ahead
 
+UNFINISHED = "attributes.status != 'FINISHED' AND attributes.status != 'FAILED' AND attributes.status != 'KILLED'"
 
-def sweep(runs: Runs, decoder: Decoder, cursor: Cursor, request: PollRequest) -> Iterator[Batch]:
+
+def sweep(
+    runs: Runs, decoder: Decoder, cursor: Cursor, request: PollRequest, history_ms: int | None = None
+) -> Iterator[Batch]:
     """Yield every run from the cursor's position on, then what became of open runs that were not among them.
 
-    The next window is fetched while the consumer records the one before: the server's work, most of the time,
-    overlaps with ours.
+    With ``history_ms`` it begins there, after the runs that began before and go on beyond it; these come again as often
+    as the sweep is taken up. The next window is fetched while the consumer records the one before: the server's work,
+    most of the time, overlaps with ours.
     """
     missing = set(request.open_runs)
     # What ends while the sweep goes on is news for the first poll after it.
     cursor = replace(cursor, sweep_from_ms=cursor.sweep_from_ms or request.now_ms)
     first_ms: int | None = None
-    for window in one_ahead(runs.windows("", "start_time", cursor.sweep or START)):
+    for rows in _over(runs, history_ms):
+        yield Batch(decoder.decode(rows, request.now_ms), cursor.text(), swept=cursor.swept)
+    at = Position(history_ms) if cursor.sweep in {None, START} else cursor.sweep
+    for window in one_ahead(runs.windows("", "start_time", at or START)):
         seen = decoder.decode(window.rows, request.now_ms)
         missing.difference_update(run.run_uuid for run in seen)
         first_ms = seen[0].start_ms if first_ms is None and seen else first_ms
@@ -50,6 +59,16 @@ def sweep(runs: Runs, decoder: Decoder, cursor: Cursor, request: PollRequest) ->
 def latest(runs: Sequence[RunObservation], before_ms: int) -> int:
     """Return the latest start or end of runs and of what was seen before them, in epoch ms."""
     return max(before_ms, max((max(run.start_ms, run.end_ms or 0) for run in runs), default=0))
+
+
+def _over(runs: Runs, at_ms: int | None) -> Iterator[list[Row]]:
+    """Yield the runs that began before an instant, if there is one, and ended later or have not ended."""
+    if at_ms is None:
+        return
+    before = f"attributes.start_time < {at_ms}"
+    for filters in (f"{before} AND attributes.end_time >= {at_ms}", f"{before} AND {UNFINISHED}"):
+        for window in runs.windows(filters, "start_time"):
+            yield window.rows
 
 
 def _expected(cursor: Cursor, first_ms: int | None, now_ms: int) -> int:
