@@ -51,7 +51,7 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing, take what is likely.")] = False,
     config: ConfigDir = None,
 ) -> None:
-    """Write a first configuration from what is in use on an MLflow server; overwrites nothing."""
+    """Write a first configuration from what MLflow has in use. Nothing is overwritten."""
     from alerter.cli import asking
     from alerter.onboarding import Answers, files
 

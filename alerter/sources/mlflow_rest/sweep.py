@@ -30,8 +30,9 @@ def sweep(
     first_ms: int | None = None
     for rows in _over(runs, history_ms):
         yield Batch(decoder.decode(rows, request.now_ms), cursor.text(), swept=cursor.swept)
-    at = Position(history_ms) if cursor.sweep in {None, START} else cursor.sweep
-    for window in one_ahead(runs.windows("", "start_time", at or START)):
+    going = cursor.sweep or START
+    begin = Position(history_ms) if going == START else going
+    for window in one_ahead(runs.windows("", "start_time", begin)):
         seen = decoder.decode(window.rows, request.now_ms)
         missing.difference_update(run.run_uuid for run in seen)
         first_ms = seen[0].start_ms if first_ms is None and seen else first_ms
