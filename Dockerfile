@@ -21,7 +21,9 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="mlflow-alerter" \
       org.opencontainers.image.description="Budget alerts for MLflow" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --system --uid 10001 --home-dir /var/lib/alerter --create-home --shell /usr/sbin/nologin alerter
+# The base's own pip goes, too: nothing is installed here any more.
+RUN useradd --system --uid 10001 --home-dir /var/lib/alerter --create-home --shell /usr/sbin/nologin alerter \
+    && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip
 COPY --from=build /opt/alerter /opt/alerter
 COPY config /etc/alerter
 ENV PATH=/opt/alerter/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 ALERTER_CONFIG=/etc/alerter

@@ -13,6 +13,7 @@ from alerter import __version__, sd_notify
 from alerter.bootstrap import wire as bootstrap_wire
 from alerter.config import Config
 from alerter.cycle import Progress
+from alerter.daemon.alarm import Alarm
 from alerter.daemon.outbox import Outbox
 from alerter.daemon.poller import PART, Poller
 from alerter.daemon.present import Generation, Present, Wire
@@ -97,6 +98,7 @@ class Daemon:
             store, length_s=lease_s(config.poll.every_s), alive=self._poll_lives, changed=self._on_role
         )
         self._present = Present(store, wire, clock, self._leadership)
+        self._alarm = Alarm(self._present, clock, store.session)
         self._outbox = Outbox(clock=clock, owner=store.session, pulse=self._pulse)
         self._windows = Windows(self._present, config, self._metrics, clock, lambda: self._leadership.role)
         self._poller = self._make_poller()
@@ -216,7 +218,12 @@ class Daemon:
 
     def _schedule_poll(self) -> None:
         every_s = self._present.services().config.poll.every_s
-        self._scheduler.every(every_s, POLL, self._guarded(POLL, self._poller.run), at_once=True)
+        self._scheduler.every(every_s, POLL, self._guarded(POLL, self._poll), at_once=True)
+
+    def _poll(self) -> None:
+        self._poller.run()
+        if not self._present.ending.is_set():
+            self._alarm.well()
 
     def _after_cycle(self) -> None:
         self._outbox.ring()
@@ -250,6 +257,8 @@ class Daemon:
     def _failed(self, name: str, reason: str) -> None:
         self._metrics.job_failed(name)
         self._troubles[name] = f"the {name} failed and is tried again: {reason}"
+        if name == POLL:
+            self._alarm.failed(self._troubles[name])
 
     def _problems(self) -> list[str]:
         late = [f"{part} gives no sign of life" for part in self._pulse.late(_NOT_READY_S)]

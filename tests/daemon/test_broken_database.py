@@ -1,4 +1,4 @@
-"""A database that can't be written for a while: the daemon lives, says so, and makes up for it."""
+"""A database that can't be written for a while: the daemon lives, tells the operators once, and makes up for it."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from alerter.store.engine import Store
-from tests.daemon.conftest import House, ended_run, until
+from tests.daemon.conftest import ALERTER, House, ended_run, until
 
 Breaking = Callable[[Store], AbstractContextManager[None]]
 
@@ -61,6 +61,7 @@ def test_the_daemon_lives_and_goes_on(
     house: House, broken: Breaking, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.source.runs = []
+    house.write("alerter.yaml", ALERTER.replace("200ms", "200ms, source_down_after: 1ms"))
     with house.running() as running:
         until(lambda: running.client.get("/readyz").status_code == 200)
         with broken(house.store):
@@ -70,11 +71,16 @@ def test_the_daemon_lives_and_goes_on(
             assert running.client.get("/healthz").status_code == 200
             assert told in running.client.get("/").text
             assert "90 % used" not in house.text()
+            until(lambda: "can't do its work\n" in house.text())
+            failures = running.metric('alerter_job_failures_total{job="poll"}') or 0
+            until(lambda: (running.metric('alerter_job_failures_total{job="poll"}') or 0) > failures + 2)
         until(lambda: "90 % used" in house.text())
         until(lambda: told not in running.client.get("/").text)
         polls = house.source.polls
         until(lambda: house.source.polls > polls + 2)
-    assert house.text().count("90 % used") == 1
+        until(lambda: "works again" in house.text())
+    for once in ("90 % used", "can't do its work", "works again"):
+        assert house.text().count(once) == 1
     (line, *_) = [each.getMessage() for each in caplog.records if each.getMessage().startswith("poll failed")]
     assert f"database sqlite:///{house.store.sqlite_path()}: {told}" in line
     assert "Traceback" not in caplog.text

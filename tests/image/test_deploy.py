@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,17 @@ PROJECT = Path(__file__).parents[2]
 DEPLOY = PROJECT / "docs" / "deploy"
 KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8")))
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+COMMANDS = Path(sys.executable).parent
+
+
+def run(*command: str | Path) -> tuple[int, str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def composed(path: Path) -> tuple[int, str]:
+    """What the Compose specification's own schema says of a file."""
+    return run(COMMANDS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", path)
 
 
 def of_kind(kind: str) -> dict[str, Any]:
@@ -73,6 +86,22 @@ def test_compose_gives_the_daemon_a_configuration_that_the_program_takes(tmp_pat
     config = load(tmp_path, {**daemon["environment"], "ALERTER_WEB_TOKEN": "made-up"})
     assert config.sources[0].tracking_uri == "http://mlflow:5000"
     assert config.database.startswith("postgresql+psycopg://")
+
+
+def test_compose_understands_its_file(tmp_path: Path) -> None:
+    assert composed(DEPLOY / "compose.yaml") == (0, "ok -- validation done\n")
+    wrong = copy.deepcopy(COMPOSE)
+    wrong["services"]["alerter"]["readonly"] = True
+    (tmp_path / "compose.yaml").write_text(yaml.safe_dump(wrong), encoding="utf-8")
+    code, said = composed(tmp_path / "compose.yaml")
+    assert code != 0
+    assert "readonly" in said
+
+
+def test_the_dockerfile_has_no_bad_habits(tmp_path: Path) -> None:
+    assert run(COMMANDS / "hadolint", PROJECT / "Dockerfile") == (0, "")
+    (tmp_path / "Dockerfile").write_text("FROM debian\nRUN sudo apt-get install gcc\n", encoding="utf-8")
+    assert run(COMMANDS / "hadolint", tmp_path / "Dockerfile")[0] != 0
 
 
 def test_compose_names_only_what_it_defines() -> None:

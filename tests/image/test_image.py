@@ -26,9 +26,12 @@ pytestmark = [pytest.mark.needs_buildah, pytest.mark.timeout(500)]
 PROJECT = Path(__file__).parents[2]
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 USER = 10001
+# Beside Debian's Python a pip where Python's own images have theirs.
 BASE = """\
 FROM scratch
 ADD base.tar /
+COPY pip /usr/local/bin/pip3
+COPY pip /usr/local/lib/python3.11/site-packages/pip/__main__.py
 COPY certificates.crt /etc/ssl/certs/ca-certificates.crt
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 """
@@ -67,6 +70,7 @@ def image(tmp_path_factory: pytest.TempPathFactory, debian: Path) -> Iterator[Im
     folder = tmp_path_factory.mktemp("image")
     shutil.copy(debian, folder / "base.tar")
     shutil.copy(CERTIFICATES, folder / "certificates.crt")
+    (folder / "pip").write_text("#!/usr/bin/python3\n", encoding="utf-8")
     (folder / "Dockerfile").write_text(BASE, encoding="utf-8")
     buildah = ["env", "BUILDAH_ISOLATION=chroot", "STORAGE_DRIVER=vfs", "buildah"]
     buildah += [f"--root={folder / 'store'}", f"--runroot={folder / 'run'}"]
@@ -97,8 +101,9 @@ def test_it_is_of_the_version_that_its_builder_said(image: Image, tmp_path: Path
 def test_it_holds_nothing_to_build_with(image: Image) -> None:
     for tool in ("gcc", "cc", "make", "git"):
         assert not list(image.root.glob(f"usr/bin/{tool}"))
-    assert not list(image.root.glob("opt/alerter/bin/pip*"))
-    assert not list(image.root.glob("opt/alerter/lib/python3*/site-packages/pip"))
+    for place in ("opt/alerter", "usr/local"):
+        assert not list(image.root.glob(f"{place}/bin/pip*"))
+        assert not list(image.root.glob(f"{place}/lib/python3*/site-packages/pip*"))
     assert not (image.root / "src").exists()
 
 
