@@ -14,7 +14,7 @@ from alerter.core.periods import bounds_ms, period_at
 from alerter.core.ports import Batch, PollRequest, RunSource, SourceError
 from alerter.digests import tell_digests
 from alerter.evaluate import evaluate_all
-from alerter.operators import tell_operators
+from alerter.operators import tell_operators, tell_set_aside
 from alerter.recording import Recorded
 from alerter.restatements import close_periods
 from alerter.run_alerts import judge_runs
@@ -77,6 +77,9 @@ def run_cycle(
     with services.ledger.write() as view:
         states = [sources.source_state(view.connection, source.name) for source in services.sources]
         tell_operators(view, services, states, now_ms)
+        for each in polls:
+            if each.recorded.set_aside:
+                tell_set_aside(view, services, each.source, each.recorded.set_aside, now_ms)
         read = [state.complete_ms for state in states if state.complete_ms is not None]
         if stop.is_set() or not read or any(_half_swept(services, state, now_ms) for state in states):
             return CycleReport(polls, evaluated=False)

@@ -1,4 +1,4 @@
-"""What the operators are told: a source that stays down, and that it is back; once each."""
+"""What the operators are told: a source that stays down, that it is back, and runs that no ledger takes; once each."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ def tell_operators(view: View, services: Services, states: Sequence[SourceState]
             notice = Message(MessageKind.OPERATOR, title=f"{state.name} is back", text=text, at_ms=now_ms)
             notify(view, services, f"source-up:{state.name}:{now_ms}", notice)
             mark_told(view.connection, state.id, down=False)
+
+
+def tell_set_aside(view: View, services: Services, source: str, runs: int, now_ms: int) -> None:
+    """Enqueue a notice of runs that can't be recorded, once a month for a source: each sweep meets them again."""
+    text = f"{runs} of those just read have a time, a name or a cost that no database takes."
+    text += "\nThey are in no total. The log names each."
+    notice = Message(MessageKind.OPERATOR, title=f"Runs of {source} can't be recorded", text=text, at_ms=now_ms)
+    notify(view, services, f"set-aside:{source}:{iso(now_ms)[:7]}", notice)
 
 
 def notify(view: View, services: Services, key: str, notice: Message) -> None:

@@ -86,11 +86,15 @@ def export_mlflow_secrets(environ: MutableMapping[str, str] = os.environ) -> tup
 def _folders(environ: Mapping[str, str]) -> Iterator[Path]:
     given = environ.get("CREDENTIALS_DIRECTORY")
     if given:
-        if not os.access(given, os.R_OK | os.X_OK):
+        if not _is_folder(Path(given)):
             raise ConfigError([Problem(Path(given), 0, 0, "$CREDENTIALS_DIRECTORY is no folder that can be read")])
         yield Path(given)
-    if os.access(_RUN_SECRETS, os.R_OK | os.X_OK):
+    if _is_folder(_RUN_SECRETS):
         yield _RUN_SECRETS
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
 
 
 def _text_of(path: Path) -> str:

@@ -7,7 +7,7 @@ import secrets
 import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,7 @@ class Store:
 
     def sqlite_path(self) -> Path | None:
         """Return the file that holds the database; None for PostgreSQL and for one in memory."""
-        if self.is_shared or self.url.database in (None, "", ":memory:"):
-            return None
-        return Path(str(self.url.database).removeprefix("file:").partition("?")[0])
+        return _file_of(self.url)
 
     def is_missing(self) -> bool:
         """Whether the database's file isn't there yet; opening it would make one."""
@@ -108,9 +106,26 @@ def open_engine(url: str, session: str = "alerter") -> Engine:
     if (parsed := make_url(url)).get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(parsed, session))
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    event.listen(engine, "do_connect", lambda *_more: _reserve(None if parsed.query else _file_of(parsed)))
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _file_of(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database).removeprefix("file:").partition("?")[0])
+
+
+def _reserve(path: Path | None) -> None:
+    """Make a new file that only its owner may read: it will hold everybody's names and costs.
+
+    SQLite gives the files beside it the same rights. What it can't be made for, SQLite says better.
+    """
+    if path is not None:
+        with suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _postgres_arguments(url: URL, session: str) -> dict[str, Any]:

@@ -61,6 +61,15 @@ def test_a_credentials_folder_that_is_not_there(tmp_path: Path) -> None:
         Secrets.read({"CREDENTIALS_DIRECTORY": str(tmp_path / "nowhere")})
 
 
+def test_a_credentials_folder_that_is_a_program(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("hunter2", encoding="utf-8")
+    (tmp_path / "file").chmod(0o755)
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "file")}
+    for read in (Secrets.read, export_mlflow_secrets):
+        with pytest.raises(ConfigError, match=r"\$CREDENTIALS_DIRECTORY is no folder that can be read"):
+            read(environ)
+
+
 IN_YAML = [
     ("slack: {token: xoxb-1-hunter2}", "1:9", "SLACK_BOT_TOKEN"),
     ("slack: {bot_token: hunter2}", "1:9", "SLACK_BOT_TOKEN"),

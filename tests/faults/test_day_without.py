@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,12 +15,15 @@ from alerter.core.ports import Notifier
 from alerter.notifiers.console import ConsoleNotifier
 from alerter.notifiers.email import EmailNotifier
 from alerter.notifiers.slack import SlackNotifier
+from alerter.sources.mlflow_rest import MlflowRestSource
 from alerter.verify import verify_ledger
 from tests.deciding.tools import PRICES, at, costs
 from tests.faults.days import Days
+from tests.fixtures.mlflow_server import MlflowServer
 from tests.fixtures.scripted_slack import ScriptedSlack
 from tests.fixtures.slack_emulator import free_port
 from tests.fixtures.smtp_server import SmtpStarter
+from tests.fixtures.tcp_proxy import TcpProxy
 from tests.truth.ledgers import HOUR, MINUTE, config_of, house
 
 NOW = at("2026-11-23 09:00")
@@ -44,20 +50,34 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)  # a line for each of some hundred attempts
 
 
-def test_a_source_that_is_gone_for_a_day_is_told_once_and_once_again(tmp_path: Path, migrated_sqlite: Path) -> None:
-    printed = io.StringIO()
-    config = config_of(
-        tmp_path / "config", BUDGETS.replace("[chat]", "[ops]").replace("[mail]", "[ops]"), PRICES, ALERTER
+def test_a_source_that_is_gone_for_a_day_is_told_once_and_once_again(
+    tmp_path: Path,
+    migrated_sqlite: Path,
+    mlflow_server: MlflowServer,
+    tcp_proxy: Callable[[tuple[str, int] | str], TcpProxy],
+) -> None:
+    printed, experiment = io.StringIO(), mlflow_server.experiment()
+    line = tcp_proxy(("127.0.0.1", urlsplit(mlflow_server.uri).port or 0))
+    only = mlflow_server.experiment_name(experiment)
+    source = MlflowRestSource(
+        name="main",
+        tracking_uri=f"http://127.0.0.1:{line.port}",
+        include=[only],
+        usage_keys=frozenset({"instance_type"}),
+        back_off_s=0.01,
     )
+    everything = BUDGETS.replace("[chat]", "[ops]").replace("[mail]", "[ops]")
+    config = config_of(tmp_path / "config", everything, PRICES, ALERTER)
     with house(config, migrated_sqlite, NOW) as home:
+        home.services = replace(home.services, sources=[source])
         days = Days(home, {"console": ConsoleNotifier(printed)}, NOW)
         days.go(60)
-        home.source.fails_after = 0
-        home.source.put(costs("late", 90, NOW + HOUR))
+        line.cut()
+        mlflow_server.ended_run(experiment, NOW - 8 * HOUR, NOW + HOUR, params={"instance_type": "m5.xlarge"})
         days.go(DAY_MINUTES)
         assert printed.getvalue().count("main can't be read") == 1
         assert "used" not in printed.getvalue()
-        home.source.fails_after = None
+        line.restore()
         days.go(120)
         assert printed.getvalue().count("main is back") == 1
         assert [printed.getvalue().count(f"{name} ·") for name in ("chats", "mails")] == [1, 1]

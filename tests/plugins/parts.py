@@ -87,9 +87,9 @@ def why_no_buildah() -> str | None:
 
 @cache
 def why_no_namespaces() -> str | None:
-    """Say why this machine may boot or build no other one, whatever is installed; None if it may."""
+    """Say why no process can have mounts of its own, whatever is installed; None if one can."""
     if os.geteuid() != 0:
-        return "only root can boot a machine"
+        return "only root can mount, boot a machine, or build an image"
     made = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False)
     return None if made.returncode == 0 else "the kernel gives this container no namespaces of its own"
 
@@ -100,10 +100,11 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "needs_chromium": why_no_chromium,
     "needs_postgres": why_no_postgres,
     "needs_systemd": why_no_systemd,
+    "needs_namespaces": why_no_namespaces,
     "needs_nspawn": why_no_nspawn,
     "needs_buildah": why_no_buildah,
 }
-NEVER: dict[str, Callable[[], str | None]] = {"needs_nspawn": why_no_namespaces, "needs_buildah": why_no_namespaces}
+NEVER = dict.fromkeys(("needs_namespaces", "needs_nspawn", "needs_buildah"), why_no_namespaces)
 """Why a part can't be had on this machine by installing anything: such a skip is no failure."""
 
 

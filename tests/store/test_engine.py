@@ -1,5 +1,7 @@
+import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +11,7 @@ from sqlalchemy.engine import make_url
 
 from alerter.store.bulk import insert_rows, query
 from alerter.store.engine import Store, StoreError
+from alerter.store.migrate import migrate
 from alerter.store.outbox_read import pending_count
 from tests.fixtures.rows import add_notification
 
@@ -67,6 +70,31 @@ def test_a_full_disk_is_said_so_and_loses_nothing(migrated_sqlite: Path, tmp_pat
         add_fact(store, value="x" * 100_000)
         with store.read() as connection:
             assert pending_count(connection) == 1
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = Store(f"sqlite:///{tmp_path / 'alerter.db'}")
+        migrate(store)
+        with store.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE more (x)")
+            files = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert {name for name in files if name.startswith("alerter.db-")} == {"alerter.db-wal", "alerter.db-shm"}
+    assert set(files.values()) == {0o600}
+
+
+def test_a_file_that_is_there_keeps_its_rights(migrated_sqlite: Path, tmp_path: Path) -> None:
+    path = tmp_path / "alerter.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    path.chmod(0o640)
+    store = Store(f"sqlite:///{path}")
+    with store.read():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    store.close()
 
 
 def test_what_cannot_be_opened_is_said_with_a_remedy(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from tests.fixtures.debian import PYTHON, run
 PROJECT = Path(__file__).parents[2]
 _WHEELS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
 _BOOT_S = 60.0
+_GROUPS = Path("/sys/fs/cgroup")
+_NO_MEMORY = {"memory.swappiness": "0", "memory.limit_in_bytes": "65536"}
+_NO_MEMORY_V2 = {"memory.swap.max": "0", "memory.max": "65536"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,22 @@ class Machine:
     def show(self, unit: str, name: str) -> str:
         """Return a property of a unit."""
         return self.run("systemctl", "show", "--property", name, "--value", unit).strip()
+
+    @contextmanager
+    def without_memory(self, pid: str) -> Iterator[None]:
+        """Let the kernel give one of its processes no further page while the block lasts."""
+        first = (_GROUPS / "memory").is_dir()
+        group = (_GROUPS / "memory" if first else _GROUPS) / f"alerter-test-{os.getpid()}"
+        group.mkdir()
+        try:
+            for name, value in (_NO_MEMORY if first else _NO_MEMORY_V2).items():
+                (group / name).write_text(value, encoding="ascii")
+            # The kernel reads a process id as whoever writes it sees it.
+            move = f"echo {pid} > {group}/cgroup.procs"
+            run("nsenter", "--target", str(self.init), "--pid", "--", "sh", "-c", move)
+            yield
+        finally:
+            group.rmdir()
 
 
 def build(root: Path, debian: Path) -> None:

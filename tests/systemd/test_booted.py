@@ -111,6 +111,20 @@ def test_a_daemon_that_hangs_is_ended_and_started_anew_with_its_state(machine: M
     assert alerts(machine) == before
 
 
+def test_a_daemon_that_may_take_no_more_memory_is_killed_and_starts_anew_with_its_state(
+    machine: Machine, page: str
+) -> None:
+    before, pid = alerts(machine), machine.show(UNIT, "MainPID")
+    assert before
+    restarts = int(machine.show(UNIT, "NRestarts"))
+    with machine.without_memory(pid):
+        until(lambda: ask_in_vain(page) or machine.show(UNIT, "MainPID") != pid, lambda: journal(machine)[-2000:])
+        until(lambda: int(machine.show(UNIT, "NRestarts")) > restarts)
+    assert "status=9/KILL" in journal(machine)  # by the kernel
+    until(lambda: "second" in spent(page))
+    assert alerts(machine) == before
+
+
 def test_it_stops_cleanly(machine: Machine, page: str) -> None:
     machine.run("systemctl", "stop", UNIT)
     assert machine.show(UNIT, "ActiveState") == "inactive"
@@ -141,6 +155,11 @@ def spent(page: str) -> dict[str, str]:
         return {each["budget"]: each["spent"] for each in status(page)["budgets"]}
     except httpx2.HTTPError:
         return {}
+
+
+def ask_in_vain(page: str) -> bool:
+    """Ask, so that the daemon needs memory; return whether it no longer answers."""
+    return not spent(page)
 
 
 def alerts(machine: Machine) -> list[tuple[str, int]]:
