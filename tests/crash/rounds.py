@@ -38,10 +38,10 @@ class Outcome:
     failed: str = ""
 
 
-def template(stage: Stage) -> Path:
+def template(stage: Stage, name: str) -> Path:
     """Return a database whose daemon has watched since before anything was spent."""
-    stage.mlflow.experiment("crash-template")
-    empty = ledger(stage, "crash-template", None)
+    stage.mlflow.experiment(name)
+    empty = ledger(stage, name, None)
     stage.start(empty.order)
     eventually(
         lambda: empty.rows("SELECT 1 FROM meta WHERE name = 'evaluated_ms'"), lambda: f"the first cycle\n{empty.log()}"

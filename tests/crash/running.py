@@ -15,7 +15,10 @@ from tests.crash.rounds import Outcome, play, template
 from tests.crash.scene import Stage, stage
 from tests.fixtures.mlflow_server import MlflowServer, serving
 from tests.fixtures.slack_emulator import serve_emulate
-from tests.fixtures.smtp_server import make_certificates
+from tests.fixtures.smtp_server import Certificates, make_certificates
+
+ROUNDS_A_SLACK = 300
+"""Rounds on one Slack emulator: it takes 5,000 requests of a token in an hour, and a round makes seven."""
 
 
 def run(
@@ -24,20 +27,33 @@ def run(
     """Play a round for each of the points and yield how they ended; ``mlflow`` saves a server of their own."""
     with ExitStack() as stack:
         server = mlflow or stack.enter_context(serving(_made(folder / "mlflow")))
+        certificates, names = make_certificates(folder), (f"crash-{number:05}" for number in count(1))
+        for start in range(0, len(points), ROUNDS_A_SLACK):
+            part, some = _made(folder / f"from-{start}"), points[start : start + ROUNDS_A_SLACK]
+            yield from _on_one_slack(part, some, server, certificates, workers=workers, names=names)
+
+
+def _on_one_slack(
+    folder: Path,
+    points: Sequence[Point],
+    mlflow: MlflowServer,
+    certificates: Certificates,
+    *,
+    workers: int,
+    names: Iterator[str],
+) -> Iterator[Outcome]:
+    with ExitStack() as stack:
         slack = stack.enter_context(serve_emulate(_made(folder / "slack")))
-        certificates = make_certificates(folder)
         stages: Queue[Stage] = Queue()
         for number in range(workers):
-            own = _made(folder / f"stage-{number}")
-            stages.put(stack.enter_context(stage(own, server, slack, certificates)))
-        first = stages.get()
-        database = template(first)
+            stages.put(stack.enter_context(stage(_made(folder / f"stage-{number}"), mlflow, slack, certificates)))
+        first, lock = stages.get(), threading.Lock()
+        database = template(first, next(names))
         stages.put(first)
-        numbers, lock = count(1), threading.Lock()
 
         def one(point: Point) -> Outcome:
             with lock:
-                name = f"crash-{next(numbers):05}"
+                name = next(names)
             mine = stages.get()
             try:
                 return play(mine, point, name, database)
