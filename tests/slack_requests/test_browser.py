@@ -1,139 +1,28 @@
 """A person at work, in a real browser on a third-party Slack: what a cycle found appears, is answered, and changes."""
 
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from alerter.config import load
-from alerter.delivery import Bell, deliver_until_stopped
-from alerter.desk import FrontDesk
-from alerter.slack_requests.answers import Answers
-from alerter.slack_requests.policy import Policy
-from alerter.slack_requests.socket_mode import SocketModeDoor
-from alerter.store.engine import Store
-from alerter.store.migrate import migrate
-from alerter.web.app import create_app
-from alerter.web.server import WebServer
-from tests.fixtures.slack_emulator import LOCAL_SIGNING_SECRET, SlackServer, free_port, serve_local_slack
-from tests.fixtures.window_data import services as windows
-from tests.plugins.parts import chromium
+from tests.slack_requests.office import ANNA, Office, browser, open_office
 from tests.slack_requests.test_emulator import eventually
-from tests.truth.ledgers import HOUR, FakeSource, House, run, services_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser
+
+__all__ = ["browser"]
 
 pytestmark = [pytest.mark.needs_local_slack, pytest.mark.needs_chromium]
 
-START = 1_793_487_600_000  # 2026-11-01 00:00 in Berlin
-NOW = START + 22 * 24 * HOUR + 14 * HOUR  # Mon 23 Nov 14:00
-ANNA = "slack:U01ANNA (anna)"
-BUDGETS = """
-defaults: {timezone: Europe/Berlin, period: monthly, thresholds: [50%, 100%], receivers: [ml-costs]}
-budgets:
-  - {name: every-team, group_by: [team], amount: "100"}
-"""
-PRICES = 'catalogs: []\nprices: [{match: {instance_type: "m5.*"}, per_instance_hour: "1"}]\n'
-
-
-@dataclass
-class Office:
-    """A daemon's parts without its timer, a workspace, and a window on it."""
-
-    made: House
-    slack: SlackServer
-    page: "Page"
-    bell: Bell
-
-    def spend(self, team: str, hours: int, number: int = 1) -> None:
-        """Let a run of a team have cost so many dollars, and run a cycle."""
-        self.made.source.put(run(f"{team}-{number}", "FINISHED", START, START + hours * HOUR, tags={"team": team}))
-        self.made.cycle(NOW)
-        self.bell.ring()
-
-    def message(self, words: str) -> "Locator":
-        """Return the first message with these words, once it is there."""
-        found = self.page.locator(".msg", has_text=words).first
-        found.wait_for()
-        return found
-
-    def audit(self) -> list[tuple[object, ...]]:
-        return self.made.rows("SELECT actor, via, action, target FROM audit ORDER BY id")
-
-
-@contextmanager
-def working(made: House, bell: Bell) -> Iterator[None]:
-    """Deliver in the background."""
-    stop = threading.Event()
-    arguments = {"clock": lambda: int(time.time() * 1000), "owner": "me", "stop": stop, "bell": bell}
-    thread = threading.Thread(
-        target=deliver_until_stopped, args=(made.store, made.services.notifiers), kwargs=arguments
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(20)
+A_MINUTE_MS = 60_000
 
 
 @pytest.fixture(params=["socket", "http"])
 def office(request: pytest.FixtureRequest, tmp_path: Path, browser: "Browser") -> Iterator[Office]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/slack/interactions" if request.param == "http" else ""
-    with serve_local_slack(tmp_path, url) as slack, ExitStack() as stack:
-        folder = tmp_path / "config"
-        folder.mkdir()
-        (folder / "budgets.yaml").write_text(BUDGETS)
-        (folder / "prices.yaml").write_text(PRICES)
-        (folder / "alerter.yaml").write_text(
-            'receivers: [{name: ml-costs, slack: {channel: "#ml-costs"}}]\n'
-            f'slack: {{base_url: "{slack.base_url}"}}\n'
-            'sources: [{name: main, tracking_uri: "http://127.0.0.1:9"}]\n'
-        )
-        config = load(folder, {"SLACK_BOT_TOKEN": slack.token, "SLACK_APP_TOKEN": slack.app_token})
-        store = Store(f"sqlite:///{tmp_path / 'alerter.db'}")
-        stack.callback(store.close)
-        migrate(store)
-        source, bell = FakeSource(), Bell()
-        made = House(config, store, source, services_of(config, store, source, NOW))
-        made.cycle(NOW)
-        desk = FrontDesk(lambda: made.services, lambda: NOW, bell.ring)
-        answers = Answers(desk, Policy, base_url=slack.base_url)
-        stack.callback(answers.close)
-        if url:
-            served = replace(windows(), answers=answers, signing_secret=lambda: LOCAL_SIGNING_SECRET, clock=time.time)
-            server = WebServer(create_app(served), "127.0.0.1", port)
-            server.start()
-            stack.callback(server.stop)
-        else:
-            door = SocketModeDoor(slack.app_token, answers, base_url=slack.base_url, ping_s=1)
-            door.start()
-            stack.callback(door.stop)
-            eventually(door.healthy)
-        stack.enter_context(working(made, bell))
-        page = browser.new_page(viewport={"width": 1100, "height": 1400})
-        page.set_default_timeout(15_000)
-        stack.callback(page.close)
-        page.goto(slack.url)
-        page.get_by_text("ml-costs").first.click()
-        yield Office(made, slack, page, bell)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield found
-        found.close()
+    with open_office(tmp_path, browser, socket=request.param == "socket") as made:
+        yield made
 
 
 def test_an_alert_is_acknowledged_taken_back_and_snoozed_where_it_stands(office: Office) -> None:
@@ -177,8 +66,30 @@ def test_a_command_is_typed_and_answered(office: Office) -> None:
         ("snooze visoin 4h", "did you mean"),
         ("ack vision until 90% -- the sweep ends", "is acknowledged by"),
     ):
-        box = office.page.locator("textarea").first
-        box.fill(f"/budget {text}")
-        box.press("Enter")
+        office.command(text)
         office.message(words)
     office.message("60 % used").get_by_text("the sweep ends").wait_for()
+
+
+@pytest.mark.timeout(240)
+def test_the_socket_is_cut_for_a_minute_and_comes_back(tmp_path: Path, browser: "Browser") -> None:
+    with open_office(tmp_path, browser, socket=True) as office:
+        door, line = office.door, office.line
+        assert door is not None
+        assert line is not None
+        office.spend("vision", 60)
+        alert = office.message("60 % used")
+        line.cut()
+        eventually(lambda: not door.healthy())
+        alert.get_by_role("button", name="Acknowledge").click()  # nobody is there to hear it
+        office.page.wait_for_timeout(A_MINUTE_MS)
+        assert not door.healthy()
+        assert "can't be reached" in door.problem()
+        assert office.audit() == []
+        line.restore()
+        eventually(door.healthy, 30)
+        alert.get_by_role("button", name="Acknowledge").click()
+        alert.get_by_text("quiet until the next threshold").wait_for()
+        office.command("status vision")
+        office.message("$60.00 of $100.00")
+        assert [each[:3] for each in office.audit()] == [(ANNA, "slack", "ack")]
