@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from alerter import __version__
 from alerter.metrics import CONTENT_TYPE
-from alerter.web.auth import COOKIE, COOKIE_SECONDS, is_allowed, same, session_of
+from alerter.web.auth import COOKIE, COOKIE_SECONDS, is_allowed, is_asked_by, same, session_of
 from alerter.web.headers import SecurityHeaders
 from alerter.web.page import render_login, render_status
 from alerter.web.schemas import AlertsBody, ReadyBody, StatusBody
@@ -25,6 +25,11 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 MOST_LOGIN_BYTES = 4096
+
+_FOREIGN_NAME = (
+    "the page has no token, so it answers only to this machine's names: "
+    "open http://127.0.0.1, set web.public_url to the address that you use, or set ALERTER_WEB_TOKEN"
+)
 
 Shown = TypeVar("Shown")
 
@@ -142,6 +147,8 @@ def _log_in(services: WebServices, request: Request, given: str) -> Response:
 
 
 def _may(services: WebServices, request: Request) -> bool:
+    if not services.token() and not is_asked_by(request.headers.get("host", ""), services.names()):
+        raise HTTPException(403, _FOREIGN_NAME)
     return is_allowed(services.token(), request.headers.get("authorization"), request.cookies)
 
 

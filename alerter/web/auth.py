@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 COOKIE = "alerter_session"
 COOKIE_SECONDS = 7 * 86_400
@@ -31,6 +32,28 @@ def same(given: str, wanted: str) -> bool:
 def session_of(token: str) -> str:
     """Return the cookie's value: it proves the token without being it, and a new token ends every session."""
     return hmac.new(token.encode(), b"alerter status page", hashlib.sha256).hexdigest()
+
+
+def own_names(host: str, public_url: str | None) -> frozenset[str] | None:
+    """Return the names by which a page that needs no token may be asked; None where any will do.
+
+    A page of somebody else's, open in a browser on this machine, can have its own name resolve to 127.0.0.1 and read
+    what answers there. Beyond this machine a page without a token is open to everybody, and the daemon has warned.
+    """
+    if not _is_loopback(host):
+        return None
+    return frozenset({"localhost", host, urlsplit(public_url or "").hostname or "localhost"})
+
+
+def is_asked_by(host: str, names: frozenset[str] | None) -> bool:
+    """Whether a ``Host`` header names the page by an address or by one of ``names``."""
+    if names is None:
+        return True
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name in names or name.endswith(".localhost") or bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 def exposure_warning(host: str, token: str | None) -> str | None:

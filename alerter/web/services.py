@@ -34,6 +34,7 @@ class WebServices:
         answers: works on Slack's requests; None where Slack doesn't come over HTTP.
         signing_secret: gives SLACK_SIGNING_SECRET; without one every Slack request is refused.
         role: whether this daemon polls or stands by, in words; ``""`` where there can be no other.
+        names: by which it may be asked where no token is needed; None is any.
         token: gives ALERTER_WEB_TOKEN; None or ``""`` leaves page, API and metrics open.
     """
 
@@ -47,4 +48,5 @@ class WebServices:
     answers: Answers | None = None
     signing_secret: Callable[[], str | None] = _nothing
     token: Callable[[], str | None] = _nothing
+    names: Callable[[], frozenset[str] | None] = _nothing
     role: Callable[[], str] = alone

@@ -19,6 +19,7 @@ from alerter.status import status_json
 from alerter.store.digests import digests_sent
 from alerter.store.engine import StoreError
 from alerter.store.outbox_read import counts
+from alerter.web.auth import own_names
 from alerter.web.services import Json, WebServices, alone
 
 LATE_POLLS = 3
@@ -82,6 +83,7 @@ def web_services(current: Callable[[], Services], around: Surroundings) -> WebSe
         answers=around.answers,
         signing_secret=lambda: _text(current().config.secrets.slack_signing_secret),
         token=lambda: _text(current().config.secrets.alerter_web_token),
+        names=lambda: own_names(current().config.web.host, current().config.web.public_url),
         role=around.role,
     )
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from alerter.metrics import Metrics
-from alerter.web.auth import COOKIE, exposure_warning
+from alerter.web.auth import COOKIE, exposure_warning, own_names
 from alerter.web.services import WebServices
 from tests.fixtures.window_data import NOW_MS, PAGE, services
 from tests.web.conftest import Serve
@@ -110,6 +110,34 @@ def test_metrics_outlive_the_database(serve: Serve) -> None:
 def test_without_a_token_everything_is_open(serve: Serve) -> None:
     client = serve(services())
     assert {client.get(path).status_code for path in (*GUARDED, *OPEN)} == {200}
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("localhost:8321", 200),
+        ("alerter.localhost", 200),
+        ("192.0.2.7:8321", 200),
+        ("[::1]:8321", 200),
+        ("Budgets.example.com", 200),
+        ("evil.example.com:8321", 403),
+        ("127.0.0.1.evil.example.com", 403),
+        ("[nonsense", 403),
+        ("", 403),
+    ],
+)
+def test_without_a_token_a_foreign_name_gets_nothing(serve: Serve, name: str, code: int) -> None:
+    client = serve(replace(services(), names=lambda: own_names("127.0.0.1", "https://budgets.example.com/costs")))
+    assert {client.get(path, headers={"Host": name}).status_code for path in GUARDED} == {code}
+    assert {client.get(path, headers={"Host": name}).status_code for path in OPEN} == {200}
+
+
+def test_names_do_not_matter_beside_a_token_or_beyond_this_machine(serve: Serve) -> None:
+    foreign = {"Host": "alerter.monitoring.svc"}
+    with_both = replace(with_token(), names=lambda: own_names("127.0.0.1", None))
+    assert serve(with_both).get("/metrics", headers=BEARER | foreign).status_code == 200
+    everywhere = replace(services(), names=lambda: own_names("0.0.0.0", None))  # noqa: S104 - asked of a function
+    assert serve(everywhere).get("/metrics", headers=foreign).status_code == 200
 
 
 def test_with_a_token_data_needs_it_and_health_does_not(serve: Serve) -> None:
