@@ -79,7 +79,7 @@ def _synced(config: Config, store: Store, now_ms: int, fence: Fence) -> dict[str
         return ids
     with store.write() as connection:
         fence(connection)
-        return sync_budgets(connection, config.budgets, config.tags, Interner(), now_ms)
+        return sync_budgets(connection, config.budgets, config.tags, Interner(), now_ms, revision=config.revision)
 
 
 def are_outdated(services: Services) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from alerter.config.assembly import ALERTER, BUDGETS, PRICES, assemble
 from alerter.config.machines import machines_path, read_machines_file
 from alerter.config.model import Config
 from alerter.config.problems import ConfigError, Problem
+from alerter.config.revision import revision_of
 from alerter.config.yaml_files import Document, read_yaml
 
 _FOLDER = "budgets"
@@ -21,7 +23,7 @@ def load(directory: Path, environ: Mapping[str, str] = os.environ) -> Config:
     Raises:
         ConfigError: with every problem of every file, each with its line and column.
     """
-    return assemble(directory, _read(directory), environ)
+    return _dated(assemble(directory, _read(directory), environ))
 
 
 def load_keeping(
@@ -34,7 +36,7 @@ def load_keeping(
     """
     try:
         documents = _read(directory)
-        return assemble(directory, documents, environ), []
+        return _dated(assemble(directory, documents, environ)), []
     except ConfigError as error:
         problems = error.problems
     try:
@@ -46,7 +48,7 @@ def load_keeping(
     for keep in (bad, bad | main):
         config = _load_with(directory, documents, last_good, keep, environ)
         if config is not None:
-            return config, list(problems)
+            return _dated(config), list(problems)
     return last_good, list(problems)
 
 
@@ -65,6 +67,10 @@ def snapshot(directory: Path, files: Iterable[Path] = ()) -> frozenset[tuple[str
             continue  # removed just now: the next snapshot tells
         seen.add((str(path), state.st_mtime_ns, state.st_size))
     return frozenset(seen)
+
+
+def _dated(config: Config) -> Config:
+    return replace(config, revision=revision_of(config.directory))
 
 
 def _load_with(

@@ -63,6 +63,7 @@ class Config:
         operators: the receiver that is told about failing sources and deliveries; None only logs.
         files: what was read: the YAML files, then the catalogs that they name.
         digest: SHA-256 of what the files say, in hex; comments in YAML and the order of its keys don't count.
+        revision: the git commit that the folder is at, ``""`` where that isn't known.
         documents: the parsed files, kept for a reload in which some of them are bad.
     """
 
@@ -88,6 +89,7 @@ class Config:
     receiver_secrets: Mapping[str, SecretStr] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     digest: str = ""
+    revision: str = field(default="", compare=False)
     documents: Mapping[Path, Document] = field(default_factory=dict, repr=False, compare=False)
 
     @property

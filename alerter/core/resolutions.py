@@ -16,9 +16,10 @@ _RAISED = ("amount raised", "limit raised", LIMIT_REMOVED)
 _CLOSED = (PERIOD_CLOSED, BUDGET_REMOVED)
 
 
-def amount_raised(amount: int, spent: int, currency: str) -> str:
-    """Return ``amount raised to $15,000, 64.9 % of it used``."""
-    return f"amount raised to {human(amount, currency)}, {percent(spent, amount)} of it used"
+def amount_raised(amount: int, spent: int, currency: str, by: str = "") -> str:
+    """Return ``amount raised to $15,000 by 3fa9c21, 64.9 % of it used``; ``by`` is a commit, where it is known."""
+    who = f" by {by}" if by else ""
+    return f"amount raised to {human(amount, currency)}{who}, {percent(spent, amount)} of it used"
 
 
 def limit_raised(limit: int, currency: str) -> str:

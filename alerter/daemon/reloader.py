@@ -100,7 +100,9 @@ class Reloader:
         self.findings = Findings(tuple(found), needs_restart(self._started, config))
         self._metrics.config_loaded(ok=not found, at_ms=self._clock())
         counts = (len(kept.sources), len(kept.budgets), len(kept.receivers), len(found))
-        log.info("configuration read sources=%d budgets=%d receivers=%d problems=%d", *counts)
+        log.info(
+            "configuration read sources=%d budgets=%d receivers=%d problems=%d revision=%s", *counts, kept.revision
+        )
 
     def tell(self) -> None:
         """Tell the operators what was found, once until it changes; of several daemons the one that polls does.

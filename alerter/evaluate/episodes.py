@@ -16,6 +16,7 @@ from alerter.corrections import corrected
 from alerter.evaluate.measuring import ScopeKey, Standing
 from alerter.store import meta
 from alerter.store.alerts import ENDLESS, FIRING, RESOLVED, StoredAlert, load_alerts, put_alert, resolve_alerts
+from alerter.store.budgets import changed_by
 from alerter.store.episodes import EpisodeKey
 from alerter.store.outbox import request_update
 from alerter.store.totals import View
@@ -137,9 +138,10 @@ def resolve(view: View, episode: Episode, going: Sequence[Transition], now_ms: i
 
 def _why(view: View, alerts: Sequence[StoredAlert], standing: Standing, *, raised: bool) -> str:
     level, currency = standing.level, standing.budget.currency
-    if raised:
-        return amount_raised(level.amount, level.spent, currency)
     since_ms = meta.evaluated_ms(view.connection) or 0
+    if raised:
+        by = changed_by(view.connection, standing.budget_id, since_ms)
+        return amount_raised(level.amount, level.spent, currency, by)
     by_correction = corrected(view, standing.budget_id, standing.scope_id, standing.period, since_ms)
     if by_correction:
         return by_correction

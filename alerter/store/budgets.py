@@ -17,14 +17,24 @@ from alerter.store.closings import forget_closings
 from alerter.store.interning import Interner
 from alerter.store.totals import Attribution, scope_row
 
+Change = tuple[int, str]
+"""When a definition changed (epoch ms), and the git commit that changed it, or ``""``."""
+
 
 def sync_budgets(
-    connection: Connection, budgets: Sequence[Budget], cleaning: TagCleaning, interner: Interner, now_ms: int
+    connection: Connection,
+    budgets: Sequence[Budget],
+    cleaning: TagCleaning,
+    interner: Interner,
+    now_ms: int,
+    *,
+    revision: str = "",
 ) -> dict[str, int]:
     """Bring the stored budgets in line with the configuration and return the row id of each budget id.
 
     A budget whose definition changed gets a new revision; one whose membership changed (match, group_by, zone,
     components, tag cleaning) is totalled anew from the charges, in this transaction. Removed ones become inactive.
+    ``revision`` is the configuration's git commit, recorded with what it changed.
     """
     stored = {
         row.uid: row for row in query(connection, "SELECT id, uid, revision, digest, totals_digest, active FROM budget")
@@ -34,11 +44,11 @@ def sync_budgets(
     for budget in budgets:
         totals_digest = _totals_digest(budget, cleaning)
         row = stored.get(budget.id)
-        ids[budget.id] = row.id if row else _insert(connection, budget, totals_digest, now_ms)
+        ids[budget.id] = row.id if row else _insert(connection, budget, totals_digest, (now_ms, revision))
         if row is None or not row.active or row.totals_digest != totals_digest:
             stale.append((ids[budget.id], budget))
         if row and (row.digest, row.totals_digest, bool(row.active)) != (digest(budget), totals_digest, True):
-            _update(connection, row, budget, totals_digest, now_ms)
+            _update(connection, row, budget, totals_digest, (now_ms, revision))
         if not budget.group_by:
             scope_row(connection, ids[budget.id], ())
     for uid, row in stored.items():
@@ -86,6 +96,13 @@ def revision_of(connection: Connection, budget_id: int) -> int:
     return int(query(connection, "SELECT revision FROM budget WHERE id = ?", budget_id).scalar_one())
 
 
+def changed_by(connection: Connection, budget_id: int, since_ms: int) -> str:
+    """Return the git commit that changed a budget last, if that was after an instant; ``""`` where it isn't known."""
+    sql = "SELECT at_ms, config_revision FROM budget_revision WHERE budget_id = ? ORDER BY revision DESC LIMIT 1"
+    row = query(connection, sql, budget_id).one_or_none()
+    return str(row.config_revision) if row is not None and row.at_ms > since_ms else ""
+
+
 def first_taken(connection: Connection) -> dict[int, int]:
     """Return when each budget (by its row id) was first seen in the configuration, in epoch ms."""
     rows = query(connection, "SELECT budget_id, at_ms FROM budget_revision WHERE revision = 1")
@@ -120,16 +137,16 @@ def _totals_digest(budget: Budget, cleaning: TagCleaning) -> str:
     return sha256(json.dumps(membership, sort_keys=True, default=dict).encode()).hexdigest()
 
 
-def _insert(connection: Connection, budget: Budget, totals_digest: str, now_ms: int) -> int:
+def _insert(connection: Connection, budget: Budget, totals_digest: str, change: Change) -> int:
     columns = "uid, revision, name, digest, totals_digest, spec, active, changed_ms"
-    values = (*_definition(budget, totals_digest), True, now_ms)
+    values = (*_definition(budget, totals_digest), True, change[0])
     query(connection, f"INSERT INTO budget ({columns}) VALUES (?,?,?,?,?,?,?,?)", budget.id, 1, *values)
     row_id = int(query(connection, "SELECT id FROM budget WHERE uid = ?", budget.id).scalar_one())
-    _add_revision(connection, row_id, 1, budget, now_ms)
+    _add_revision(connection, row_id, 1, budget, change)
     return row_id
 
 
-def _update(connection: Connection, row: Row[Any], budget: Budget, totals_digest: str, now_ms: int) -> None:
+def _update(connection: Connection, row: Row[Any], budget: Budget, totals_digest: str, change: Change) -> None:
     definition = _definition(budget, totals_digest)
     query(
         connection,
@@ -140,20 +157,15 @@ def _update(connection: Connection, row: Row[Any], budget: Budget, totals_digest
     )
     if row.digest != digest(budget):
         revision = row.revision + 1
-        query(connection, "UPDATE budget SET revision = ?, changed_ms = ? WHERE id = ?", revision, now_ms, row.id)
-        _add_revision(connection, row.id, revision, budget, now_ms)
+        query(connection, "UPDATE budget SET revision = ?, changed_ms = ? WHERE id = ?", revision, change[0], row.id)
+        _add_revision(connection, row.id, revision, budget, change)
 
 
 def _definition(budget: Budget, totals_digest: str) -> tuple[str, str, str, str]:
     return budget.name, digest(budget), totals_digest, spec(budget)
 
 
-def _add_revision(connection: Connection, row_id: int, revision: int, budget: Budget, now_ms: int) -> None:
-    query(
-        connection,
-        "INSERT INTO budget_revision (budget_id, revision, spec, at_ms) VALUES (?,?,?,?)",
-        row_id,
-        revision,
-        spec(budget),
-        now_ms,
-    )
+def _add_revision(connection: Connection, row_id: int, revision: int, budget: Budget, change: Change) -> None:
+    columns = "budget_id, revision, spec, at_ms, config_revision"
+    sql = f"INSERT INTO budget_revision ({columns}) VALUES (?,?,?,?,?)"
+    query(connection, sql, row_id, revision, spec(budget), *change)

@@ -145,13 +145,14 @@ class BudgetRow(SQLModel, table=True):
 
 
 class BudgetRevisionRow(SQLModel, table=True):
-    """What a budget said, revision by revision."""
+    """What a budget said, revision by revision; ``config_revision`` is the git commit that said so, where known."""
 
     __tablename__ = "budget_revision"
     budget_id: int = Field(sa_column=reference("budget.id", primary_key=True))
     revision: int = Field(primary_key=True)
     spec: str = Field(sa_column=text_column())
     at_ms: int = Field(sa_column=big_column())
+    config_revision: str = Field(default="", sa_column=text_column())
 
 
 class ScopeRow(SQLModel, table=True):
