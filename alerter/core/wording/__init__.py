@@ -4,7 +4,7 @@ Each function returns one line, ``""`` where there is nothing to say. An amount 
 it, and the headline says so. Instants are in the budget's own time zone.
 """
 
-from alerter.core.wording.ahead import FIRING, footer_line
+from alerter.core.wording.ahead import FIRING, footer_line, owner_line
 from alerter.core.wording.alerts import (
     amount_line,
     claim,
@@ -44,6 +44,7 @@ __all__ = [
     "money",
     "more_line",
     "opening_title",
+    "owner_line",
     "percent",
     "recent_line",
     "run_facts",

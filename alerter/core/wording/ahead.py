@@ -16,8 +16,12 @@ _HOLDS = {AlertStatus.ACKNOWLEDGED: "acknowledgement", AlertStatus.SNOOZED: "sno
 
 def footer_line(alert: Alert, style: Style = PLAIN, state: AlertState = FIRING) -> str:
     """Return ``Nothing is stopped. Next message at 100 %. · owner @vision-lead``."""
-    owner = f"owner {style.text(alert.owner)}" if alert.owner else ""
-    return joined(f"Nothing is stopped. {_ahead(alert, state, style)}".strip(), owner)
+    return joined(f"Nothing is stopped. {_ahead(alert, state, style)}".strip(), owner_line(alert, style))
+
+
+def owner_line(alert: Alert, style: Style = PLAIN) -> str:
+    """Return ``owner @vision-lead``, where the budget names one."""
+    return f"owner {style.text(alert.owner)}" if alert.owner else ""
 
 
 def is_over(alert: Alert) -> bool:

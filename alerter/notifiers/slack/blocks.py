@@ -10,6 +10,7 @@ from alerter.core.alerts import Alert, AlertState, AlertStatus, Message
 from alerter.core.budgets import Basis
 from alerter.core.decisions import Reason
 from alerter.core.reminders import is_reminder, reason_line
+from alerter.core.text import joined
 from alerter.notifiers.slack.controls import actions
 from alerter.notifiers.slack.digest import digest_blocks, digest_text
 from alerter.notifiers.slack.escape import link, mention, untrusted
@@ -119,7 +120,8 @@ def _member(alert: Alert, state: AlertState) -> list[Block]:
     top = f"Top run: {run_line(alert.top[0], alert.currency)}" if alert.top else ""
     amount = wording.amount_line(alert, STYLE)
     shown = section(head, _reason(alert, state), amount, top, said)
-    return [shown, context(wording.id_line(alert, STYLE)), *actions(alert, state, opens=False)]
+    small = context(joined(wording.id_line(alert, STYLE), wording.owner_line(alert, STYLE)))
+    return [shown, small, *actions(alert, state, opens=False)]
 
 
 def _notice(message: Message) -> list[Block]:
