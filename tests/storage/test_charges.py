@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,16 @@ from alerter.export import export_csv
 from alerter.status import budget_status, status_json
 from alerter.store.engine import Store
 from alerter.verify import verify_ledger
-from tests.storage.memory import BUDGETS, GIB, PRICES, STORAGE, T0, Shelves, ended, nanos, shelved, shelves, spent
+from tests.storage.memory import BUDGETS, GIB, PRICES, T0, Shelves, ended, nanos, shelved, shelves, spent
 from tests.truth.ledgers import DAY, HOUR, MINUTE, config_of, run
+
+Changes = list[tuple[int, int]]
+"""When a level changed, and to how many bytes."""
+
+LINES = (
+    "SELECT c.start_ms, c.end_ms, c.cost_nanos FROM charge c JOIN tag_set t ON t.id = c.tag_set_id "
+    "WHERE c.meter = 5 AND t.tags LIKE '%{team}%' ORDER BY c.start_ms"
+)
 
 steps = st.lists(
     st.tuples(
@@ -46,11 +54,10 @@ def test_any_history_of_levels_costs_what_each_level_costs(
     migrated_sqlite: Path, history: list[tuple[int, dict[str, tuple[str, Any]]]]
 ) -> None:
     """One end a poll makes a run's files be listed again; what is gone is noticed when it is looked for."""
-    levels: dict[str, int] = {"vision": 0, "nlp": 0}
+    changes: dict[str, Changes] = {"vision": [(T0, 0)], "nlp": [(T0, 0)]}
     held: dict[str, tuple[str, int]] = {}
-    expected: dict[str, int] = defaultdict(int)
     with shelved(migrated_sqlite, "poll: {resweep: 1s}\n") as made:
-        source, at_ms, since = shelves(made), T0, dict.fromkeys(levels, T0)
+        source, at_ms = shelves(made), T0
         made.cycle(at_ms)
         for minutes, events in history:
             at_ms += minutes * MINUTE
@@ -69,28 +76,26 @@ def test_any_history_of_levels_costs_what_each_level_costs(
                 else:
                     source.put(ended(key, held[key][0], at_ms - MINUTE))
             made.cycle(at_ms)
-            for team, level in list(levels.items()):
+            for team, known in changes.items():
                 after = sum(size for owner, size in held.values() if owner == team)
-                until = at_ms if after != level else at_ms - at_ms % DAY
-                if until > since[team]:
-                    expected[team] += by_days(level, since[team], until)
-                    levels[team], since[team] = after, until
-        accruing = {team: nanos(size, at_ms - since[team]) for team, size in levels.items()}
-        assert made.rows(STORAGE) == [(sum(expected.values()),)]
+                if after != known[-1][1]:
+                    known.append((at_ms, after))
         found = spent(made, at_ms)
-        assert {team: found.get(team, 0) for team in levels} == {
-            team: expected[team] + accruing[team] for team in levels
-        }
+        for team, known in changes.items():
+            assert found.get(team, 0) == cost(known, made.rows(LINES.format(team=team)), at_ms)
 
 
-def by_days(size: int, start_ms: int, end_ms: int) -> int:
-    """What bytes cost that were held over some UTC days: each is rounded for itself."""
-    total = 0
-    while start_ms < end_ms:
-        until = min(start_ms - start_ms % DAY + DAY, end_ms)
-        total += nanos(size, until - start_ms)
-        start_ms = until
-    return total
+def cost(changes: Changes, lines: list[tuple[Any, ...]], at_ms: int) -> int:
+    """What a level has cost; its charges leave no time out; each is of one level on one day, rounded for itself."""
+    spans = [*pairwise(when for when, _ in changes), (changes[-1][0], at_ms)]
+    held = [(since, until, size) for (since, until), (_, size) in zip(spans, changes, strict=True) if size]
+    for start, end, nano in lines:
+        (size,) = (size for since, until, size in held if since <= start < end <= until)
+        assert nano == nanos(size, end - start)
+        assert start // DAY == (end - 1) // DAY
+    since = max([changes[-1][0], *(end for _, end, _ in lines)])
+    assert sum(end - start for start, end, _ in lines) == sum(max(min(end, since) - start, 0) for start, end, _ in held)
+    return sum(int(nano) for *_, nano in lines) + nanos(changes[-1][1], at_ms - since)
 
 
 def test_a_quiet_day_has_one_charge_and_a_quiet_cycle_writes_and_asks_nothing(migrated_sqlite: Path) -> None:

@@ -245,7 +245,7 @@ def test_a_token_is_asked_for_and_remembered(browser: "Browser") -> None:
         assert page.get_by_role("alert").inner_text() == "That is not the token."
         page.get_by_label("Token").fill("open-sesame")
         page.get_by_role("button").click()
-        assert page.get_by_role("heading", name="Where budgets stand").is_visible()
+        page.get_by_role("heading", name="Where budgets stand").wait_for()
         assert "sesame" not in page.url
         page.goto(f"{window.server.url}/#A-7F3K")
         assert page.locator("#A-7F3K").is_visible()
