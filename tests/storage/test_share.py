@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hypothesis import given, settings, strategies as st
 
+from alerter.core.storage import Artifacts
+from alerter.core.traces import TraceRequest
+from alerter.sources.mlflow_rest import MlflowRestSource
 from alerter.sources.mlflow_rest.share import AHEAD_S, Share
+from tests.fixtures.mlflow_server import MlflowServer
+from tests.sources.poller import DAY, HOUR, NOW, Poller
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -69,3 +78,40 @@ def test_the_end_of_the_process_waits_for_nothing() -> None:
     paced = Share(0.01, stop)
     for _ in range(3):
         paced.take(lambda: threading.Event().wait(0.01))
+
+
+class Counted(Share):
+    """A share that counts what waits for its turn."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, threading.Event())
+        self.calls = 0
+
+    def take(self, call: Callable[[], T]) -> T:
+        self.calls += 1
+        return super().take(call)
+
+    def new(self) -> int:
+        """How many calls there were since one last asked."""
+        calls, self.calls = self.calls, 0
+        return calls
+
+
+def test_reading_again_traces_and_artifacts_wait_for_their_turn_and_a_first_sweep_does_not(
+    mlflow_server: MlflowServer,
+) -> None:
+    experiment = mlflow_server.experiment()
+    run_id = mlflow_server.ended_run(experiment, NOW - 2 * HOUR, NOW - HOUR)
+    name = mlflow_server.experiment_name(experiment)
+    source = MlflowRestSource(name="main", tracking_uri=mlflow_server.uri, include=[name])
+    source._share = counted = Counted()
+    poller = Poller(source).poll()
+    assert (poller.swept, counted.new()) == (True, 0)
+    assert poller.poll(NOW + HOUR).times_seen == {run_id: 1}  # nobody but the slice looks at it again
+    assert counted.new() >= 1
+    list(source.traces(TraceRequest("", NOW - DAY, NOW, 500, lambda _ids: ())))
+    assert counted.new() >= 1
+    source.artifact_bytes(Artifacts(run_id))
+    assert counted.new() >= 1
+    source.still_there([Artifacts(run_id)])
+    assert counted.new() >= 1

@@ -110,7 +110,7 @@ class MlflowDatabaseSource(MlflowRestSource):
         return RestCursor(self._settings, swept=mine.swept).text() if is_mine(cursor) else cursor
 
     def _spans_elsewhere(self, trace_ids: Sequence[str]) -> Sequence[Row]:
-        return self._opened().trace_spans(trace_ids)
+        return self._paced().trace_spans(trace_ids)
 
 
 def _revision(reading: Reading) -> str:
