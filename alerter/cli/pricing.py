@@ -95,7 +95,8 @@ def import_list(
         _say_problems(imported)
         if imported.prices and out is not None:
             write_catalog(out, imported.prices, imported.currency, overwrite=force)
-            typer.echo(f"{out}: {len(imported.prices)} prices in {imported.currency}; add to prices.yaml:")
+            skipped = f", {len(imported.problems)} rows skipped" if imported.problems else ""
+            typer.echo(f"{out}: {len(imported.prices)} prices in {imported.currency}{skipped}; add to prices.yaml:")
             typer.echo(f"  {catalog_line(out, config_dir(config), imported.currency)}")
     except ImportFileError as error:
         say_error(str(error))

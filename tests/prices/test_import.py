@@ -61,6 +61,7 @@ def test_a_skypilot_catalog(tmp_path: Path) -> None:
     done = run(source, "--out", out, "--as-of", "2026-11-01", "--config", tmp_path / "config")
     assert done.exit_code == 0
     assert 'catalogs: [{file: "sky.csv"}, builtin]' in done.stdout
+    assert f"{out}: 4 prices in USD, 6 rows skipped; add to prices.yaml:" in done.stdout
     assert [line.removeprefix(f"skipped: {source}:") for line in done.stderr.splitlines()] == [
         "5: no InstanceType: accelerators alone are not machines",
         "6: price '-0.384' is negative or not finite",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import mlflow
+import pytest
 
+from alerter.bootstrap import wire
 from alerter.core.money import plain
 from alerter.core.traces import TraceRequest
 from alerter.evidence import run_counts
@@ -13,7 +18,7 @@ from alerter.sources.mlflow_database import MlflowDatabaseSource
 from alerter.sources.mlflow_rest import MlflowRestSource
 from alerter.spending import accruals
 from alerter.status import top_runs
-from tests.tokens.traced import Traced
+from tests.tokens.traced import Traced, config_for
 from tests.truth.ledgers import DAY
 
 
@@ -77,7 +82,42 @@ def test_cached_tokens_cost_less_and_what_mlflow_counts_otherwise_is_told(traced
     (polled,) = traced.cycle().polls
     # 1,000 at $3, 5,000 at $0.30, 200 at $15 a million.
     assert traced.spent()["llm"] == "0.0075"
-    assert polled.tokens.cost_differs in {0, 1}  # MLflow's list may know another price of it
+    # MLflow's own sums agree.
+    assert (polled.tokens.count_differs, polled.tokens.cost_differs) == (0, 0)
+
+
+@pytest.mark.parametrize(("price", "differs"), [("0.15", 0), ("0.157", 0), ("0.16", 1), ("0.14", 1)])
+def test_a_cost_that_mlflow_logged_is_compared_and_the_configured_one_stands(
+    traced: Traced, tmp_path: Path, price: str, differs: int
+) -> None:
+    own = f'tokens: [{{model: gpt-4o-mini, per_million_input: "{price}", per_million_output: "0"}}]\n'
+    config = config_for(tmp_path / "own", traced.server, traced.experiment, prices=own)
+    traced.services = wire(config, traced.services.store, now_ms=traced.now_ms)
+    traced.call("gpt-4o-mini", 1_000_000, 0)  # of which MLflow's server says $0.15
+    (polled,) = traced.cycle().polls
+    assert (polled.tokens.cost_differs, traced.spent()["llm"]) == (differs, price)
+
+
+def test_the_list_of_prices_is_imported_only_where_something_asks_for_it(traced: Traced, tmp_path: Path) -> None:
+    traced.call("gpt-4o-mini", 1_000, 0)
+    config_for(tmp_path / "tokens", traced.server, traced.experiment)
+    config_for(tmp_path / "none", traced.server, traced.experiment)
+    budgets = (
+        "defaults: {receivers: [console]}\nbudgets: [{name: a, amount: 1, period: daily, components: [machines]}]\n"
+    )
+    (tmp_path / "none" / "budgets.yaml").write_text(budgets, encoding="utf-8")
+    script = (
+        "import sys; from alerter.cli.app import app\n"
+        "try: app(['once', '--config', sys.argv[1]])\n"
+        "except SystemExit as end: print(end.code, 'genai_prices' in sys.modules)"
+    )
+
+    def last_line(name: str) -> str:
+        command = [sys.executable, "-c", script, str(tmp_path / name)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=True)
+        return done.stdout.splitlines()[-1]
+
+    assert (last_line("none"), last_line("tokens")) == ("0 False", "0 True")
 
 
 def test_a_model_without_a_price_is_a_gap_that_names_it(traced: Traced) -> None:

@@ -76,7 +76,9 @@ class Traced:
             return explain(view, reference, self.now_ms)
 
 
-def config_for(folder: Path, server: MlflowServer, experiment: str, extra: str = "") -> Config:
+def config_for(
+    folder: Path, server: MlflowServer, experiment: str, extra: str = "", prices: str = "catalogs: []\n"
+) -> Config:
     name = server.experiment_name(experiment)
     source = f"sources: [{{name: main, tracking_uri: '{server.uri}', experiments: {{include: ['{name}']}}}}]\n"
-    return config_of(folder, BUDGETS.format(period=PERIOD).replace(", match: {}", ""), "catalogs: []\n", source + extra)
+    return config_of(folder, BUDGETS.format(period=PERIOD).replace(", match: {}", ""), prices, source + extra)
