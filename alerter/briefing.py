@@ -145,6 +145,7 @@ class _Outlook(TypedDict):
     forecast_nanos: int | None
     forecast_low_nanos: int | None
     forecast_high_nanos: int | None
+    forecast_day_nanos: int | None
     crossing_ms: int | None
     crossing_low_ms: int | None
     crossing_high_ms: int | None
@@ -157,6 +158,7 @@ def _outlook(standing: Standing) -> _Outlook:
         "forecast_nanos": made.total if made else None,
         "forecast_low_nanos": made.low if made else None,
         "forecast_high_nanos": made.high if made else None,
+        "forecast_day_nanos": made.in_a_day if made else None,
         "crossing_ms": made.crossing_ms(standing.amount) if made else None,
         "crossing_low_ms": early,
         "crossing_high_ms": late,

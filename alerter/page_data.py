@@ -100,6 +100,7 @@ def chart_of(status: BudgetStatus, days: Points, now_ms: int) -> BurnUp | None:
         now=(now_ms, status.spent_nanos),
         amount=status.amount_nanos,
         ahead=None if expected is None or low is None or high is None else (low, expected, high),
+        in_a_day=status.forecast_day_nanos,
     )
 
 

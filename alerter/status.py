@@ -188,4 +188,5 @@ def _status(
         components={MACHINES: spend.spent - sum(beside.values())} | {each: beside.get(each, 0) for each in OTHERS},
         restated=restated,
         forecast_band=(standing.forecast.low, standing.forecast.high) if standing.forecast else None,
+        forecast_day_nanos=standing.forecast.in_a_day if standing.forecast else None,
     )

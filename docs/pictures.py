@@ -100,7 +100,7 @@ PAGE = PageData(
 )
 
 
-def draw_mail(browser: Browser) -> None:
+def draw_mail(browser: Browser, folder: Path) -> None:
     """Show the alert's mail as clients with a light and a dark scheme do."""
     (png,) = charts(FIRING.alerts)
     html = render_mail(FIRING, {}, ["chart"]).html
@@ -108,16 +108,16 @@ def draw_mail(browser: Browser) -> None:
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme=scheme, viewport={"width": 700, "height": 400})
         page.set_content(html)
-        page.locator("table.page").screenshot(path=_path(f"mail-{scheme}"))
+        page.locator("table.page").screenshot(path=folder / f"mail-{scheme}.png")
         page.close()
 
 
-def draw_page(browser: Browser) -> None:
+def draw_page(browser: Browser, folder: Path) -> None:
     """Show the status page, served by the program's own server."""
     with serve_page() as url:
         page = browser.new_page(color_scheme="light", viewport={"width": 1100, "height": 700})
         page.goto(url)
-        page.screenshot(path=_path("page"), full_page=True)
+        page.screenshot(path=folder / "page.png", full_page=True)
         page.close()
 
 
@@ -140,32 +140,27 @@ def serve_page() -> Iterator[str]:
         server.stop()
 
 
-def _shoot(part: Locator, name: str) -> None:
-    part.screenshot(path=_path(name))
-
-
-def _path(name: str) -> Path:
-    return FOLDER / f"{name}.png"
-
-
-def main() -> int:
+def main(folder: Path = FOLDER) -> int:
     """Draw every picture; return 1 where a part is missing or a picture is too large."""
     if missing := why_no_chromium() or why_no_local_slack():
         print(missing, file=sys.stderr)
         return 1
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where it is used
 
-    FOLDER.mkdir(exist_ok=True)
+    def shoot(part: Locator, name: str) -> None:
+        part.screenshot(path=folder / f"{name}.png")
+
+    folder.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        with tempfile.TemporaryDirectory() as folder, serve_local_slack(Path(folder)) as server:
-            draw_slack(browser, server, _shoot)
-        draw_mail(browser)
-        draw_page(browser)
+        with tempfile.TemporaryDirectory() as place, serve_local_slack(Path(place)) as server:
+            draw_slack(browser, server, shoot)
+        draw_mail(browser, folder)
+        draw_page(browser, folder)
         browser.close()
-    sizes = {path.name: path.stat().st_size for path in sorted(FOLDER.glob("*.png"))}
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.png"))}
     for name, size in sizes.items():
-        print(f"docs/pictures/{name} {size // 1000} kB")
+        print(f"{name} {size // 1000} kB")
     return 1 if max(sizes.values()) > MOST_BYTES else 0
 
 

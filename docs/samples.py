@@ -56,9 +56,10 @@ VISION = Alert(
     forecast_nanos=14_900 * NANOS,
     forecast_low_nanos=13_700 * NANOS,
     forecast_high_nanos=16_100 * NANOS,
-    crossing_ms=at(24, 10, 50),
-    crossing_low_ms=at(24, 5),
-    crossing_high_ms=at(25, 2),
+    forecast_day_nanos=12_375 * NANOS,
+    crossing_ms=at(24, 11, 7),
+    crossing_low_ms=at(24, 7, 14),
+    crossing_high_ms=at(25, 9, 26),
     recent_nanos=2_310 * NANOS,
     recent_run="trial-14",
     recent_share=64,
@@ -90,8 +91,10 @@ FRAUD = replace(
     forecast_nanos=7_100 * NANOS,
     forecast_low_nanos=6_700 * NANOS,
     forecast_high_nanos=7_500 * NANOS,
+    forecast_day_nanos=5_830 * NANOS,
     crossing_ms=None,
     recent_nanos=0,
+    repeat_ms=at(24, 14, 32),
     top=(run("xgboost-final", "4 x m5.24xlarge", 910),),
     more_runs=112,
     priced_percent=100,
@@ -108,10 +111,19 @@ ANALYTICS = replace(
     crossed=("forecast 100%",),
     amount_nanos=2_000 * NANOS,
     spent_nanos=1_270 * NANOS,
+    accruing_nanos=214 * NANOS,
+    burn_up=tuple((day, percent * 1_270 * NANOS // 81) for day, percent in enumerate(BY_DAY, FIRST)),
     forecast_nanos=2_240 * NANOS,
-    crossing_ms=at(28, 12),
-    crossing_low_ms=at(27, 9),
-    crossing_high_ms=at(30, 11),
+    forecast_low_nanos=2_050 * NANOS,
+    forecast_high_nanos=2_430 * NANOS,
+    forecast_day_nanos=1_401 * NANOS,
+    crossing_ms=at(29, 4, 5),
+    crossing_low_ms=at(28, 6, 10),
+    crossing_high_ms=at(30, 12, 36),
+    recent_nanos=131 * NANOS,
+    recent_run="nightly-features",
+    recent_share=14,
+    next_percent=80,
     top=(run("nightly-features", "m5.4xlarge", 214, "0.77"),),
     more_runs=48,
 )
@@ -121,7 +133,7 @@ ACKNOWLEDGED = AlertState(
     AlertStatus.ACKNOWLEDGED, "slack:U01ANNA (anna)", at(23, 14, 40), "the next threshold", "the sweep ends tonight"
 )
 SNOOZED = AlertState(AlertStatus.SNOOZED, "slack:U01ANNA (anna)", at(23, 14, 45), "Tue 24 Nov 09:00")
-RESOLVED = AlertState(AlertStatus.RESOLVED, at_ms=at(24, 10, 5), note="amount raised")
+RESOLVED = AlertState(AlertStatus.RESOLVED, at_ms=at(24, 10, 5), note="amount raised to $15,000, 64.9 % of it used")
 
 SPENT = replace(
     VISION,
@@ -133,8 +145,10 @@ SPENT = replace(
     forecast_nanos=15_300 * NANOS,
     forecast_low_nanos=14_600 * NANOS,
     forecast_high_nanos=16_000 * NANOS,
+    forecast_day_nanos=14_699 * NANOS,
     crossing_ms=None,
     as_of_ms=at(24, 11, 20),
+    repeat_ms=at(25, 11, 20),
     days_left=7,
     reason="higher threshold",
     next_percent=125,
@@ -145,5 +159,12 @@ SPENT_NOW = replace(SPENT, crossed=("80%", "100%"))
 """What the first message about it shows by then."""
 
 REMINDER = replace(
-    SPENT, reason="repeat", mention="U01ANNA", spent_nanos=13_110 * NANOS, as_of_ms=at(25, 11, 20), days_left=6
+    SPENT,
+    reason="repeat",
+    repeats=1,
+    repeat_ms=at(26, 11, 20),
+    mention="U01ANNA",
+    spent_nanos=13_110 * NANOS,
+    as_of_ms=at(25, 11, 20),
+    days_left=6,
 )

@@ -47,7 +47,7 @@ STYLE = """
 def draw_slack(browser: Browser, server: SlackServer, shoot: Shoot) -> None:
     """Post an alert in each of its states, its thread, groups and a digest; photograph each."""
     slack = SlackNotifier(server.token, base_url=server.base_url, pace=0, stop=Event())
-    page = _open(browser, server, scale=1.25)
+    page = _open(browser, server, scale=1.2)
     receipt = slack.send(TARGET, FIRING, {}, "alert")
     shoot(_message(page, "Acknowledge", 0), "slack-alert")
     for state, words, name in (
@@ -68,6 +68,8 @@ def draw_slack(browser: Browser, server: SlackServer, shoot: Shoot) -> None:
     shoot(_message(page, "Budgets, by", 3), "slack-digest")
     slack.send(TARGET, OF_A_RUN, {}, "run")
     shoot(_message(page, "has cost", 4), "slack-run")
+    slack.send(TARGET, Message(FIRING.kind, (ANALYTICS,), at_ms=NOW), {}, "forecast")
+    shoot(_message(page, "On course to reach", 5), "slack-forecast")
     page.close()
     _draw_thread(browser, server, slack, shoot)
 
@@ -78,7 +80,7 @@ def _draw_thread(browser: Browser, server: SlackServer, slack: SlackNotifier, sh
         slack.send(TARGET, Message(FIRING.kind, (alert,), at_ms=NOW), {}, alert.reason, root)
     now = replace(REMINDER, crossed=SPENT_NOW.crossed, reason=VISION.reason)
     slack.update(TARGET, root, Message(FIRING.kind, (now,), at_ms=NOW), {}, "root")
-    page = _open(browser, server, scale=0.95)
+    page = _open(browser, server, scale=0.85)
     page.get_by_text("2 replies").click()
     page.get_by_text("Reminder: nobody").first.wait_for()
     page.mouse.move(0, 0)

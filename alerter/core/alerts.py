@@ -61,6 +61,7 @@ class Alert:
         basis, percent: of the highest threshold crossed; ``crossed`` are all that this message records.
         amount_nanos, spent_nanos, accruing_nanos: ``spent`` includes ``accruing``.
         forecast_nanos ... high: at the period's end, None where none is made.
+        forecast_day_nanos: a day from now; None where none is made, and of messages of an earlier version.
         crossing_ms: when 100 % is expected; ``crossing_low_ms`` and ``crossing_high_ms`` the band.
         recent_nanos: spent in the last 24 h; ``recent_share`` whole percent of it by ``recent_run``.
         top: the most expensive runs, at most ten; ``more_runs`` how many there are besides.
@@ -126,6 +127,7 @@ class Alert:
     quiet: str = ""
     budget_amount_nanos: int = 0
     budget_spent_nanos: int = 0
+    forecast_day_nanos: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

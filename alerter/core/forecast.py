@@ -58,6 +58,14 @@ class Forecast:
         today = div_half_even(self.mean_per_hour * DAY_MS, HOUR_MS)
         return self.high - self.total + today + div_half_even(self.total - self.spent, _DAYS)
 
+    @property
+    def in_a_day(self) -> int:
+        """Return the nanos that will have been spent a day from now, or at the period's end if that is sooner.
+
+        Until then what runs now counts, and after it the mean: the forecast's line has its bend there.
+        """
+        return self.spent + div_half_even(self.soon_per_hour * min(DAY_MS, self.end_ms - self.now_ms), HOUR_MS)
+
     def crossing_ms(self, level: int) -> int | None:
         """Return when the spending reaches ``level`` nanos (epoch ms), or None if not within the period."""
         return self._after(level - self.spent)

@@ -50,7 +50,8 @@ class BudgetStatus:
         amount_nanos: what may be spent in the period, in ``currency``.
         spent_nanos: ``settled_nanos`` (ended segments) plus ``accruing_nanos`` (running ones, up to the data's time).
         percent: spent of amount, two places; see `percent_of`.
-        forecast_nanos: at the period's end; None where none can be made. ``forecast_band``: (least, most) of it.
+        forecast_nanos: at the period's end; None where none can be made. ``forecast_band``: (least, most) of it;
+            ``forecast_day_nanos``: a day from now.
         runs: how many runs contributed.
         stale: a source could not be read since, so more may have been spent.
         suspected_nanos: what running runs would have cost since their last signs of life; not counted.
@@ -78,6 +79,7 @@ class BudgetStatus:
     components: Mapping[str, int] = field(default_factory=dict)
     restated: Sequence[Restatement] = ()
     forecast_band: tuple[int, int] | None = None
+    forecast_day_nanos: int | None = None
 
     @property
     def title(self) -> str:

@@ -38,6 +38,12 @@ def test_what_runs_now_counts_for_a_day_then_the_mean() -> None:
     assert found.total == 240_000 + 24 * 3_000 + 19 * 24_000
 
 
+def test_the_bend_is_a_day_from_now_or_at_the_end() -> None:
+    assert sure(Trend(240_000, 3_000, (24_000,) * 8, 8 * DAY), 10).in_a_day == 240_000 + 24 * 3_000
+    last = sure(Trend(100, 50, (24,) * 8, 8 * DAY), 29.75)
+    assert last.in_a_day == last.total
+
+
 def test_a_smaller_burn_than_the_mean_changes_nothing() -> None:
     assert sure(Trend(240_000, 10, (24_000,) * 8, 8 * DAY), 10).total == sure(STEADY, 10).total
 

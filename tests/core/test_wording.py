@@ -152,7 +152,9 @@ def test_small_budgets_are_told_to_the_cent() -> None:
     ("told", "said"),
     [
         (alert(crossing_ms=None), "8 days left"),
-        (alert(crossing_ms=at(27, 9), crossing_low_ms=None), "100 % expected Fri 27 Nov"),
+        (alert(crossing_ms=at(27, 9), crossing_low_ms=None), "100 % expected Fri 27 Nov ~09:00"),
+        (alert(crossing_high_ms=None), "100 % expected Tue 24 Nov ~16:00"),
+        (alert(crossing_ms=at(27, 9), crossing_high_ms=None), "Fri 27 Nov ~09:00 (24 Nov at the earliest)"),
         (alert(crossing_low_ms=at(24, 1), crossing_high_ms=at(24, 23)), "100 % expected Tue 24 Nov ~16:00"),
         (alert(crossing_low_ms=at(24, 1), crossing_high_ms=at(30, 23) + 86_400_000), "(24 Nov-1 Dec)"),
         (alert(crossing_ms=at(23, 23, 40), crossing_low_ms=None), "100 % expected Tue 24 Nov ~00:00"),

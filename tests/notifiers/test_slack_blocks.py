@@ -51,6 +51,7 @@ def test_a_reminder_says_so_and_a_reply_leaves_out_what_stands_above_it() -> Non
     assert "Reminder: nobody has acknowledged this yet." in reply
     assert "trial-14" in alone
     assert "trial-14" not in reply
+    assert "Next message at 100 %." in reply
     assert "Reminder" not in str(render(reminder, {"A-7F3K": acknowledged()}, reply=True).blocks)
     assert "trial-14" in str(render(message(alert(reason="higher threshold")), {}, reply=True).blocks)
 

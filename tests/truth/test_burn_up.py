@@ -39,8 +39,8 @@ def test_the_days_are_those_of_the_ledger(tmp_path: Path, migrated_sqlite: Path)
     assert date.fromordinal(year[-1][0]) == date(2026, 11, 23)
     assert [nanos for _, nanos in year] == sorted(nanos for _, nanos in year)
     names = {each.id: each.budget for each in page.alerts}
-    drawn = {names[alert_id]: (made.points, made.ahead) for alert_id, made in page.charts.items()}
-    assert drawn == {name: (sent.points, sent.ahead) for name, each in alerts.items() if (sent := of_alert(each))}
+    drawn = {names[alert_id]: made for alert_id, made in page.charts.items()}
+    assert drawn == {name: sent for name, each in alerts.items() if (sent := of_alert(each))}
     assert len(drawn) == 3
     for each in alerts.values():
         assert each.burn_up[-1][1] == each.spent_nanos

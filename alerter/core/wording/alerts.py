@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind
 from alerter.core.budgets import Basis
 from alerter.core.money import human
-from alerter.core.periods import DAY_MS, HOUR_MS, local
+from alerter.core.periods import HOUR_MS, local
 from alerter.core.reminders import is_reminder
 from alerter.core.text import actor_name, joined, one_line
 from alerter.core.wording.ahead import FIRING, is_over
@@ -223,15 +223,16 @@ def _crossing(alert: Alert) -> str:
     if at_ms is None or alert.spent_nanos >= alert.amount_nanos:
         return ""
     at = local(at_ms + HOUR_MS // 2, alert.timezone)
-    soon = at_ms - alert.as_of_ms <= 2 * DAY_MS
-    when = f"{day_words(at)} ~{at:%H}:00" if soon else day_words(local(at_ms, alert.timezone))
-    return f"100 % expected {when}{_band(alert)}"
+    return f"100 % expected {day_words(at)} ~{at:%H}:00{_band(alert, at.date())}"
 
 
-def _band(alert: Alert) -> str:
-    if alert.crossing_low_ms is None or alert.crossing_high_ms is None:
+def _band(alert: Alert, crossing: date) -> str:
+    if alert.crossing_low_ms is None:
         return ""
-    low, high = (local(each, alert.timezone) for each in (alert.crossing_low_ms, alert.crossing_high_ms))
+    low = local(alert.crossing_low_ms, alert.timezone)
+    if alert.crossing_high_ms is None:  # perhaps it isn't crossed in this period
+        return "" if low.date() == crossing else f" ({low.day} {low:%b} at the earliest)"
+    high = local(alert.crossing_high_ms, alert.timezone)
     if low.date() == high.date():
         return ""
     first = f"{low.day}" if (low.year, low.month) == (high.year, high.month) else f"{low.day} {low:%b}"

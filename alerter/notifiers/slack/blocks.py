@@ -32,7 +32,7 @@ class Rendered:
 def render(message: Message, states: Mapping[str, AlertState], *, reply: bool = False) -> Rendered:
     """Return a message as Slack shows it, with each alert's present state (by alert id; missing is firing).
 
-    A reminder that is a ``reply`` leaves out what the message above it shows.
+    A reminder that is a ``reply`` leaves out the runs, which the message above it shows.
     """
     if message.digest is not None:
         return Rendered(digest_blocks(message, message.digest), fit(digest_text(message.digest), TEXT_LIMIT))
@@ -72,10 +72,10 @@ def _single(alert: Alert, state: AlertState, *, brief: bool) -> list[Block]:
     if state.status is AlertStatus.RESOLVED:
         return [_struck(alert, state), *([stands] if stands else []), *end]
     blocks = [header(wording.headline(alert, state)), section(*_figures(alert, state))]
-    if not brief:
-        if runs := _runs(alert):
-            blocks.append(section(*runs))
-        blocks.append(context(wording.coverage_line(alert, STYLE), wording.footer_line(alert, STYLE, state)))
+    if not brief and (runs := _runs(alert)):
+        blocks.append(section(*runs))
+    coverage = "" if brief else wording.coverage_line(alert, STYLE)
+    blocks.append(context(coverage, wording.footer_line(alert, STYLE, state)))
     if stands:
         blocks.append(stands)
     if alert.mention and state.status is AlertStatus.FIRING:
