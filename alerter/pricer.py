@@ -95,7 +95,7 @@ class Pricer:
         keys = self._rules.tag_keys
         if not keys:
             return ()
-        return tuple((key, self._cleaning.clean(key, value)) for key, value in tags if key in keys)
+        return tuple((key, value) for key, value in sorted(self._cleaning.clean_all(tags).items()) if key in keys)
 
     def _price(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
         machine = MachineTime(self.resources(usage), start_ms, end_ms, self._seen(tags))

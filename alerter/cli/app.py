@@ -16,6 +16,7 @@ from alerter.cli import (
     pricing,
     reading,
     running,
+    tagging,
     trail,
 )
 from alerter.cli.common import EXIT_CONFIG, EXIT_FAILED, say_error
@@ -45,7 +46,9 @@ def _root(
     pass
 
 
-for module in (beginning, running, demonstrating, checking, reading, acting, trail, auditing, pricing, operating):
+# In the order of --help.
+_READING = (checking, reading, auditing, tagging, pricing)
+for module in (beginning, running, demonstrating, *_READING, acting, trail, operating):
     module.register(app)
 
 

@@ -19,7 +19,8 @@ from alerter.config.problems import ConfigError, Problem, did_you_mean, shown
 from alerter.config.receivers import known_receiver, read_receivers, secret_names
 from alerter.config.secrets import Secrets, named_secrets, setting
 from alerter.config.sections import validate
-from alerter.config.settings import AlerterFile, EmailConfig, SourceConfig, TagsSection
+from alerter.config.settings import AlerterFile, EmailConfig, SourceConfig
+from alerter.config.tags import read_tags
 from alerter.config.urls import tracking_uri
 from alerter.config.yaml_files import Document
 from alerter.core.budgets import Budget, TagCleaning
@@ -85,7 +86,7 @@ class _Assembly:
     def config(self) -> Config | None:
         """Return the configuration, or None where a part of it could not be made."""
         file = None if self.main.broken else validate(AlerterFile, self.main)
-        tags = self._tags(file.tags) if file else TagCleaning()
+        tags = read_tags(file.tags, self.main) if file else TagCleaning()
         prices = self._prices(tags)
         receivers = read_receivers(file, self.main) if file else ()
         around = self._around(file, prices, tags, frozenset(each.name for each in receivers))
@@ -165,20 +166,6 @@ class _Assembly:
         except ConfigError as error:
             self.problems.extend(error.problems)
             return None
-
-    def _tags(self, section: TagsSection) -> TagCleaning:
-        folded = frozenset(section.casefold)
-        aliases: dict[str, dict[str, str]] = {}
-        for key, names in section.aliases.items():
-            clean = TagCleaning(section.trim, folded).clean
-            renamed: dict[str, str] = {}
-            for value, name in names.items():
-                target = clean(key, name)
-                if renamed.setdefault(clean(key, value), target) != target:
-                    loc = ("tags", "aliases", key, value)
-                    self.main.report(loc, f"alias {shown(value)} has two names, once it is cleaned", at_key=True)
-            aliases[key] = renamed
-        return TagCleaning(section.trim, folded, aliases)
 
     def _receiver_names(self) -> frozenset[str] | None:
         """Return the names that stand in a file with other mistakes, so that budgets can still be checked."""

@@ -15,8 +15,9 @@ from alerter.config.alert_rules import AlertRulesModel, merged
 from alerter.config.budget_models import BudgetModel, BudgetsOutline, DefaultsModel, ThresholdModel
 from alerter.config.problems import did_you_mean, one_of, shown
 from alerter.config.sections import validate
+from alerter.config.tags import clean_pattern, why_unknown
 from alerter.config.yaml_files import Document, Loc
-from alerter.core.budgets import Basis, Budget, Override, TagCleaning, Threshold, is_glob
+from alerter.core.budgets import Basis, Budget, Override, TagCleaning, Threshold
 from alerter.core.periods import PeriodKind, PeriodSpec
 from alerter.core.rules import AlertRules
 
@@ -187,8 +188,14 @@ class _Reader:
             )
         return currency or prices or "USD"
 
-    def _patterns(self, key: str, values: Iterable[str]) -> tuple[str, ...]:
-        return tuple(clean_pattern(self.around.tags, key, each) for each in values)
+    def _patterns(self, key: str, values: Sequence[str]) -> tuple[str, ...]:
+        return tuple(self._pattern(key, each, (*self.loc, "match", key)) for each in values)
+
+    def _pattern(self, key: str, written: str, loc: Loc) -> str:
+        pattern = clean_pattern(self.around.tags, key, written)
+        if why := why_unknown(self.around.tags, key, pattern):
+            self._report(loc, why)
+        return pattern
 
     def _thresholds(self, period: PeriodSpec) -> tuple[Threshold, ...]:
         written: Sequence[ThresholdModel] | None = self.model.thresholds or self.defaults.thresholds
@@ -264,7 +271,7 @@ class _Reader:
                 self._report(loc, "an override needs a tag of group_by, such as {team: vision, amount: ...}")
             if each.amount is None and each.owner is None:
                 self._report(loc, "an override needs 'amount' or 'owner'")
-            where = sorted((key, clean_pattern(self.around.tags, key, value)) for key, value in each.where.items())
+            where = sorted((key, self._pattern(key, value, (*loc, key))) for key, value in each.where.items())
             found.append(Override(tuple(where), each.amount, each.owner))
         return tuple(found)
 
@@ -273,11 +280,3 @@ def _first(own: Value | None, inherited: Value | None, usual: Value) -> Value:
     if own is not None:
         return own
     return inherited if inherited is not None else usual
-
-
-def clean_pattern(tags: TagCleaning, key: str, pattern: str) -> str:
-    """Return a pattern cleaned as the values are that it shall match; a glob takes no alias."""
-    if is_glob(pattern):
-        pattern = pattern.strip() if tags.trim else pattern
-        return pattern.casefold() if key in tags.casefold else pattern
-    return tags.clean(key, pattern)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alerter.config.budgets import clean_pattern
 from alerter.config.price_models import (
     USD,
     BuiltinCatalog,
@@ -21,6 +20,7 @@ from alerter.config.price_models import (
     TokenPriceModel,
 )
 from alerter.config.sections import validate
+from alerter.config.tags import clean_pattern
 from alerter.config.yaml_files import Document
 from alerter.core.budgets import TagCleaning
 from alerter.core.price_rules import (

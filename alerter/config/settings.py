@@ -117,6 +117,12 @@ class TagsSection(Section):
     trim: bool = True
     casefold: OneOrMany[Text] = Field((), description="tags whose values are compared without regard to case")
     aliases: dict[Text, dict[Text, Text]] = Field(default_factory=dict, description="tag: {value: name}")
+    known_values: dict[Text, OneOrMany[Text]] = Field(
+        default_factory=dict, description="tag: [values]; another value counts as (unknown)"
+    )
+    derive: dict[Text, OneOrMany[Text]] = Field(
+        default_factory=dict, description='tag: "/teams/{tag}/*", a pattern of the names of experiments'
+    )
 
 
 class SlackConfig(Section):

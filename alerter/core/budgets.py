@@ -9,12 +9,16 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from alerter.core.derivation import derived
 from alerter.core.periods import PeriodSpec
 from alerter.core.rules import AlertRules
 from alerter.core.usage import Pairs
 
 UNTAGGED = "(untagged)"
 """The scope value of runs that lack a tag which ``group_by`` names."""
+
+UNKNOWN = "(unknown)"
+"""The value of a tag that has one, but none of those that are known."""
 
 Scope = Pairs
 """The tag values that a scope stands for, in the order of ``group_by``; ``()`` without one."""
@@ -125,17 +129,28 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class TagCleaning:
-    """How tag values are cleaned before they are matched: trimmed, case-folded, then renamed by aliases.
+    """How tag values are cleaned before they are matched: trimmed, case-folded, renamed by aliases, then known or not.
 
-    ``aliases`` maps key -> {value: name}; their values are compared after trimming and folding.
+    Attributes:
+        aliases: key -> {value: name}; values are compared after trimming and folding.
+        known: key -> the values that there are, cleaned; every other one is `UNKNOWN`.
+        derive: key -> patterns of experiments' names, for runs that lack the tag; see `alerter.core.derivation`.
     """
 
     trim: bool = True
     casefold: frozenset[str] = frozenset()
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    derive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def clean(self, key: str, value: str) -> str:
         """Return the value that matching and grouping see."""
+        value = self.spelled(key, value)
+        known = self.known.get(key)
+        return value if known is None or value in known or not value else UNKNOWN
+
+    def spelled(self, key: str, value: str) -> str:
+        """Return a value as it is spelled, whether it is known or not."""
         if self.trim:
             value = value.strip()
         if key in self.casefold:
@@ -143,9 +158,13 @@ class TagCleaning:
         return self.aliases.get(key, {}).get(value, value)
 
     def clean_all(self, tags: Pairs) -> dict[str, str]:
-        """Return cleaned tags as a dict; blank values are dropped: they are no tag."""
+        """Return cleaned tags as a dict; blank values are dropped: they are no tag. Lacking ones may be derived."""
         cleaned = ((key, self.clean(key, value)) for key, value in tags)
-        return {key: value for key, value in cleaned if value}
+        found = {key: value for key, value in cleaned if value}
+        for key, patterns in self.derive.items():
+            if key not in found and (value := derived(key, patterns, found.get("experiment", ""))):
+                found[key] = self.clean(key, value)
+        return found
 
 
 def scope_of(budget: Budget, tags: Mapping[str, str]) -> Scope | None:

@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from alerter.config.tags import BUILT_IN
 from alerter.core.charges import Confidence
 from alerter.core.usage import Meter, Pairs, Resources
 from alerter.pricer import Pricer
 from alerter.store.ledger import METER_CODES
 from alerter.store.tag_use import runs_with_meter, sets_in_use
 from alerter.store.totals import View
-
-BUILT_IN = frozenset({"experiment", "experiment_id", "source", "user", "workspace"})
-"""Keys that every run has, whoever tags it or doesn't."""
 
 
 @dataclass(slots=True)

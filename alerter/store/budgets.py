@@ -134,6 +134,11 @@ def _totals_digest(budget: Budget, cleaning: TagCleaning) -> str:
         "casefold": sorted(cleaning.casefold),
         "aliases": cleaning.aliases,
     }
+    # Only where they are used, so that the totals of those who don't use them hold.
+    if cleaning.known:
+        membership["known"] = {key: sorted(values) for key, values in cleaning.known.items()}
+    if cleaning.derive:
+        membership["derive"] = cleaning.derive
     return sha256(json.dumps(membership, sort_keys=True, default=dict).encode()).hexdigest()
 
 
