@@ -57,7 +57,7 @@ class Alarms:
     closed: int | None = None
 
     def evaluate(self, totals: Totals, now: int, read: int) -> int:
-        """Bring the alerts in line; return how many (budget, scope, period) newly crossed something.
+        """Bring the alerts in line; return how many (budget, scope, period) crossed more than they had.
 
         ``read`` is up to when the server was read: a period that ended is looked at once more when it was read beyond
         its end, and then closes; after three days it closes anyway.
@@ -97,11 +97,15 @@ class Alarms:
             firing = [key[2] for key, fires in self.firing.items() if fires and key[:2] == (name, scope)]
             start = min(firing, default=(days[1] - timedelta(days=1)).isoformat())
         fresh = [percent for percent in due if not self.firing.get((name, scope, start, percent), False)]
+        known = max(
+            (key[3] for key, fires in self.firing.items() if fires and key[:3] == (name, scope, start)), default=0
+        )
         for key, fires in self.firing.items():
             if fires and key[:3] == (name, scope, start) and spent * 100 < key[3] * amount:
                 self.firing[key] = False
         self.firing.update({(name, scope, start, percent): True for percent in fresh})
-        return bool(fresh)
+        # Of thresholds far beyond only the last are recorded: a fall may show lower ones, which is no news.
+        return max(fresh, default=0) > known
 
 
 def _ended(plan: Plan, since: int, through: int) -> list[date]:
