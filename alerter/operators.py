@@ -42,10 +42,10 @@ def tell_set_aside(view: View, services: Services, source: str, runs: int, now_m
     notify(view, services, f"set-aside:{source}:{iso(now_ms)[:7]}", notice)
 
 
-def notify(view: View, services: Services, key: str, notice: Message) -> None:
-    """Enqueue one notice for the operators' receiver and log it; the same key is told once."""
-    log.warning("operators title=%r text=%r", notice.title, notice.text)
-    receiver = services.receivers.get(services.config.operators or "")
+def notify(view: View, services: Services, key: str, notice: Message, to: str = "") -> None:
+    """Enqueue one notice for the operators' receiver, or another one, and log it; the same key is told once."""
+    log.warning("operators to=%r title=%r text=%r", to, notice.title, notice.text)
+    receiver = services.receivers.get(to or services.config.operators or "")
     if receiver is None:
         return
     address(view.connection, receiver, key, notice)

@@ -12,6 +12,7 @@ from typing import TypeVar
 from alerter.config.alert_rules import AlertRulesModel
 from alerter.config.budgets import Surroundings, read_budgets
 from alerter.config.digests import read_digests
+from alerter.config.file_operators import read_file_operators
 from alerter.config.machines import machines_of, machines_path
 from alerter.config.model import CONSOLE, Config, ReceiverConfig
 from alerter.config.prices import Prices, read_prices
@@ -89,8 +90,7 @@ class _Assembly:
         tags = read_tags(file.tags, self.main) if file else TagCleaning()
         prices = self._prices(tags)
         receivers = read_receivers(file, self.main) if file else ()
-        around = self._around(file, prices, tags, frozenset(each.name for each in receivers))
-        budgets = read_budgets(self._budget_files(), around)
+        budgets, owners = self._budgets(self._around(file, prices, tags, frozenset(each.name for each in receivers)))
         secrets, machines = self._secrets(Secrets.read) or Secrets(), self._machines()
         if file is None:
             return None
@@ -116,6 +116,7 @@ class _Assembly:
             operators=operators,
             digests=digests,
             budgets=budgets,
+            file_operators=owners,
             prices=prices,
             secrets=secrets,
             receiver_secrets=self._secrets(lambda environ: named_secrets(secret_names(receivers), environ)) or {},
@@ -123,6 +124,10 @@ class _Assembly:
             digest=digest(self.documents, prices.files),
             documents=self.documents,
         )
+
+    def _budgets(self, around: Surroundings) -> tuple[tuple[Budget, ...], dict[Path, str]]:
+        files = self._budget_files()
+        return read_budgets(files, around), read_file_operators(files, around.receivers)
 
     def _around(
         self, file: AlerterFile | None, prices: Prices | None, tags: TagCleaning, receivers: frozenset[str]

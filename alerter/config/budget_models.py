@@ -242,6 +242,7 @@ class BudgetsFile(Section):
     """``budgets.yaml``, or one file of the folder ``budgets/``."""
 
     label: ClassVar[str] = "a file of budgets"
+    operators: Name | None = Field(None, description="the receiver that is told when this file has a mistake")
     defaults: DefaultsModel = DefaultsModel()
     budgets: Annotated[Many[BudgetModel], Field(min_length=1)]
 
@@ -250,5 +251,6 @@ class BudgetsOutline(Section):
     """The same with its budgets unread, so that each is validated by itself and one mistake hides no other."""
 
     label: ClassVar[str] = "a file of budgets"
+    operators: Name | None = None
     defaults: Any = None
     budgets: Annotated[Many[Any], Field(min_length=1)]

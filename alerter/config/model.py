@@ -61,6 +61,7 @@ class Config:
         machines: of the file that ``metering.resources`` names.
         receiver_secrets: those that receivers name, by their names, as far as they are set.
         operators: the receiver that is told about failing sources and deliveries; None only logs.
+        file_operators: the receiver that is told of mistakes in a file of budgets, where it names one.
         files: what was read: the YAML files, then the catalogs that they name.
         digest: SHA-256 of what the files say, in hex; comments in YAML and the order of its keys don't count.
         revision: the git commit that the folder is at, ``""`` where that isn't known.
@@ -82,6 +83,7 @@ class Config:
     web: WebConfig = field(default_factory=WebConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     operators: str | None = None
+    file_operators: Mapping[Path, str] = field(default_factory=dict)
     digests: tuple[DigestSpec, ...] = ()
     budgets: tuple[Budget, ...] = ()
     prices: Prices = field(default_factory=Prices)

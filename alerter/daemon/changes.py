@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
-from alerter.config import Config
+from alerter.config import Config, Problem
 from alerter.core.alerts import Message, MessageKind
 
 _SHOWN = 20
@@ -19,10 +20,16 @@ class Findings:
     Attributes:
         problems: of the files, each with its place; they keep their last good version.
         restart: settings whose change takes effect only after a restart.
+        owners: receivers that are told of mistakes in files of their own, each with those problems.
     """
 
     problems: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
+    owners: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def parts(self) -> dict[str, Findings]:
+        """Return what each receiver is told: ``""``, the operators', all of it, an owner's what is in its files."""
+        return {"": self, **{name: Findings(problems) for name, problems in self.owners}}
 
     @property
     def digest(self) -> str:
@@ -43,6 +50,15 @@ class Findings:
         lines += [f"{each} takes effect after a restart." for each in self.restart]
         title = "The configuration has errors" if self.problems else "A changed setting needs a restart"
         return Message(MessageKind.OPERATOR, title=title, text="\n".join(lines), at_ms=at_ms)
+
+
+def owners_of(problems: Sequence[Problem], operators: Mapping[Path, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the problems of each receiver that is told of mistakes in some file, by the last good versions."""
+    found: dict[str, list[str]] = {}
+    for each in problems:
+        if each.path in operators:
+            found.setdefault(operators[each.path], []).append(str(each))
+    return tuple((name, tuple(lines)) for name, lines in sorted(found.items()))
 
 
 def needs_restart(running: Config, new: Config) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from alerter.config import Config, Problem, load_keeping, snapshot
 from alerter.core.money import MoneyError
 from alerter.core.ports import PriceBookError
-from alerter.daemon.changes import Findings, needs_restart
+from alerter.daemon.changes import Findings, needs_restart, owners_of
 from alerter.daemon.present import Generation, Present
 from alerter.metrics import Metrics
 from alerter.operators import notify
@@ -50,7 +51,7 @@ class Reloader:
         self.adopted = adopted
         self.told = told
         self.findings = Findings()
-        self._told_digest: str | None = None  # what another process told is in the database
+        self._told_digests: dict[str, str] | None = None  # what another process told is in the database
         self._asked = threading.Event()
         self._seen: Files | None = None
         self._taken: Files | None = None
@@ -97,7 +98,8 @@ class Reloader:
                 except (PriceBookError, MoneyError) as error:
                     found.append(str(error))
         kept = self._present.services().config
-        self.findings = Findings(tuple(found), needs_restart(self._started, config))
+        owners = owners_of(problems, kept.file_operators)
+        self.findings = Findings(tuple(found), needs_restart(self._started, config), owners)
         self._metrics.config_loaded(ok=not found, at_ms=self._clock())
         counts = (len(kept.sources), len(kept.budgets), len(kept.receivers), len(found))
         log.info(
@@ -105,24 +107,33 @@ class Reloader:
         )
 
     def tell(self) -> None:
-        """Tell the operators what was found, once until it changes; of several daemons the one that polls does.
+        """Tell the operators and the files' owners what was found, each once until it changes.
+
+        Of several daemons the one that polls does.
 
         Raises:
             StoreError: the database can't be used; the next look tries again.
         """
-        digest, generation = self.findings.digest, self._present.generation
-        if digest == self._told_digest or generation.epoch is None:
+        digests = {to: part.digest for to, part in self.findings.parts().items() if part.digest}
+        generation = self._present.generation
+        if digests == self._told_digests or generation.epoch is None:
             return
         services, at_ms = generation.services, self._clock()
         with services.store.read() as connection:
-            told = fact(connection, _TOLD)
-        if told != digest:
+            told = _digests(fact(connection, _TOLD))
+        if told != digests:
             with services.ledger.write() as view:
-                set_fact(view.connection, _TOLD, digest)
-                if digest:
-                    notify(view, services, f"config:{digest}:{at_ms}", self.findings.notice(at_ms))
+                set_fact(view.connection, _TOLD, json.dumps(digests) if digests else "")
+                for to, part in self.findings.parts().items():
+                    if part.digest not in {"", told.get(to)}:
+                        notify(view, services, f"config:{part.digest}:{at_ms}", part.notice(at_ms), to)
             self.told()
-        self._told_digest = digest
+        self._told_digests = digests
 
     def _files(self) -> Files:
         return snapshot(self._started.directory, self._present.services().config.files)
+
+
+def _digests(text: str) -> dict[str, str]:
+    """Return what each receiver was told; an earlier version recorded the operators' alone."""
+    return dict(json.loads(text)) if text.startswith("{") else {"": text} if text else {}

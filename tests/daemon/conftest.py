@@ -23,6 +23,7 @@ from alerter.core.usage import RunObservation, RunStatus
 from alerter.daemon import Daemon
 from alerter.notifiers.console import ConsoleNotifier
 from alerter.services import Services
+from alerter.store.bulk import query
 from alerter.store.engine import Store
 from tests.fixtures.window_data import SECRET
 
@@ -121,6 +122,12 @@ class House:
 
     def text(self) -> str:
         return self.printed.getvalue()
+
+    def notices(self, word: str) -> list[str]:
+        """Return the receivers of the messages with a word in them."""
+        with self.store.read() as connection:
+            rows = query(connection, "SELECT receiver, message FROM notification ORDER BY id").all()
+        return [str(receiver) for receiver, message in rows if word in str(message)]
 
     def wire(self, config: Config, store: Store, **settings: Any) -> Services:  # noqa: ANN401
         made = bootstrap.wire(config, store, **settings)

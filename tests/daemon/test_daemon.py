@@ -114,6 +114,20 @@ def test_a_bad_file_keeps_its_last_good_version_and_the_others_take_effect(house
         assert "a.yaml:3" not in running.client.get("/").text
 
 
+def test_a_file_with_a_mistake_is_told_to_its_owners_too(house: House) -> None:
+    (house.folder / "budgets.yaml").unlink()
+    house.write("alerter.yaml", ALERTER.replace("}]\n", "}, {name: vision-leads, console: {}}]\n"))
+    house.write("budgets/a.yaml", BUDGETS % 10)
+    house.write("budgets/vision.yaml", "operators: vision-leads\n" + BUDGETS.replace("everything", "vision") % 10)
+    with house.running() as running:
+        until(lambda: len(running.alerts()) == 2)
+        house.write("budgets/vision.yaml", BUDGETS.replace("everything", "vision") % "minus")  # names nobody any more
+        until(lambda: sorted(house.notices("vision.yaml:3")) == ["ops", "vision-leads"])
+        house.write("budgets/a.yaml", BUDGETS % "minus")
+        until(lambda: house.notices("a.yaml:3") == ["ops"])
+    assert house.notices("vision.yaml:3").count("vision-leads") == 1  # another file's mistake is no news to them
+
+
 def test_a_catalog_that_breaks_keeps_the_configuration_in_force(house: House) -> None:
     with house.running() as running:
         until(running.alerts)

@@ -48,6 +48,7 @@ PLACES: dict[Model, tuple[str, str]] = {
     settings.WebConfig: (CONFIGURATION, "web"),
     settings.AlertsConfig: (CONFIGURATION, "alerts"),
     digests.DigestSection: (CONFIGURATION, "digests"),
+    budget_models.BudgetsFile: (BUDGETS, "Keys of a file"),
     budget_models.BudgetModel: (BUDGETS, "Keys of a budget"),
     budget_models.DefaultsModel: (BUDGETS, "Keys of defaults"),
     budget_models.PeriodModel: (BUDGETS, "Keys of a period"),
@@ -67,8 +68,8 @@ PLACES: dict[Model, tuple[str, str]] = {
     price_models.LoggedCostModel: (PRICES, "logged_cost"),
     price_models.FallbackModel: (PRICES, "fallback"),
 }
-WITHOUT_KEYS = {receiver_models.ConsoleTarget, price_models.BuiltinCatalog, budget_models.BudgetsFile}
-"""Models that a page shows without a table: nothing, one word, and a file of two lists."""
+WITHOUT_KEYS = {receiver_models.ConsoleTarget, price_models.BuiltinCatalog}
+"""Models that a page shows without a table: nothing, and one word."""
 
 
 def reachable(model: type[BaseModel], seen: set[Model]) -> set[Model]:

@@ -29,6 +29,8 @@ AROUND = {
 receivers:
   - {name: ml-costs, console: {}}
   - {name: oncall, console: {}}
+  - {name: vision-oncall, console: {}}
+  - {name: vision-costs, console: {}}
 """,
     "email": "email: {host: smtp.example.com, from: budgets@example.com}",
 }
