@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from alerter.core import wording
@@ -15,6 +16,7 @@ from alerter.core.wording import PLAIN, Style
 MOST_ALERTS = 25
 TOP_RUNS = 5
 
+_WEB = re.compile(r"https?://[^/]")
 _TITLE = 150
 _LINE = 400
 
@@ -63,4 +65,4 @@ def lines_of(alert: Alert, state: AlertState, style: Style = PLAIN) -> list[str]
 
 def web_address(url: str) -> str:
     """Return an address that may be shown or linked, else ``""``: "javascript:" needs no markup to do harm."""
-    return url if url.startswith(("http://", "https://")) and one_line(url, len(url)) == url else ""
+    return url if _WEB.match(url) and one_line(url, len(url)) == url else ""

@@ -157,9 +157,9 @@ HOSTILE = (
 )
 
 
-def hostile(text: str) -> Alert:
+def hostile(text: str, **changes: Any) -> Alert:
     """Return an alert whose every untrusted field is the same text."""
-    return alert(
+    made = alert(
         budget=text,
         title=text,
         scope=(("team", text),),
@@ -168,4 +168,8 @@ def hostile(text: str) -> Alert:
         owner=text,
         top=tuple(run(text, machine=text, url=text) for _ in range(4)),
         page_url=text,
+        escalate_to=text,
+        escalate_ms=at(23, 18),
+        repeat_ms=at(24, 14),
     )
+    return replace(made, **changes)

@@ -8,13 +8,16 @@ from email import message_from_bytes
 from email.policy import default
 from html.parser import HTMLParser
 from itertools import cycle
+from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from alerter.core import wording
 from alerter.core.alerts import AlertState, AlertStatus, Message, MessageKind
+from alerter.core.budgets import Basis
 from alerter.core.decisions import Reason
+from alerter.core.money import NANOS
 from alerter.core.text import one_line
 from alerter.notifiers.email.compose import compose
 from alerter.notifiers.email.render import render as render_mail
@@ -64,20 +67,36 @@ def texts(blocks: list[dict[str, object]]) -> list[str]:
     return found
 
 
+# What a hostile alert has besides: each basis and level has words of its own.
+KINDS = st.fixed_dictionaries(
+    {
+        "basis": st.sampled_from(Basis),
+        "spent_nanos": st.sampled_from([each * NANOS for each in (9_740, 12_000, 10**9)]),
+        "reason": st.sampled_from([*Reason, "some later reason"]),
+    }
+)
+
+
 @given(
     text=TEXTS,
     drawn=st.lists(STATES, min_size=1, max_size=3),
     many=st.sampled_from([1, 1, 2, 12]),
-    reason=st.sampled_from([*Reason, "some later reason"]),
-    kind=st.sampled_from([MessageKind.ALERT, MessageKind.OPENING]),
+    kind=KINDS,
+    told_as=st.sampled_from([MessageKind.ALERT, MessageKind.OPENING]),
     reply=st.booleans(),
 )
 def test_every_slack_message_is_valid_and_says_nothing_of_its_own(
-    text: str, drawn: list[AlertState | None], many: int, reason: str, kind: MessageKind, *, reply: bool
+    text: str,
+    drawn: list[AlertState | None],
+    many: int,
+    kind: dict[str, Any],
+    told_as: MessageKind,
+    *,
+    reply: bool,
 ) -> None:
-    alerts = [replace(hostile(text), id=f"A-{number:04d}", reason=reason) for number in range(many)]
+    alerts = [hostile(text, id=f"A-{number:04d}", **kind) for number in range(many)]
     states = {each.id: state for each, state in zip(alerts, cycle(drawn), strict=False) if state}
-    made = render_slack(message(*alerts, kind=kind), states, reply=reply)
+    made = render_slack(message(*alerts, kind=told_as), states, reply=reply)
     assert problems(made.blocks, made.text) == []
     for shown in [*texts(made.blocks), made.text]:
         assert [each for each in marks(shown) if not _OURS.match(each)] == []
@@ -86,6 +105,7 @@ def test_every_slack_message_is_valid_and_says_nothing_of_its_own(
 
 
 @given(text=TEXTS)
+@example(text="http://")
 def test_a_digest_in_slack_is_valid_and_says_nothing_of_its_own(text: str) -> None:
     made = render_slack(hostile_digest(text), {})
     assert problems(made.blocks, made.text) == []
@@ -152,9 +172,9 @@ class _Page(HTMLParser):
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
 
 
-@given(text=TEXTS, state=STATES)
-def test_html_holds_no_markup_but_ours(text: str, state: AlertState | None) -> None:
-    told = message(replace(hostile(text), burn_up=DAYS))
+@given(text=TEXTS, state=STATES, kind=KINDS)
+def test_html_holds_no_markup_but_ours(text: str, state: AlertState | None, kind: dict[str, Any]) -> None:
+    told = message(hostile(text, burn_up=DAYS, **kind))
     page = _Page()
     page.feed(render_mail(told, {"A-7F3K": state} if state else {}, ["chart-1@example.com"]).html)
     assert page.tags <= {"html", "head", "meta", "style", "body", "table", "tr", "td", "a", "br", "div", "span", "img"}

@@ -15,7 +15,7 @@ from alerter.notifiers.slack.controls import actions
 from alerter.notifiers.slack.digest import digest_blocks, digest_text
 from alerter.notifiers.slack.escape import link, mention, untrusted
 from alerter.notifiers.slack.limits import TEXT_LIMIT, Block
-from alerter.notifiers.slack.pieces import STYLE, context, fit, header, run_line, section
+from alerter.notifiers.slack.pieces import STYLE, WITHOUT_BOLD, context, fit, header, run_line, section
 
 TOP_RUNS = 3
 MAX_ALERTS = 10
@@ -56,9 +56,9 @@ def _fallback(message: Message, states: Mapping[str, AlertState]) -> list[str]:
     if not message.alerts:
         return [subject, *_body(message)] if message.title else _body(message)
     if wording.is_single(message):
-        return [subject, wording.amount_line(message.alerts[0])]
+        return [subject, wording.amount_line(message.alerts[0], WITHOUT_BOLD)]
     shown = message.alerts[:MAX_ALERTS]
-    return [subject, *(f"{_head(each, states)}: {wording.amount_line(each)}" for each in shown)]
+    return [subject, *(f"{_head(each, states)}: {wording.amount_line(each, WITHOUT_BOLD)}" for each in shown)]
 
 
 def _head(alert: Alert, states: Mapping[str, AlertState]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from alerter.core.plain_text import web_address
 from alerter.core.text import NAME_LIMIT, clip, one_line
 
 # Look-alikes without a meaning in mrkdwn. A backslash doesn't escape there.
 _MARKS = str.maketrans({"`": "\u02cb", "*": "\u2217", "~": "\u223c"})
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _MODIFIER_MACRON = "\u02cd"
-_LINK_BREAKERS = re.compile(r"[\s<>|\x00-\x1f\x7f]")
+_LINK_BREAKERS = re.compile(r"[\s<>|`\x00-\x1f\x7f]")
 _URL_LIMIT = 2000
 _INLINE_URL_LIMIT = 600  # a section holds 3,000 characters and several links
 _USER = re.compile(r"^[UW][A-Z0-9]{5,}$")
@@ -44,7 +45,7 @@ def link(url: str, label: str) -> str:
 
 def is_link(url: str, limit: int = _URL_LIMIT) -> bool:
     """Whether a URL may become a link: http or https, nothing in it that ends a link early, not too long."""
-    return len(escape(url)) <= limit and url.startswith(("http://", "https://")) and not _LINK_BREAKERS.search(url)
+    return len(escape(url)) <= limit and bool(web_address(url)) and not _LINK_BREAKERS.search(url)
 
 
 def mention(handle: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from alerter.core import wording
 from alerter.core.alerts import RunEvidence
@@ -10,6 +11,9 @@ from alerter.notifiers.slack.escape import link, person, plain, untrusted
 from alerter.notifiers.slack.limits import HEADER_LIMIT, SECTION_LIMIT, Block
 
 STYLE = wording.Style(safe=untrusted, strong=lambda text: f"*{text}*", who=person)
+
+WITHOUT_BOLD = replace(STYLE, strong=str)
+"""For the text that stands for the blocks elsewhere: it is mrkdwn too."""
 
 
 def header(text: str) -> Block:
