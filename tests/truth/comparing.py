@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from alerter.core.usage import RunObservation
+from alerter.explain import explain
 from alerter.spending import accruals, by_budget
 from alerter.verify import verify_ledger
 from tests.truth.alarms import Alarms, Plan, Scope, a_day, a_month, a_week, last_days
@@ -240,3 +242,28 @@ def check(home: House, truth: Truth, now: int) -> None:
         verification = verify_ledger(view)
     assert verification.ok, list(verification.lines())
     assert all(as_int(nanos) >= 0 for (nanos,) in home.rows("SELECT nanos FROM daily"))
+
+
+def check_evidence(home: House, truth: Truth, now: int) -> None:
+    """Of every run and every alert `explain` shows lines that sum to what the oracle says, to the nano."""
+    totals, paid = truth.totals(), truth._all_paid()
+    with home.services.ledger.write() as view:
+        for name, lines in paid.items():
+            found = explain(view, name, now)
+            assert _nanos(found["run"]["cost"]) == sum(line.until(line.end) for line in lines), name
+            assert _sum(found["charges"]) == _nanos(found["run"]["cost"])
+        for (public_id,) in home.rows("SELECT public_id FROM alert"):
+            found = explain(view, str(public_id), now)
+            first, after = map(date.fromisoformat, found["alert"]["period"])
+            days = totals.get((found["alert"]["budget"], tuple(found["alert"]["scope"].items())), {})
+            spent = sum(nanos for day, nanos in days.items() if first <= day < after)
+            assert _nanos(found["alert"]["spent"]) == _sum(found["charges"]) == spent
+            assert sum(_nanos(each["cost"]) for each in found["runs"]) == spent
+
+
+def _sum(lines: Sequence[Mapping[str, str]]) -> int:
+    return sum(_nanos(line["cost"]) for line in lines)
+
+
+def _nanos(amount: str) -> int:
+    return int(Decimal(amount) * NANO)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from alerter.config import Config
 from alerter.verify import verify_ledger
-from tests.truth.comparing import BUDGETS, FIRST_MS, M5, PRICES, Truth, alerts_of, check, ledger_totals
+from tests.truth.comparing import BUDGETS, FIRST_MS, M5, PRICES, Truth, alerts_of, check, check_evidence, ledger_totals
 from tests.truth.ledgers import DAY, HOUR, MINUTE, House, config_of, house
 from tests.truth.worlds import Steps, World, as_int, nested_and_shared_steps, nested_steps, shared_steps, steps
 
@@ -63,6 +63,7 @@ def play(home: House, configs: Configs, happened: Steps, *, twice: bool = False,
             again = home.cycle(now)
             assert (again.fired, again.enqueued) == (0, 0)
             assert home.everything() == before
+    check_evidence(home, truth, now)
 
 
 lightly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], print_blob=False)
