@@ -271,6 +271,41 @@ def test_the_check_says_what_each_missing_scope_costs(scripted_slack: ScriptedSl
     assert costs["slack scope channels:read"][0] == "warning"
 
 
+PRIVATE = {"id": "C02SECRET", "name": "ml-secret", "is_private": True, "is_member": True}
+PUBLIC = {"id": "C01COST77", "name": "ml-costs", "is_member": True}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "channel", "missing"),
+    [
+        ("chat:write,groups:read,groups:history", PRIVATE, []),
+        ("chat:write,groups:read", PRIVATE, ["slack scope groups:history"]),
+        ("chat:write,channels:read,channels:history", PUBLIC, []),
+        ("chat:write,channels:read", PUBLIC, ["slack scope channels:history"]),
+    ],
+)
+def test_channels_need_the_scopes_of_their_kind_only(
+    scripted_slack: ScriptedSlack, scopes: str, channel: dict[str, object], missing: list[str]
+) -> None:
+    scripted_slack.script(*check_steps(scopes, channel))
+    findings = notifier(scripted_slack).check([Target("team", {"channel": f"#{channel['name']}"})])
+    assert [each.subject for each in findings if each.level != "ok"] == missing
+    assert all(f"#{channel['name']}" in each.text for each in findings if each.level == "warning")
+
+
+def test_private_channels_are_listed_without_the_scope_for_public_ones(scripted_slack: ScriptedSlack) -> None:
+    first, listed = check_steps("chat:write,groups:read,groups:history", PRIVATE)
+    refused = Step(200, {"ok": False, "error": "missing_scope", "needed": "channels:read"})
+    scripted_slack.script(first, refused, refused, listed)
+    findings = notifier(scripted_slack).check([Target("team", {"channel": "#ml-secret"})])
+    assert {each.level for each in findings} == {"ok"}
+    assert [each["types"] for each in scripted_slack.asked("conversations.list")] == [
+        "public_channel,private_channel",
+        "public_channel",
+        "private_channel",
+    ]
+
+
 @pytest.mark.parametrize(("scopes", "level"), [("chat:write", "error"), ("chat:write,chat:write.public", "ok")])
 def test_the_check_wants_the_bot_in_the_channel(scripted_slack: ScriptedSlack, scopes: str, level: str) -> None:
     scripted_slack.script(*check_steps(scopes, {"id": "C01COST77", "name": "ml-costs", "is_member": False}))

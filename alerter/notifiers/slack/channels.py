@@ -54,16 +54,17 @@ class Channels:
         return str(found["id"])
 
     def all(self) -> list[Mapping[str, Any]]:
-        """Return every channel that the token may list, archived ones too.
+        """Return every channel that the token may list, archived ones too: public, private, or both.
 
         Raises:
             DeliveryError: the channels can't be listed.
         """
-        try:
-            return self._list("public_channel,private_channel")
-        except ScopeMissingError:
-            log.debug("private channels are not listed: the scope groups:read is missing")
-            return self._list("public_channel")
+        for types in ("public_channel,private_channel", "public_channel"):
+            try:
+                return self._list(types)
+            except ScopeMissingError:
+                log.debug("channels are not listed, for want of a scope types=%s", types)
+        return self._list("private_channel")
 
     @staticmethod
     def info(name: str, channels: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -10,11 +10,18 @@ from alerter.core.text import one_line
 from alerter.notifiers.slack.channels import Channels
 from alerter.notifiers.slack.client import Answer, SlackApi
 
-_SCOPES = {
-    "chat:write": ("error", "no message can be sent"),
-    "channels:read": ("warning", "channel names can't be looked up or checked"),
-    "channels:history": ("warning", "after a broken connection a message may come twice"),
+_ALWAYS = {"chat:write": ("error", "no message can be sent")}
+_TWICE = "after a broken connection a message may come twice in"
+_PUBLIC = {
+    "channels:read": ("warning", "names of public channels can't be looked up or checked:"),
+    "channels:history": ("warning", f"{_TWICE} public channels:"),
 }
+_PRIVATE = {
+    "groups:read": ("warning", "names of private channels can't be looked up or checked:"),
+    "groups:history": ("warning", f"{_TWICE} private channels:"),
+}
+"""Scopes by the channels that need them: what lacks without each, which is all that it costs."""
+
 _PERHAPS = ": it may have been delivered"
 _AGAIN = "try again in a minute; if it stays, look at https://slack-status.com and the proxy in between"
 _ADD_SCOPE = "add the scope under OAuth & Permissions and reinstall the Slack app"
@@ -29,21 +36,36 @@ def check_slack(api: SlackApi, channels: Channels, targets: Collection[Target]) 
         text, _, remedy = str(error).replace(_PERHAPS, "").partition("; ")
         return [Finding("error", "slack", text, remedy or _AGAIN)]
     team, bot = (one_line(str(answer.data.get(name, "?"))) for name in ("team", "user"))
-    found = [Finding("ok", "slack", f"the token is {bot}'s in {team}"), *_scopes(answer)]
+    found = [Finding("ok", "slack", f"the token is {bot}'s in {team}")]
     try:
         known = channels.all()
     except DeliveryError as error:
-        return [*found, Finding("warning", "slack", f"channels can't be checked: {error}")]
-    return found + [_target(each, known, answer) for each in targets]
+        scopes = _scopes(answer, [each.settings.get("channel", "") for each in targets], [])
+        return [*found, *scopes, Finding("warning", "slack", f"channels can't be checked: {error}")]
+    return [*found, *_scopes(answer, *_kinds(targets, known)), *(_target(each, known, answer) for each in targets)]
 
 
-def _scopes(answer: Answer) -> list[Finding]:
+def _kinds(targets: Collection[Target], known: list[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Return the public and the private channels among the targets; one that nobody sees counts as public."""
+    public: list[str] = []
+    private: list[str] = []
+    for each in targets:
+        name = each.settings.get("channel", "")
+        channel = Channels.info(name, known)
+        (private if channel is not None and channel.get("is_private") else public).append(name)
+    return public, private
+
+
+def _scopes(answer: Answer, public: Collection[str], private: Collection[str]) -> list[Finding]:
     if not answer.scopes:
         return [Finding("warning", "slack", "the server doesn't say which scopes the token has")]
-    missing = [(scope, *cost) for scope, cost in _SCOPES.items() if scope not in answer.scopes]
-    return [
-        Finding(level, f"slack scope {scope}", f"missing: {cost}", _ADD_SCOPE) for scope, level, cost in missing
-    ] or [Finding("ok", "slack", "the token has every scope that is needed")]
+    missing = []
+    for wanted, names in ((_ALWAYS, None), (_PUBLIC, public), (_PRIVATE, private)):
+        for scope, (level, cost) in wanted.items():
+            if scope not in answer.scopes and (names is None or names):
+                where = f" {', '.join(sorted(set(names)))}" if names else ""
+                missing.append(Finding(level, f"slack scope {scope}", f"missing: {cost}{where}", _ADD_SCOPE))
+    return missing or [Finding("ok", "slack", "the token has every scope that these channels need")]
 
 
 def _target(target: Target, known: list[Mapping[str, Any]], answer: Answer) -> Finding:
@@ -58,7 +80,4 @@ def _target(target: Target, known: list[Mapping[str, Any]], answer: Answer) -> F
         return Finding("error", subject, f"{name} is archived", "restore the channel or correct slack.channel")
     if channel.get("is_member") is False and "chat:write.public" not in answer.scopes:
         return Finding("error", subject, f"the bot is not in {name}", "in that channel: /invite the bot")
-    if channel.get("is_private") and answer.scopes and "groups:history" not in answer.scopes:
-        text = f"{name} is private, no scope groups:history: after a broken connection a message may come twice"
-        return Finding("warning", subject, text, _ADD_SCOPE)
     return Finding("ok", subject, f"{name} can be posted to")
