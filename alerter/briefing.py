@@ -75,6 +75,7 @@ class Describer:
             cost_nanos=share.cost,
             per_hour_nanos=share.per_hour,
             stale_nanos=share.stale,
+            user=facts.user,
         )
 
 

@@ -16,6 +16,7 @@ from alerter.core.coverage import add_up
 from alerter.core.digest_wording import digest_title, is_over
 from alerter.core.digests import DigestSpec, due
 from alerter.core.periods import midnight_ms
+from alerter.core.privacy import USER
 from alerter.core.views import title_of
 from alerter.core.wording import moment as instant
 from alerter.evaluate import Standing, standings
@@ -171,6 +172,7 @@ def _budget(facts: _Facts, standing: Standing) -> DigestBudget:
     moved, before = facts.moved.get(_key(standing), (0, 0))
     return DigestBudget(
         title=title_of(standing.budget.name, standing.scope),
+        names_user=any(key == USER for key, _ in standing.scope),
         period=standing.period.label(),
         amount_nanos=standing.amount,
         spent_nanos=standing.spend.spent,

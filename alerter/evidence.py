@@ -94,6 +94,7 @@ class RunFacts:
     source: str
     usage_set_id: int
     tag_set_id: int
+    user: str
 
 
 def collect(
@@ -123,7 +124,7 @@ def collect(
 def run_facts(connection: Connection, run_ids: Iterable[int]) -> dict[int, RunFacts]:
     """Return what is known of runs, by the ledger's ids."""
     sql = (
-        "SELECT r.id, r.run_uuid, r.name, r.experiment_id, s.name, r.usage_set_id, r.tag_set_id "
+        'SELECT r.id, r.run_uuid, r.name, r.experiment_id, s.name, r.usage_set_id, r.tag_set_id, r."user" '
         "FROM run r JOIN source s ON s.id = r.source_id WHERE r.id IN {values}"
     )
     return {row[0]: RunFacts(*row[1:]) for row in select_in(connection, sql, list(run_ids))}

@@ -13,6 +13,7 @@ from alerter.config.model import ReceiverConfig
 from alerter.core.alerts import Alert, Message, MessageKind
 from alerter.core.budgets import Basis, receivers_for
 from alerter.core.decisions import REMINDERS, Reason
+from alerter.core.privacy import without_users
 from alerter.core.wording import opening_title
 from alerter.evaluate import Fired
 from alerter.store import meta
@@ -103,6 +104,7 @@ def address(
     Two ledgers number alike and may tell the same people: what services recognise a message by names the ledger too.
     """
     ledger = meta.installation(connection)
+    shown = message if receiver.show_users else without_users(message)
     return sum(
         enqueue(
             connection,
@@ -110,7 +112,7 @@ def address(
             receiver=receiver.name,
             kind=kind,
             target=target,
-            message=message,
+            message=shown,
             alert_ids=alert_ids,
             now_ms=message.at_ms,
         )

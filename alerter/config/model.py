@@ -38,12 +38,14 @@ class ReceiverConfig:
             ``{"email": {"to": "a@x, b@x"}}``, ``{"console": {}}``.
         group: whether crossings of one cycle come as one message.
         fallback: the receiver that is told what this one can't be; None is the operators'.
+        show_users: whether its messages name who started a run.
     """
 
     name: str
     channels: Mapping[str, Mapping[str, str]]
     group: bool = True
     fallback: str | None = None
+    show_users: bool = True
 
 
 CONSOLE = ReceiverConfig("console", {"console": {}})

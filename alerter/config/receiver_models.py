@@ -99,6 +99,7 @@ class ReceiverSection(Section):
     apprise: AppriseTarget | None = None
     console: ConsoleTarget | None = None
     group: bool = Field(True, description="crossings of one cycle come as one message")
+    show_users: bool = Field(True, description="name who started a run; false for channels that many people read")
     fallback: Name | None = Field(None, description="the receiver that is told what this one can't be; else operators")
 
     def channels(self) -> dict[str, dict[str, str]]:

@@ -29,7 +29,7 @@ def read_receivers(file: AlerterFile, document: Document) -> tuple[ReceiverConfi
         if each.fallback == each.name:
             document.report((*loc, "fallback"), "a receiver can't take over from itself: name another one")
         known_receiver(document, (*loc, "fallback"), each.fallback, names)
-        found[each.name] = ReceiverConfig(each.name, channels, each.group, each.fallback)
+        found[each.name] = ReceiverConfig(each.name, channels, each.group, each.fallback, each.show_users)
     return tuple(found.values()) or (CONSOLE,)
 
 

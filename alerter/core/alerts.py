@@ -38,6 +38,7 @@ class RunEvidence:
         cost_nanos: in this scope and period.
         per_hour_nanos: its burn now; 0 when it has ended.
         stale_nanos: what it would have cost since its last sign of life; not counted.
+        user: who started it, as the client claims; ``""`` where that isn't known or not told.
     """
 
     run_uuid: str
@@ -48,6 +49,7 @@ class RunEvidence:
     cost_nanos: int
     per_hour_nanos: int
     stale_nanos: int = 0
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class DigestBudget:
         amount_nanos, spent_nanos: of its current period; ``expected_nanos`` at its end, None without a forecast.
         moved_nanos, before_nanos: spent in the days that the digest looks back on, and in as many before.
         stale_nanos: suspected stale, and not counted.
+        names_user: the title is, or has in it, a user's name.
     """
 
     title: str
@@ -171,6 +174,7 @@ class DigestBudget:
     moved_nanos: int
     before_nanos: int
     stale_nanos: int = 0
+    names_user: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from alerter.core.alerts import Message, MessageKind
 from alerter.core.ports import Target
+from alerter.core.privacy import without_users
 from alerter.core.text import one_line
 from alerter.store.outbox import Claimed, enqueue, told_alerts
 
@@ -54,8 +55,11 @@ def hand_over(connection: Connection, claimed: Claimed, fallback: Fallback, *, r
 
 
 def _explained(claimed: Claimed, reason: str) -> Message:
-    """Return the message with a title that says for whom it was, and why it comes here."""
-    message = claimed.message
+    """Return the message with a title that says for whom it was, and why it comes here.
+
+    It names no users: who takes over is not who it was meant for.
+    """
+    message = without_users(claimed.message)
     title = one_line(f"Not delivered to {claimed.receiver} by {claimed.kind}: {reason}", _TITLE_LIMIT)
     if message.alerts:
         return replace(message, title=title)

@@ -9,7 +9,7 @@ from alerter.core.wording.style import PLAIN, Style, percent
 
 
 def run_line(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
-    """Return ``trial-14 · running · 4 x p4d.24xlarge (from num_workers) · $88/h · $1,480``."""
+    """Return ``trial-14 · ann · running · 4 x p4d.24xlarge (from num_workers) · $88/h · $1,480``."""
     return joined(style.text(run.name) or style.text(run.run_uuid), run_facts(run, currency, style))
 
 
@@ -18,7 +18,7 @@ def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
     burn = _burn(run, currency) if _burns(run) else ""
     machine = style.text(run.machine) if run.machine else ""
     state = "suspected stale" if run.stale_nanos else "running" if run.running else "ended"
-    return joined(state, machine, burn, human(run.cost_nanos, currency))
+    return joined(style.text(run.user), state, machine, burn, human(run.cost_nanos, currency))
 
 
 def run_claim(alert: Alert, style: Style = PLAIN) -> str:

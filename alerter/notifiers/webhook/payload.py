@@ -124,6 +124,7 @@ def _run(run: domain.RunEvidence) -> Run:
     return {
         "run_id": run.run_uuid,
         "name": run.name,
+        "user": run.user,
         "url": run.url,
         "machine": run.machine,
         "running": run.running,

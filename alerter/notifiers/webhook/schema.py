@@ -41,6 +41,7 @@ class Run(TypedDict):
 
     run_id: str
     name: str
+    user: str
     url: str
     machine: str
     running: bool
