@@ -15,6 +15,7 @@ from alerter.core.decisions import Reason, Situation, Told as Known, decide
 from alerter.core.evaluation import Change, RunAlert, evaluate_run
 from alerter.core.periods import PeriodKind
 from alerter.core.resolutions import COST_CORRECTED, LIMIT_REMOVED, PERIOD_CLOSED, limit_raised, reason_of
+from alerter.core.rules import Mode
 from alerter.core.views import title_of
 from alerter.evaluate import Fired, Standing, standings
 from alerter.evidence import RunShare, run_facts
@@ -152,13 +153,20 @@ class _Over:
             now_ms=moment.now_ms,
             zone=budget.timezone,
             rules=budget.rules,
-            told=Known(told_ms=self.earlier.fired_ms if self.earlier else None),
+            told=self._known(),
             actual=_LIMIT.percent,
             forecast=0,
             spent=self.run.cost,
             amount=self.limit,
             opening=moment.opening,
         )
+
+    def _known(self) -> Known:
+        if self.earlier is None:
+            return Known()
+        if self.earlier.reason == Reason.OBSERVED:
+            return Known(silence=Reason.OBSERVED)
+        return Known(told_ms=self.earlier.fired_ms)
 
     def row(self, now_ms: int) -> StoredAlert:
         """Return its alert as it fires now."""
@@ -220,8 +228,13 @@ def _news(view: View, costs: Mapping[_RunKey, RunShare]) -> Iterator[_News]:
         uuid = facts[key[2]].run_uuid
         before = earlier.get((*key[:2], uuid))
         change = evaluate_run(costs[key].cost, limit, None if before is None else _known(before))
-        if change is not None:
+        if change is not None or (before is not None and _is_owed(view.budgets[key[0]], before)):
             yield _News(key, uuid, limit, before)
+
+
+def _is_owed(budget: Budget, alert: StoredAlert) -> bool:
+    """Whether an alert fires that nobody was told of, because the budget was only observed until now."""
+    return alert.status == FIRING and alert.reason == Reason.OBSERVED and budget.rules.mode is Mode.ENFORCE
 
 
 def _judge(view: View, over: _Over, describer: Describer, moment: Moment, decided: Counter[str]) -> Told | None:

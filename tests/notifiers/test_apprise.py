@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from alerter.core.ports import DeliveryRejectedError, Target
 from alerter.notifiers.apprise import AppriseNotifier, harmless
 from tests.fixtures.http_receiver import HttpReceiver, ReceiverStarter
 from tests.notifiers.samples import forecast, hostile, message, over
-from tests.notifiers.test_hostile_text import TEXTS
+from tests.notifiers.test_hostile_text import KINDS, TEXTS
 
 TARGET = Target("oncall", {"url_from": "PAGER_URL"})
 
@@ -92,11 +93,12 @@ def test_how_bad_it_is_chooses_the_severity(plain_receiver: HttpReceiver) -> Non
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=TEXTS)
-def test_no_service_acts_on_what_somebody_typed(plain_receiver: HttpReceiver, text: str) -> None:
+@given(text=TEXTS, kind=KINDS)
+def test_no_service_acts_on_what_somebody_typed(plain_receiver: HttpReceiver, text: str, kind: dict[str, Any]) -> None:
     plain_receiver.status = 200
     plain_receiver.requests.clear()
-    notifier(f"json://127.0.0.1:{plain_receiver.port}/").send(TARGET, message(hostile(text), over(title=text)), {}, "k")
+    told = message(hostile(text, **kind), over(title=text))
+    notifier(f"json://127.0.0.1:{plain_receiver.port}/").send(TARGET, told, {}, "k")
     (posted,) = plain_receiver.requests
     made = json.loads(posted.body)
     for shown in (made["title"], *made["message"].splitlines()):

@@ -179,6 +179,21 @@ def test_observe_tells_nobody_and_min_alert_waits(
     assert (rows(made)[0][2], len(told(made))) == reason
 
 
+def test_what_was_observed_is_told_as_one_opening_message_when_that_ends(made: House, tmp_path: Path) -> None:
+    changed(made, tmp_path, BUDGETS.replace("per_run", "mode: observe, per_run"), at(18))
+    made.source.put(live("going", at(18, 1), at(18, 13)), run("ended", "FINISHED", at(18), at(18, 12)))
+    made.cycle(at(18, 13))
+    assert {row[1:] for row in rows(made)} == {("firing", "observed")}
+    changed(made, tmp_path, BUDGETS, at(18, 14))
+    for minute in range(3):
+        made.source.put(live("going", at(18, 1), at(18, 14, minute)))
+        made.cycle(at(18, 14, minute))
+    (message,) = messages(made)
+    assert message.kind is MessageKind.OPENING
+    assert {each.top[0].run_uuid for each in message.alerts} == {"going", "ended"}
+    assert {row[1:] for row in rows(made)} == {("firing", "opening")}
+
+
 def test_a_rolling_budget_tells_a_run_once_too(made: House, tmp_path: Path) -> None:
     changed(made, tmp_path, BUDGETS.replace("period: monthly", "period: {rolling_days: 3}"), at(18))
     walk(made, "trial", at(18, 1), *range(at(18, 1), at(24), 6 * HOUR))
