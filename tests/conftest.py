@@ -7,6 +7,7 @@ from hypothesis import settings
 pytest_plugins = [
     "pytester",
     "tests.plugins.parts",
+    "tests.fixtures.browser",
     "tests.fixtures.debian",
     "tests.fixtures.store",
     "tests.fixtures.http_receiver",

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from alerter.config import load
 from alerter.delivery import Bell, deliver_until_stopped
 from alerter.desk import FrontDesk
@@ -23,7 +21,6 @@ from alerter.web.server import WebServer
 from tests.fixtures.slack_emulator import LOCAL_SIGNING_SECRET, SlackServer, free_port, serve_local_slack
 from tests.fixtures.tcp_proxy import TcpProxy, proxied
 from tests.fixtures.window_data import services as windows
-from tests.plugins.parts import chromium
 from tests.slack_requests.test_emulator import eventually
 from tests.truth.ledgers import HOUR, FakeSource, House, run, services_of
 
@@ -39,17 +36,6 @@ budgets:
   - {name: every-team, group_by: [team], amount: "100"}
 """
 PRICES = 'catalogs: []\nprices: [{match: {instance_type: "m5.*"}, per_instance_hour: "1"}]\n'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """A Chromium for the tests of one file."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @dataclass

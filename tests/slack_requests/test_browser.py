@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.slack_requests.office import ANNA, Office, browser, open_office
+from tests.slack_requests.office import ANNA, Office, open_office
 from tests.slack_requests.test_emulator import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-__all__ = ["browser"]
 
 pytestmark = [pytest.mark.needs_local_slack, pytest.mark.needs_chromium]
 

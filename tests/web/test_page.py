@@ -1,6 +1,5 @@
 """The status page: its words by themselves, and its looks in a real browser."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +19,6 @@ from alerter.web.server import WebServer
 from alerter.web.services import WebServices
 from tests.fixtures.window_data import ACKED, BUDGETS, FIRING, NOW_MS, PAGE, SPIKE, VISION, budget, services
 from tests.notifiers.samples import DAYS, alert
-from tests.plugins.parts import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -159,16 +157,6 @@ def test_periods_tones_and_widths() -> None:
 def test_the_login_form_needs_no_script() -> None:
     assert 'method="post"' in render_login(failed=False)
     assert "That is not the token" in render_login(failed=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 class Window:
