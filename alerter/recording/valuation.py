@@ -92,7 +92,8 @@ class Valuation:
             pieces = settled_pieces(entry.history, rates)
         elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
             pieces = self._kept(entry, metered, rates, (last_seen_ms, now_ms))
-        # else other params are another machine: all of the run's time is priced anew.
+        else:
+            entry.held = ()  # other params are another machine: all of the run's time is priced anew
         if logged is None:
             return want_beside(metered, entry.cover, pieces, self._machine(entry), now_ms)
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)

@@ -103,6 +103,10 @@ STORIES: dict[str, Steps] = {
         *[(1, ("tag", "r1", 1)), POLL, BEATS, ENDS, POLL],
     ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
+    "a price edited, then stale to before that, other params, woken": [
+        *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
+        *[(1, ("params", "r1", 2)), BEATS, POLL, ENDS, POLL],
+    ],
     "ends with its only metric": [RUNS, BEATS, POLL, STALE, BEATS, ENDS, POLL],
     "lives by the run nested in it": [
         *NESTS,
