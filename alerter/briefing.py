@@ -65,7 +65,7 @@ class Describer:
         return [self._run(each, facts[each.run_id], usages) for each in shares]
 
     def _run(self, share: RunShare, facts: RunFacts, usages: Mapping[int, tuple[tuple[str, str], ...]]) -> RunEvidence:
-        machine = machine_label(self.pricer.resources(usages[facts.usage_set_id]))
+        machine = machine_label(self.pricer.resources(usages[facts.usage_set_id]), logs_cost=share.logged > 0)
         return RunEvidence(
             run_uuid=facts.run_uuid,
             name=facts.name,

@@ -29,7 +29,10 @@ Window = tuple[int, int]
 
 @dataclass(slots=True)
 class RunShare:
-    """What one run cost in a scope's period, in nanos; ``per_hour`` is its burn now, ``stale`` is not counted."""
+    """What one run cost in a scope's period, in nanos; ``per_hour`` is its burn now, ``stale`` is not counted.
+
+    ``logged`` counts the lines at a total that the run logged itself, less those that are reversed.
+    """
 
     run_id: int
     cost: int = 0
@@ -38,6 +41,7 @@ class RunShare:
     running: bool = False
     priced: bool = True
     stale: int = 0
+    logged: int = 0
 
 
 @dataclass(slots=True)
@@ -176,7 +180,9 @@ def _add_charge(found: Evidence, charge: Charge, rate: Rate, window: Window, now
     since = max(start, now_ms - DAY_MS)
     if since < end:
         run.recent += part_of(charge, rate, since, end)
-    _add_time(found, run, rate, (start, end), 1 if charge.quantity > 0 else -1)
+    sign = 1 if charge.quantity > 0 else -1
+    run.logged += sign * (rate.meter is Meter.LOGGED)
+    _add_time(found, run, rate, (start, end), sign)
     _add_age(found, rate, now_ms)
 
 
@@ -189,6 +195,7 @@ def _add_running(found: Evidence, running: Accruing, window: Window, now_ms: int
     run.stale += running.stale_nanos(window[0], window[1], share)
     run.recent += running.nanos(max(window[0], now_ms - DAY_MS), window[1], share)
     for rate, _ in running.lines:
+        run.logged += rate.meter is Meter.LOGGED
         _add_time(found, run, rate, (start, end))
         _add_age(found, rate, now_ms)
 

@@ -16,6 +16,7 @@ from alerter.core.evaluation import Change, RunAlert, evaluate_run
 from alerter.core.periods import PeriodKind
 from alerter.core.resolutions import COST_CORRECTED, LIMIT_REMOVED, PERIOD_CLOSED, limit_raised, reason_of
 from alerter.core.rules import Mode
+from alerter.core.usage import Meter
 from alerter.core.views import title_of
 from alerter.evaluate import Fired, Standing, standings
 from alerter.evidence import RunShare, run_facts
@@ -92,14 +93,16 @@ def _costs(view: View, run_ids: Iterable[int], limited: Collection[int], now_ms:
                 each.cost += run.nanos(run.start_ms, run.as_of_ms, share)
                 each.per_hour += run.per_hour(share)
                 each.stale += run.stale_nanos(run.as_of_ms, run.known_ms, share)
+                each.logged += any(rate.meter is Meter.LOGGED for rate, _ in run.lines)
     ids = sorted({run_id for *_, run_id in found} | set(run_ids))
     rows = list(select_in(view.connection, _SETTLED, ids))
     shares = view.shares({row[1] for row in rows})
     for run_id, tag_set_id, meter, nanos in rows:
         for share in shares[tag_set_id]:
             if share.budget_id in limited and share.counts(METERS[meter]):
-                key = (share.budget_id, share.scope_id, run_id)
-                found.setdefault(key, RunShare(run_id)).cost += int(nanos)
+                each = found.setdefault((share.budget_id, share.scope_id, run_id), RunShare(run_id))
+                each.cost += int(nanos)
+                each.logged += METERS[meter] is Meter.LOGGED and nanos > 0
     return found
 
 

@@ -100,8 +100,18 @@ def normal_option(text: str) -> str:
     return _OPTIONS.get(option, option)
 
 
-def machine_label(resources: Resources) -> str:
-    """Return the machine for people: ``4 x p4d.24xlarge (from num_workers)``, ``2 GPU, 8 vCPU``."""
+def machine_label(resources: Resources, *, logs_cost: bool = False) -> str:
+    """Return the machine for people: ``4 x p4d.24xlarge (from num_workers)``, ``2 GPU, 8 vCPU``.
+
+    Of a run that logs its own cost it says so: no price of the machine is behind that.
+    """
+    label = _machine(resources)
+    if logs_cost:
+        return f"{label} (cost logged by the run)" if label else "cost logged by the run"
+    return label or "no machine logged"
+
+
+def _machine(resources: Resources) -> str:
     if resources.instance_type is not None:
         label = f"{resources.nodes} x {resources.instance_type}" if resources.nodes > 1 else resources.instance_type
         if resources.driver_type is not None:
@@ -117,7 +127,7 @@ def machine_label(resources: Resources) -> str:
         f"{resources.vcpus:f} vCPU" if resources.vcpus else "",
         f"{resources.memory_gib:f} GiB" if resources.memory_gib else "",
     ]
-    return ", ".join(part for part in parts if part) or "no machine logged"
+    return ", ".join(part for part in parts if part)
 
 
 @dataclass

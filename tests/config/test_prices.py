@@ -47,7 +47,7 @@ def good(folder: Path, text: str, cleaning: TagCleaning | None = None) -> Prices
     return prices
 
 
-def test_the_example_of_the_design_becomes_rules(tmp_path: Path) -> None:
+def test_the_example_becomes_rules(tmp_path: Path) -> None:
     (tmp_path / "our-contract.csv").touch()
     prices = good(tmp_path, EXAMPLE)
     rules = prices.rules

@@ -74,6 +74,26 @@ def test_a_finished_run_costs_what_it_logged_to_the_nano(ledger: House) -> None:
     assert spent(ledger, T0 + DAY) == "12.345678901"
 
 
+def test_top_says_whose_number_it_is(ledger: House) -> None:
+    ledger.source.put(
+        logged("3", run("r1", "FINISHED", T0, T0 + HOUR)),
+        logged("2", run("r2", "RUNNING", T0, usage={"epochs": "3"})),
+        run("r3", "FINISHED", T0, T0 + HOUR),
+    )
+    ledger.cycle(now := T0 + 2 * HOUR)
+
+    def machines() -> dict[str, str]:
+        with ledger.services.windows.read() as view:
+            found = top_runs(view, ledger.services.describer, now, limit=3, name="month")
+        return {each.run_uuid: each.machine for each in found}
+
+    own = "m5.xlarge (cost logged by the run)"
+    assert machines() == {"r1": own, "r2": "cost logged by the run", "r3": "m5.xlarge"}
+    ledger.source.put(run("r1", "FINISHED", T0, T0 + HOUR))
+    ledger.cycle(now)
+    assert machines()["r1"] == "m5.xlarge"
+
+
 def test_a_running_total_rises_without_a_charge_and_settles_at_its_last_value(ledger: House) -> None:
     for hour, cost in enumerate(("0", "1.5", "1.5", "4.25"), 1):
         ledger.source.put(logged(cost, run("r1", "RUNNING", T0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def walk(made: House, uuid: str, start_ms: int, *times: int) -> None:
     for now_ms in times:
         made.source.put(live(uuid, start_ms, now_ms))
         made.cycle(now_ms)
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "FINISHED"])
+def test_a_run_that_logged_its_own_cost_is_told_as_such(made: House, status: str) -> None:
+    end_ms = at(18, 2) if status == "FINISHED" else None
+    seen = run("dear", status, at(18, 1), end_ms, usage={"instance_type": "m5.large"})
+    made.source.put(replace(seen, costs=(("metric.cost_usd", "21"),)))
+    made.cycle(at(18, 3))
+    (alert,) = told(made)
+    assert (alert.spent_nanos, alert.top[0].machine) == (21 * 10**9, "m5.large (cost logged by the run)")
 
 
 def test_a_run_is_told_once_while_it_runs_with_its_cost_and_burn(made: House) -> None:
