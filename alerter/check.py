@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 from itertools import islice
+from urllib.parse import urlsplit
 
 from alerter.config import Config
 from alerter.core.budgets import Budget, TagCleaning, receivers_for, scope_of
@@ -28,9 +29,12 @@ def check_offline(config: Config) -> Iterator[Finding]:
     """Yield what can be told of the files, the secrets and the database without any network."""
     for path in config.files:
         yield Finding("ok", str(path), "valid")
+    if config.revision:
+        yield Finding("ok", "configuration", f"is at commit {config.revision}")
     yield from _secrets(config)
     yield from _named(config)
     yield from _web(config)
+    yield from _links(config)
     yield from _receivers(config)
     yield from _storage(config)
     if config.operators is None:
@@ -62,7 +66,8 @@ def check_network(services: Services) -> Iterator[Finding]:
         for kind, settings in receiver.channels.items():
             targets.setdefault(kind, []).append(Target(receiver.name, settings))
     for kind, notifier in services.notifiers.items():
-        yield from notifier.check(targets.get(kind, ()))
+        if kind != "slack" or services.config.secrets.slack_bot_token is not None:  # else that was said already
+            yield from notifier.check(targets.get(kind, ()))
 
 
 def _source(source: RunSource) -> list[Finding]:
@@ -159,6 +164,25 @@ def _web(config: Config) -> Iterator[Finding]:
     if config.web.host not in {"127.0.0.1", "::1", "localhost"} and config.secrets.alerter_web_token is None:
         remedy = "set ALERTER_WEB_TOKEN, or listen on 127.0.0.1"
         yield Finding("warning", "web", f"anyone who reaches {config.web.listen} can read the page", remedy)
+
+
+def _links(config: Config) -> Iterator[Finding]:
+    """Yield which links people will miss in messages that they read elsewhere than on this machine."""
+    if all(set(each.channels) <= {"console"} for each in config.receivers):
+        return
+    if config.web.public_url is None:
+        remedy = "set web.public_url in alerter.yaml to the page's address as people reach it"
+        yield Finding("warning", "links", "messages have no link to the page", remedy)
+    for source in config.sources:
+        host = urlsplit(source.ui_url).hostname or ""
+        if not source.ui_url or host in {"localhost", "127.0.0.1", "::1"}:
+            text = (
+                f"runs of {source.name} link to {source.ui_url}"
+                if source.ui_url
+                else f"runs of {source.name} have none"
+            )
+            remedy = f"set ui_url of source {source.name} to MLflow's address as people reach it"
+            yield Finding("warning", "links", text, remedy)
 
 
 def _storage(config: Config) -> Iterator[Finding]:

@@ -73,6 +73,7 @@ def _online(config: Config) -> Iterator[Finding]:
     from alerter.config import export_mlflow_secrets
     from alerter.store.engine import Store
     from alerter.store.migrate import migrate, schema_state
+    from alerter.use_checks import check_use
 
     export_mlflow_secrets()
     there = Store(config.database)
@@ -83,6 +84,7 @@ def _online(config: Config) -> Iterator[Finding]:
         services = wire(config, store, now_ms=clock_ms(), reading=True)
         yield from check_network(services)
         yield from check_matches(services)
+        yield from check_use(services, clock_ms())
     finally:
         there.close()
         store.close()
@@ -101,7 +103,19 @@ def _print(found: Sequence[Finding]) -> None:
         if each.remedy:
             typer.echo(f"{'':7}  {'':{min(width, 40)}}  -> {each.remedy}")
     counts = {level: sum(each.level == level for each in found) for level in _SIGNS}
-    typer.echo(f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}")
+    typer.echo(f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}. {_advice(found)}")
+
+
+def _advice(found: Sequence[Finding]) -> str:
+    """Return what to do first, in one sentence."""
+    from alerter.core.text import one_line
+
+    first = next((each for each in found if each.level == "error"), None)
+    if first is not None:
+        return f"Begin with {one_line(first.subject, 80)}: as it is, alerts can't be relied on."
+    if any(each.level == "warning" for each in found):
+        return "It can run as it is; each warning says what that costs."
+    return "It is ready: alerter run"
 
 
 def _counted(number: int, word: str) -> str:

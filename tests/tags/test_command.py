@@ -90,3 +90,13 @@ def test_it_reads_well(folder: Path) -> None:
     values = alerter(folder, "tags", "team")
     assert "'cv'" in values
     assert "did you mean 'team'?" in alerter(folder, "tags", "taem", code=1)
+
+
+def test_check_points_out_what_a_colleague_would(folder: Path) -> None:
+    said = alerter(folder, "check")
+    assert "Vision and vision look like one" in said
+    assert 'under tags: casefold: ["team"]' in said
+    assert "9 % of runs lack it, and count as (untagged)" in said
+    assert "9 % of runs are in none" in said
+    assert "`alerter tags` shows where they are" in said
+    assert said.splitlines()[-1].endswith("It can run as it is; each warning says what that costs.")

@@ -1,0 +1,85 @@
+"""What ``alerter check`` says of how MLflow is used, as far as the ledger knows: tags, budgets, prices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from alerter.core.ports import Finding
+from alerter.core.text import one_line
+from alerter.coverage import Coverage, measure
+from alerter.services import Services
+from alerter.tag_report import TagReport, tag_report
+
+_SHOWN = 3
+_LITTLE = 5
+"""A share of so many percent is worth no warning."""
+
+_WHERE = "`alerter tags` shows where they are"
+
+
+def check_use(services: Services, now_ms: int) -> Iterator[Finding]:
+    """Yield what a colleague would point out about tags and prices; nothing before a first cycle."""
+    with services.windows.read() as view:
+        found = tag_report(view, services.config)
+        coverage = measure(view, now_ms) if found.runs else None
+    if coverage is None:
+        return
+    yield from _lacking(found)
+    yield from _unknown(found)
+    yield from _alike(found)
+    if found.uncounted:
+        text = f"{_share(found.uncounted.total(), found.runs)} of runs are in none"
+        yield Finding("warning", "budgets", text, f"add one without `match:`, which counts everything; {_WHERE}")
+    yield from _unpriced(coverage)
+
+
+def _lacking(found: TagReport) -> Iterator[Finding]:
+    for key, experiments in found.lacking.items():
+        runs = experiments.total()
+        subject, text = f"tag {key}", f"{_share(runs, found.runs)} of runs lack it, and count as (untagged)"
+        if runs * 100 <= found.runs * _LITTLE:
+            yield Finding("ok", subject, text if runs else "every run has it")
+            continue
+        ways = "tag their experiments, or read it out of their names (`tags: {derive: ...}`)"
+        yield Finding("warning", subject, text, f"{ways}; {_WHERE}")
+
+
+def _unknown(found: TagReport) -> Iterator[Finding]:
+    for each in found.tags:
+        if each.unknown:
+            text = f"{_runs(each.unknown)} with a value that is not known, and in (unknown): {_most(each.unknown)}"
+            yield Finding("warning", f"tag {each.key}", text, "correct the runs, or add to `tags.known_values`")
+
+
+def _alike(found: TagReport) -> Iterator[Finding]:
+    for each in found.alike[:_SHOWN]:
+        text = f"{one_line(each.value, 40)} and {one_line(each.like, 40)} look like one"
+        yield Finding("warning", f"tag {each.key}", text, f"if they are: alerter.yaml, under tags: {each.line}")
+    if (more := len(found.alike) - _SHOWN) > 0:
+        yield Finding("warning", "tags", f"{more:,} more values look alike", "`alerter tags` lists them")
+
+
+def _unpriced(coverage: Coverage) -> Iterator[Finding]:
+    if not coverage.whole_ms:
+        return
+    lacking = coverage.whole_ms - coverage.priced_ms
+    if not lacking:
+        yield Finding("ok", "prices", "all run time of this month has one")
+        return
+    text = f"{_share(lacking, coverage.whole_ms)} of this month's run time has none, and counts as nothing"
+    yield Finding("warning", "prices", text, "`alerter top --unpriced` names what, and the line that gives it a price")
+
+
+def _share(part: int, whole: int) -> str:
+    percent = part * 100 // whole if whole else 0
+    return "less than 1 %" if part and not percent else f"{percent} %"
+
+
+def _runs(counted: Counter[str]) -> str:
+    return f"{counted.total():,} run{'' if counted.total() == 1 else 's'}"
+
+
+def _most(counted: Counter[str]) -> str:
+    shown = ", ".join(one_line(value, 30) for value, _ in counted.most_common(_SHOWN))
+    return f"{shown}, ..." if len(counted) > _SHOWN else shown
