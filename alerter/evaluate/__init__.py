@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alerter.evaluate.closing import close, closed_through, ended_since, lingering
-from alerter.evaluate.deciding import Fired, begin, judge
+from alerter.evaluate.deciding import Fired, begin, close_hold, judge
 from alerter.evaluate.episodes import alerts_since, episodes_of
 from alerter.evaluate.measuring import Standing, current_periods, make_forecast, standings, stirring
 from alerter.spending import accruals, by_budget
 from alerter.store.totals import View
 
-__all__ = ["Evaluated", "Fired", "Standing", "evaluate_all", "make_forecast", "standings"]
+__all__ = ["Evaluated", "Fired", "Standing", "close_hold", "evaluate_all", "make_forecast", "standings"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,12 +110,15 @@ def _ended(work: Round, alert: StoredAlert, known: Known) -> Situation:
 
 
 def _end_holds(work: Round, through_ms: int) -> None:
-    """End what nobody needs to be told of: holds on periods that are over, on single runs, on what has resolved."""
+    """End what nobody needs to be told of: holds on periods that are over, and on what has resolved.
+
+    Those on single runs end in `alerter.run_alerts`.
+    """
     ends: Mapping[Hold, tuple[str, str]] = holds_with_ends(work.view.connection)
     for hold, (end, target) in ends.items():
         budget = work.view.budgets.get(hold.budget_id)
         zone = budget.timezone if budget else "UTC"
-        past = hold.until_ms is not None and hold.until_ms <= work.now_ms
+        past = not hold.subject and hold.until_ms is not None and hold.until_ms <= work.now_ms
         if past or budget is None or _is_over(end, zone, through_ms):
             close_hold(work.view, hold, "hold ended", work.now_ms, target=target, zone=zone)
             request_update(work.view.connection, [each.id for each in _alerts_of(work.view, hold)])

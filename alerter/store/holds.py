@@ -117,6 +117,13 @@ def all_in_force(connection: Connection) -> list[Hold]:
     return [Hold(*row) for row in rows]
 
 
+def run_holds(connection: Connection) -> dict[tuple[int, int, str, str], Hold]:
+    """Return the holds on single runs that nobody has ended, by budget, scope, period start and MLflow's run id."""
+    rows = query(connection, f"SELECT {_COLUMNS} FROM hold WHERE ended_ms IS NULL AND subject <> ''")
+    holds = (Hold(*row) for row in rows)
+    return {(each.budget_id, each.scope_id, each.period_start, each.subject): each for each in holds}
+
+
 def holds_with_ends(connection: Connection) -> dict[Hold, tuple[str, str]]:
     """Return every hold that nobody has ended, with its period's end and the public id of one of its alerts."""
     columns = ", ".join(f"h.{each}" for each in _COLUMNS.split(", "))

@@ -12,7 +12,7 @@ from alerter.alerts_shown import alert_views, alerts_json
 from alerter.core.alerts import Alert, AlertStatus, Message, MessageKind
 from alerter.core.budgets import Basis
 from alerter.core.usage import RunObservation
-from alerter.holds import acknowledge
+from alerter.holds import acknowledge, snooze
 from alerter.store.engine import Store
 from alerter.store.messages import decode
 from tests.truth.ledgers import HOUR, MINUTE, FakeSource, House, config_of, run, services_of
@@ -188,6 +188,43 @@ def test_observe_tells_nobody_and_min_alert_waits(
     assert told(made) == []
     walk(made, "trial", at(18, 1), at(18, 16), at(18, 17))
     assert (rows(made)[0][2], len(told(made))) == reason
+
+
+def test_a_snooze_that_ends_while_the_run_goes_on_is_told_once_more(made: House) -> None:
+    walk(made, "trial", at(18, 1), at(18, 12))
+    (alert,) = told(made)
+    done = snooze(made.store, alert.id, actor="ana", via="slack", now_ms=at(18, 12), until="2h")
+    assert (done.ok, done.text.rpartition(", ")[2]) == (True, "quiet until Wed 18 Nov 14:00")
+    walk(made, "trial", at(18, 1), at(18, 13), at(18, 14), at(18, 15), at(18, 16))
+    assert [(each.reason, each.spent_nanos // 10**9) for each in told(made)] == [("first", 22), ("snooze ended", 26)]
+    assert {each.id for each in told(made)} == {alert.id}
+    assert reasons(made) == ["snooze ended"]
+    audited = made.rows("SELECT actor, action, detail FROM audit ORDER BY id")
+    assert audited[1:] == [("alerter", "snooze ended", "snooze by ana until Wed 18 Nov 14:00")]
+
+
+def test_an_acknowledgement_until_so_much_more_is_spent_ends_there(made: House) -> None:
+    walk(made, "trial", at(18, 1), at(18, 12))
+    (alert,) = told(made)
+    assert acknowledge(made.store, alert.id, actor="ana", via="cli", now_ms=at(18, 12), until="+$5").ok
+    walk(made, "trial", at(18, 1), at(18, 14), at(18, 15), at(18, 16))
+    assert [(each.reason, each.spent_nanos // 10**9) for each in told(made)] == [("first", 22), ("hold ended", 28)]
+    acknowledge(made.store, alert.id, actor="ana", via="cli", now_ms=at(18, 16))
+    walk(made, "trial", at(18, 1), at(19), at(20))
+    assert len(told(made)) == 2
+
+
+def test_a_snooze_of_a_run_that_ended_meanwhile_ends_silently(made: House) -> None:
+    walk(made, "trial", at(18, 1), at(18, 12))
+    (alert,) = told(made)
+    assert snooze(made.store, alert.id, actor="ana", via="cli", now_ms=at(18, 12), until="2h").ok
+    made.source.put(run("trial", "FINISHED", at(18, 1), at(18, 13)))
+    for hour in (13, 14, 15):
+        made.cycle(at(18, hour))
+    assert len(told(made)) == 1
+    assert [row[0] for row in made.rows("SELECT action FROM audit ORDER BY id")] == ["snooze", "snooze ended"]
+    with made.services.ledger.read() as view:
+        assert [each.status for each in alert_views(view)] == [AlertStatus.FIRING]
 
 
 def test_what_was_observed_is_told_as_one_opening_message_when_that_ends(made: House, tmp_path: Path) -> None:

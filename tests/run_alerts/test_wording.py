@@ -66,6 +66,16 @@ def test_every_way_of_telling_says_it(said: str) -> None:
         assert said in shown
 
 
+def test_what_comes_next_is_said_of_a_hold_that_ends() -> None:
+    snoozed = AlertState(AlertStatus.SNOOZED, by="ana", until="Tue 24 Nov 09:00")
+    assert "Next message when the snooze ends, if the run still goes on." in text(MESSAGE, {ALERT.id: snoozed})
+    forever = AlertState(AlertStatus.ACKNOWLEDGED, by="ana")
+    assert "A run is told once." in text(MESSAGE, {ALERT.id: forever})
+    again = Message(MESSAGE.kind, (replace(ALERT, reason="snooze ended"),))
+    assert "The snooze is over, and it still fires." in text(again, {})
+    assert "told once" not in text(again, {})
+
+
 def test_one_that_ended_does_not_burn() -> None:
     ended = replace(ALERT, top=(replace(ALERT.top[0], running=False, per_hour_nanos=0),))
     assert "a run (105.7 %) · ended · vision" in text(Message(MESSAGE.kind, (ended,)), {})

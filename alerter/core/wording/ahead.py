@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerter.core.alerts import Alert, AlertState, AlertStatus
 from alerter.core.budgets import Basis
-from alerter.core.decisions import Reason
+from alerter.core.decisions import REMINDERS, Reason
 from alerter.core.text import joined
 from alerter.core.wording.style import PLAIN, Style, moment
 
@@ -31,7 +31,7 @@ def is_over(alert: Alert) -> bool:
 
 def _ahead(alert: Alert, state: AlertState, style: Style) -> str:
     if alert.basis is Basis.RUN:
-        return "A run is told once."
+        return _ahead_of_run(alert, state)
     if is_over(alert):
         return "The period is over."
     if alert.reason == Reason.ESCALATION:
@@ -41,6 +41,12 @@ def _ahead(alert: Alert, state: AlertState, style: Style) -> str:
     if state.status in _HOLDS:
         return f"Next message {_when_held(alert, state)}."
     return " ".join(filter(None, (_threshold(alert), _reminders(alert, style))))
+
+
+def _ahead_of_run(alert: Alert, state: AlertState) -> str:
+    if state.status in _HOLDS and state.until:
+        return f"Next message when the {_HOLDS[state.status]} ends, if the run still goes on."
+    return "" if state.status is AlertStatus.RESOLVED or alert.reason in REMINDERS else "A run is told once."
 
 
 def _threshold(alert: Alert) -> str:
