@@ -12,6 +12,7 @@ from typing import Any
 from alerter.core.charges import MICRO, TOTAL, Confidence, EqualPart, Rate, cost_between, hours_in
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
+from alerter.core.usage import Meter
 from alerter.restatements import restatement_of
 from alerter.settlement import known_of
 from alerter.spending import Accruing, accruals
@@ -204,9 +205,12 @@ def _accruing(run: Accruing, since_ms: int, until_ms: int) -> list[Line]:
 
 
 def _budgets(view: View, lines: Sequence[Line], tag_set_id: int) -> list[Json]:
-    """Return what the run's present tags make it count for."""
+    """Return what the run's present tags make it count for, but for budgets of other components."""
     found = []
+    meters = {line.rate.meter for line in lines} or {Meter.MACHINE}
     for share in view.shares({tag_set_id})[tag_set_id]:
+        if not any(map(share.counts, meters)):
+            continue
         nanos = sum(line.cost for line in lines if share.counts(line.rate.meter))
         scope = dict(view.scope(share.budget_id, share.scope_id))
         found.append({"budget": view.budgets[share.budget_id].name, "scope": scope, "cost": plain(nanos)})

@@ -11,6 +11,7 @@ from alerter.core.text import one_line
 
 _SHOWN = 200
 _NOTE_LIMIT = 300
+_RULE_LIMIT = 160
 
 
 def print_evidence(found: dict[str, Any]) -> None:
@@ -79,7 +80,7 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
     ]
     heads = ("meter", ">quantity", ">price", ">cost", "from", "to", "rule", "correction", "share")
     shown = len(heads) if any(row[-1] for row in rows) else -1
-    print_table(heads[:shown], [row[:shown] for row in rows])
+    print_table(heads[:shown], [row[:shown] for row in rows], _RULE_LIMIT)
     notes = [note for each in charges[:_SHOWN] for note in (each["note"] or "").split("; ") if note]
     for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
         typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")

@@ -11,11 +11,11 @@ from alerter.core.text import one_line
 _CELL_LIMIT = 60
 
 
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under heads; a head that begins with ``>`` is aligned to the right."""
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], limit: int = _CELL_LIMIT) -> None:
+    """Print rows under heads; a head that begins with ``>`` is aligned to the right. No cell has more characters."""
     right = [head.startswith(">") for head in heads]
     cells = [[head.removeprefix(">").upper() for head in heads]]
-    cells += [[one_line(cell, _CELL_LIMIT) for cell in row] for row in rows]
+    cells += [[one_line(cell, limit) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in cells) for place in range(len(heads))]
     for row in cells:
         padded = [

@@ -195,6 +195,12 @@ class TokenRule:
         whole = self.per_million_input * fresh + cached * used.cached_input_tokens
         return (whole + self.per_million_output * used.output_tokens) / 1_000_000
 
+    @property
+    def rule(self) -> str:
+        """Where it stands, and what it says: a later edit of prices.yaml doesn't take that from a charge."""
+        cached = "" if self.per_million_cached is None else f", cached {self.per_million_cached:f}"
+        return f"{self.where}: in {self.per_million_input:f}{cached}, out {self.per_million_output:f} a million"
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:

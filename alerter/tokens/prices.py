@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
+from typing import Any
 
 from alerter.core.budgets import TagCleaning
 from alerter.core.charges import TOTAL, Confidence, Rate
@@ -100,7 +101,7 @@ class TokenPrices:
     def _priced(self, used: Tokens) -> Priced | None:
         for rule in self._rules.tokens:
             if rule.term.covers(used.at_ms) and any(fits(glob, used.model) for glob in rule.models):
-                rate = Rate(Meter.TOKENS, "1", "1", TOTAL, self._rules.currency, rule.where, rule.term.as_of)
+                rate = Rate(Meter.TOKENS, "1", "1", TOTAL, self._rules.currency, rule.rule, rule.term.as_of)
                 return Priced(rate, to_nanos(rule.cost(used)))
         for model, provider in _spellings(used) if self._rules.currency == USD else ():
             found = self._look_up(used, model, provider)
@@ -123,17 +124,20 @@ class TokenPrices:
             found = calc_price(usage, model, provider_id=provider, genai_request_timestamp=at, price_context=context)
         except (LookupError, ValueError):
             return None
-        return Priced(self._rate(found.provider.id, found.model.id, used.tier), to_nanos(Decimal(found.total_price)))
+        rate = self._rate(found.provider.id, found.model.id, used.tier, _a_million(found.model_price))
+        return Priced(rate, to_nanos(Decimal(found.total_price)))
 
-    def _rate(self, provider: str, model: str, tier: str) -> Rate:
-        rate = self._rates.get((provider, model, tier))
+    def _rate(self, *which: str) -> Rate:
+        """Return the rate of a provider, model, tier and their prices."""
+        rate = self._rates.get(which)
         if rate is None:
             from genai_prices import __version__  # noqa: PLC0415
 
             if len(self._rates) >= _REMEMBERED:
                 self._rates.clear()
-            rule = " ".join(part for part in ("genai-prices", __version__, provider, model, tier) if part)
-            rate = self._rates[provider, model, tier] = Rate(Meter.TOKENS, "1", "1", TOTAL, USD, rule)
+            *names, prices = which
+            rule = " ".join(part for part in ("genai-prices", __version__, *names) if part)
+            rate = self._rates[which] = Rate(Meter.TOKENS, "1", "1", TOTAL, USD, f"{rule}: {prices}")
         return rate
 
     def _gap(self, missing: str) -> Priced:
@@ -142,6 +146,26 @@ class TokenPrices:
             log.warning("tokens without a price missing=%r", missing)
         currency = self._rules.currency
         return Priced(Rate(Meter.TOKENS, "0", "0", TOTAL, currency, "", "", Confidence.GAP, missing), 0)
+
+
+_CLASSES = {
+    "in": "input_mtok",
+    "cached": "cache_read_mtok",
+    "into the cache": "cache_write_mtok",
+    "out": "output_mtok",
+}
+"""Kinds of tokens as people read them, and genai-prices' names of their prices."""
+
+
+def _a_million(prices: Any) -> str:  # noqa: ANN401 - genai-prices', imported only when needed
+    """Return ``in 3 (6 above 200,000), cached 0.3, out 15 a million``."""
+    found = {name: getattr(prices, field, None) for name, field in _CLASSES.items()}
+    return ", ".join(f"{name} {_listed(price)}" for name, price in found.items() if price is not None) + " a million"
+
+
+def _listed(price: Any) -> str:  # noqa: ANN401 - a number, or genai-prices' tiers by the length of the context
+    tiers = " ".join(f"({tier.price:f} above {tier.start:,})" for tier in getattr(price, "tiers", ()))
+    return f"{getattr(price, 'base', price):f} {tiers}".rstrip()
 
 
 def _spellings(used: Tokens) -> Iterator[tuple[str, str | None]]:

@@ -40,14 +40,19 @@ def test_own_prices_go_before_the_list_in_their_days(tmp_path: Path) -> None:
         found = prices.price(Tokens(model, at_ms, 1_000_000, 500_000, cached_input_tokens=400_000))
         return from_nanos(found.nanos), found.rate.rule
 
-    assert cost("our-embedder") == (Decimal(1), "prices.yaml tokens #1 our-*")
-    assert cost("our-embedder", T0 - DAY) == (Decimal("0.0064"), "prices.yaml tokens #2 our-embedder|gpt-4o-mini")
+    assert cost("our-embedder") == (Decimal(1), "prices.yaml tokens #1 our-*: in 0.40, out 1.20 a million")
+    earlier = "prices.yaml tokens #2 our-embedder|gpt-4o-mini: in 0.01, cached 0.001, out 0 a million"
+    assert cost("our-embedder", T0 - DAY) == (Decimal("0.0064"), earlier)
     assert cost("gpt-4o-mini")[0] == Decimal("0.0064")
-    assert cost("claude-sonnet-4-5")[1].startswith("genai-prices ")
+    listed = cost("claude-sonnet-4-5")[1]
+    assert listed.startswith("genai-prices ")
+    # As the list has it: what a long context costs besides.
+    for part in ("anthropic claude-sonnet-4-5: in 3 (6 above 200,000)", "cached 0.3 (", "out 15 (", " a million"):
+        assert part in listed
     # As routers name it, and with a provider.
     for model, provider in (("openai/gpt-4o", ""), ("gpt-4o", "openai"), ("gpt-4o", "never heard of")):
         priced = prices.price(Tokens(model, T0, 1_000_000, 0, provider=provider))
-        assert priced.rate.rule.endswith(" openai gpt-4o")
+        assert priced.rate.rule.endswith(" openai gpt-4o: in 2.5, cached 1.25, out 10 a million")
         assert from_nanos(priced.nanos) == Decimal("2.5")
 
 
@@ -62,7 +67,8 @@ def test_a_service_tier_has_its_own_price(tmp_path: Path) -> None:
     prices = TokenPrices(config_of(tmp_path, BUDGETS).prices.rules)
     usual, flex = (prices.price(Tokens("gpt-5", T0, 1_000_000, 0, tier=tier)) for tier in ("", "flex"))
     assert flex.nanos * 2 == usual.nanos > 0
-    assert flex.rate.rule == f"{usual.rate.rule} flex"
+    assert " openai gpt-5: in 1.25, cached 0.125, out 10 a million" in usual.rate.rule
+    assert " openai gpt-5 flex: in 0.625, cached 0.0625, out 5 a million" in flex.rate.rule
 
 
 def test_the_list_is_not_mixed_with_another_currency(tmp_path: Path, store: Store) -> None:
