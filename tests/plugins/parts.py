@@ -70,19 +70,13 @@ def why_no_systemd() -> str | None:
 @cache
 def why_no_nspawn() -> str | None:
     """Say why no machine with a systemd of its own can be booted; None if one can."""
-    missing = [name for name in ("mmdebstrap", "systemd-nspawn") if shutil.which(name) is None]
-    if missing:
-        return f"{' and '.join(missing)} not installed (apt install mmdebstrap systemd-container)"
-    return why_no_namespaces()
+    return _absent("mmdebstrap", "systemd-nspawn", of="mmdebstrap systemd-container") or why_no_namespaces()
 
 
 @cache
 def why_no_buildah() -> str | None:
     """Say why no image can be built; None if one can."""
-    missing = [name for name in ("mmdebstrap", "buildah") if shutil.which(name) is None]
-    if missing:
-        return f"{' and '.join(missing)} not installed (apt install mmdebstrap buildah)"
-    return why_no_namespaces()
+    return _absent("mmdebstrap", "buildah", of="mmdebstrap buildah") or why_no_namespaces()
 
 
 @cache
@@ -90,8 +84,15 @@ def why_no_namespaces() -> str | None:
     """Say why no process can have mounts of its own, whatever is installed; None if one can."""
     if os.geteuid() != 0:
         return "only root can mount, boot a machine, or build an image"
+    if absent := _absent("unshare", "nsenter", of="util-linux"):
+        return absent
     made = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False)
     return None if made.returncode == 0 else "the kernel gives this container no namespaces of its own"
+
+
+def _absent(*names: str, of: str) -> str | None:
+    absent = [name for name in names if shutil.which(name) is None]
+    return f"{' and '.join(absent)} not installed (apt install {of})" if absent else None
 
 
 PARTS: dict[str, Callable[[], str | None]] = {
