@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,7 +85,8 @@ def _show(place: Path, port: int, seconds: float | None, *, keeps: bool, stop: t
             show.run(stop)
         except WebServerError as error:
             raise DemoError(str(error)) from None
-    typer.echo(f"Stopped; the files are in {place}" if keeps else "Stopped.")
+    with suppress(OSError):  # where its terminal was closed
+        typer.echo(f"Stopped; the files are in {place}" if keeps else "Stopped.")
 
 
 @contextmanager
