@@ -50,7 +50,7 @@ def _git(root: Path, *arguments: str) -> str:
     """Return what git says, ``""`` where it can't be asked."""
     command = ("git", "-C", str(root), *arguments)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - git, by constants
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
