@@ -17,6 +17,7 @@ from alerter.store.engine import Store, StoreError
 from alerter.store.migrate import schema_state
 
 _SAMPLED_BATCHES = 5
+_SHORT = 16
 """How far a server is read to see which tags are in use, where the ledger doesn't know yet."""
 
 _SECRETS = {
@@ -53,6 +54,9 @@ def check_database(store: Store) -> Finding:
     if state in {"newer", "foreign"}:
         remedy = "set `database:` in alerter.yaml to a database of its own, or upgrade alerter"
         return Finding("error", subject, f"its schema is {state}", remedy)
+    path = store.sqlite_path()
+    if path is not None and path.exists() and path.stat().st_mode & 0o004:
+        return Finding("warning", subject, "everybody on this machine can read its file", f"`chmod o= {path}*`")
     texts = {"empty": "will be created by the first start", "behind": "will be migrated by the next start"}
     return Finding("ok", subject, texts.get(state, "its schema is current"))
 
@@ -161,6 +165,10 @@ def _unset(name: str, consequence: str, *, level: str) -> Finding:
 
 
 def _web(config: Config) -> Iterator[Finding]:
+    token = config.secrets.alerter_web_token
+    if token is not None and len(token.get_secret_value()) < _SHORT:
+        text = f"has fewer than {_SHORT} characters: who reaches the page may guess it"
+        yield Finding("warning", "ALERTER_WEB_TOKEN", text, "take a longer one, from `openssl rand -hex 24`")
     if config.web.host not in {"127.0.0.1", "::1", "localhost"} and config.secrets.alerter_web_token is None:
         remedy = "set ALERTER_WEB_TOKEN, or listen on 127.0.0.1"
         yield Finding("warning", "web", f"anyone who reaches {config.web.listen} can read the page", remedy)

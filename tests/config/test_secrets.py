@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from alerter.check import check_offline
 from alerter.config import ConfigError, Secrets, export_mlflow_secrets
 from alerter.config.problems import shown
 from tests.config.conftest import Folder
@@ -54,6 +55,14 @@ def test_a_secret_file_that_is_no_text_shows_none_of_it(folder: Folder, tmp_path
     (tmp_path / "smtp_password").write_bytes(b"hunter2\xff")
     folder.environ["CREDENTIALS_DIRECTORY"] = str(tmp_path)
     assert folder.problems() == [f"{tmp_path}/smtp_password: is no text: a secret's file holds its value alone"]
+
+
+@pytest.mark.parametrize(("token", "warned"), [("hunter2", True), ("hunter2-hunter2-hunter2", False)])
+def test_a_token_that_can_be_guessed_is_warned_of(folder: Folder, token: str, warned: bool) -> None:  # noqa: FBT001 - by pytest
+    folder.environ["ALERTER_WEB_TOKEN"] = token
+    found = [each for each in check_offline(folder.load()) if each.subject == "ALERTER_WEB_TOKEN"]
+    assert [each.level for each in found] == ["warning"] * warned
+    assert "hunter2" not in str(found)
 
 
 def test_a_credentials_folder_that_is_not_there(tmp_path: Path) -> None:

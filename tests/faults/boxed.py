@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+
+from tests.fixtures.slack_emulator import free_port
 
 COMMAND = Path(sys.executable).with_name("alerter")
 PATIENCE_S = 60.0
@@ -65,9 +66,7 @@ def boxed(folder: Path, mounts: str, **environ: str) -> Iterator[Boxed]:
 
     ``config/alerter.yaml`` gets its ``web`` here.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = folder / "config" / "alerter.yaml"
     settings.write_text(
         settings.read_text(encoding="utf-8") + f'web: {{listen: "127.0.0.1:{port}"}}\n', encoding="utf-8"

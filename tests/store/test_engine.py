@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from alerter.check import check_database
 from alerter.store.bulk import insert_rows, query
 from alerter.store.engine import Store, StoreError
 from alerter.store.migrate import migrate
@@ -94,6 +95,9 @@ def test_a_file_that_is_there_keeps_its_rights(migrated_sqlite: Path, tmp_path: 
     store = Store(f"sqlite:///{path}")
     with store.read():
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert check_database(store).level == "ok"
+    path.chmod(0o644)
+    assert check_database(store).text == "everybody on this machine can read its file"
     store.close()
 
 
