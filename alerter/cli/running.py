@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ from alerter.cli.common import (
     ConfigDir,
     Now,
     clock_ms,
+    config_dir,
     held_store,
     instant_ms,
     load_config,
@@ -56,7 +58,7 @@ def run(
 
         export_mlflow_secrets()
         set_up_logging(verbose=verbose)
-        loaded = load_config(config)
+        loaded = _load(config)
         with held_store(loaded) as store:
             daemon = Daemon(loaded, store)
             signals.hangup = daemon.reload
@@ -66,6 +68,31 @@ def run(
                 say_error(str(error))
                 raise typer.Exit(EXIT_FAILED) from None
     _leave()
+
+
+def _load(given: Path | None) -> Config:
+    """Load the configuration; a team's file with a mistake doesn't keep the others' budgets from being watched."""
+    from alerter.config import load_resuming
+
+    config, problems = load_resuming(config_dir(given), _remembered)
+    for each in problems:
+        say_error(f"{each} (its last good version stays in force)")
+    return config
+
+
+def _remembered(config: Config) -> dict[str, str]:
+    from alerter.store.engine import Store
+    from alerter.store.meta import remembered_files
+    from alerter.store.migrate import schema_state
+
+    store = Store(config.database)
+    try:
+        if schema_state(store) not in {"current", "behind"}:
+            return {}
+        with store.read() as connection:
+            return remembered_files(connection)
+    finally:
+        store.close()
 
 
 def _collect_seldom() -> None:

@@ -6,6 +6,7 @@ from alerter.config.budgets import budget_revision
 from alerter.config.loading import load, load_keeping, snapshot
 from alerter.config.model import Config, ReceiverConfig
 from alerter.config.problems import ConfigError, Problem
+from alerter.config.resuming import load_resuming, team_files
 from alerter.config.secrets import Secrets, export_mlflow_secrets
 from alerter.config.settings import EmailConfig, MeteringConfig, PollConfig, SlackConfig, SourceConfig, WebConfig
 
@@ -25,8 +26,10 @@ __all__ = [
     "export_mlflow_secrets",
     "load",
     "load_keeping",
+    "load_resuming",
     "schema",
     "snapshot",
+    "team_files",
 ]
 
 

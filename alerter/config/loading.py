@@ -14,7 +14,8 @@ from alerter.config.problems import ConfigError, Problem
 from alerter.config.revision import revision_of
 from alerter.config.yaml_files import Document, read_yaml
 
-_FOLDER = "budgets"
+FOLDER = "budgets"
+"""Within the configuration's folder: one file a team."""
 
 
 def load(directory: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -23,7 +24,7 @@ def load(directory: Path, environ: Mapping[str, str] = os.environ) -> Config:
     Raises:
         ConfigError: with every problem of every file, each with its line and column.
     """
-    return _dated(assemble(directory, _read(directory), environ))
+    return _dated(assemble(directory, read_documents(directory), environ))
 
 
 def load_keeping(
@@ -35,12 +36,12 @@ def load_keeping(
     files keep theirs too; at worst everything stays as it was. With no problems it is what `load` returns.
     """
     try:
-        documents = _read(directory)
+        documents = read_documents(directory)
         return _dated(assemble(directory, documents, environ)), []
     except ConfigError as error:
         problems = error.problems
     try:
-        documents = _read(directory)
+        documents = read_documents(directory)
     except ConfigError:
         return last_good, list(problems)
     main = {directory / ALERTER, directory / PRICES}
@@ -98,7 +99,12 @@ def _mix(
     return {path: mixed[path] for path in sorted(mixed)}
 
 
-def _read(directory: Path) -> dict[Path, Document]:
+def read_documents(directory: Path) -> dict[Path, Document]:
+    """Return the parsed files of a folder; what is wrong with one stands in it.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
     if not directory.is_dir():
         message = "no such folder: name it by --config DIR or $ALERTER_CONFIG"
         raise ConfigError([Problem(directory, 0, 0, message)])
@@ -116,6 +122,6 @@ def _read(directory: Path) -> dict[Path, Document]:
 
 def _files(directory: Path) -> list[Path]:
     named = [directory / name for name in (ALERTER, PRICES, BUDGETS)]
-    folder = directory / _FOLDER
+    folder = directory / FOLDER
     teams = [each for suffix in ("yaml", "yml") for each in folder.glob(f"*.{suffix}") if not each.name.startswith(".")]
     return [path for path in named if path.exists()] + sorted(teams)

@@ -76,6 +76,7 @@ class Document:
         keys: where each mapping's key begins.
         problems: everything found so far; validation adds to it.
         broken: it could not be read or parsed, so ``data`` says nothing.
+        text: as it was parsed.
     """
 
     path: Path
@@ -84,6 +85,7 @@ class Document:
     keys: dict[Loc, Mark] = field(default_factory=dict, repr=False)
     problems: list[Problem] = field(default_factory=list)
     broken: bool = False
+    text: str = field(default="", repr=False)
 
     def report(self, loc: Loc, message: str, *, at_key: bool = False) -> None:
         """Add a problem at a value, or at its key; steps that aren't in the document are left out."""
@@ -141,7 +143,7 @@ def read_yaml(path: Path) -> Document:
 
 def parse_yaml(text: str, path: Path) -> Document:
     """Parse YAML text; ``path`` is for messages. Nothing is raised: see `read_yaml`."""
-    document = Document(path)
+    document = Document(path, text=text)
     loader = None
     try:
         _check_depth(text)

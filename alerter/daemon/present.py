@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from alerter.bootstrap import are_outdated
-from alerter.config import Config
+from alerter.config import Config, team_files
 from alerter.leadership import Leadership
 from alerter.services import Fence, Services, unfenced
 from alerter.store.engine import Store
+from alerter.store.meta import remember_files, remembered_files
 
 
 class Wire(Protocol):
@@ -77,6 +78,8 @@ class Present:
         stop, epoch = threading.Event(), self._leadership.epoch
         fence = self._leadership.fence(epoch)
         services = self._wire(config, self._store, now_ms=self._clock(), stop=stop, reading=epoch is None, fence=fence)
+        if epoch is not None:
+            self._remember(config)
         made = Generation(services, epoch, stop)
         before, self._generation = self._generation, made
         if before is not None:
@@ -84,6 +87,15 @@ class Present:
         if self.ending.is_set():  # it may have been set after the generation before was told
             stop.set()
         return made
+
+    def _remember(self, config: Config) -> None:
+        """Record the team files that take effect, for a start on a day when one of them has a mistake."""
+        files = team_files(config)
+        with self._store.read() as connection:
+            known = remembered_files(connection)
+        if files != known:
+            with self._store.write() as connection:
+                remember_files(connection, files)
 
     def follow(self) -> Generation | None:
         """Wire anew what another process's work has outdated, and return it; None where nothing is.

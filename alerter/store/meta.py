@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,7 @@ from alerter.store.bulk import query
 _EVALUATED = "evaluated_ms"
 _CLOSED = "closed_ms"
 _INSTALLATION = "installation"
+_FILE = "file:"
 
 
 def evaluated_ms(connection: Connection) -> int | None:
@@ -41,6 +43,22 @@ def installation(connection: Connection) -> str:
     sql = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
     query(connection, sql, _INSTALLATION, secrets.token_hex(6))
     return fact(connection, _INSTALLATION)
+
+
+def remembered_files(connection: Connection) -> dict[str, str]:
+    """Return the texts of files that were in force, by their names."""
+    rows = query(connection, "SELECT name, value FROM meta WHERE name LIKE ?", f"{_FILE}%")
+    return {row.name.removeprefix(_FILE): row.value for row in rows}
+
+
+def remember_files(connection: Connection, files: Mapping[str, str]) -> None:
+    """Record the texts of the files in force, and forget those that are no longer there."""
+    before = remembered_files(connection)
+    for name in before.keys() - files.keys():
+        query(connection, "DELETE FROM meta WHERE name = ?", _FILE + name)
+    for name, text in files.items():
+        if before.get(name) != text:
+            set_fact(connection, _FILE + name, text)
 
 
 def fact(connection: Connection, name: str) -> str:

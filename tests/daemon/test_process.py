@@ -181,3 +181,24 @@ def test_an_address_that_is_taken_ends_it_with_1(start: Start, tmp_path: Path) -
         assert process.popen.wait(timeout=25) == 1
     assert f"error: can't listen on {address}" in process.log()
     assert "web.listen" in process.log()
+
+
+def test_a_teams_mistake_does_not_keep_it_from_starting(start: Start, tmp_path: Path) -> None:
+    teams = tmp_path / "config" / "budgets"
+    teams.mkdir()
+    bad, good = "budgets: [\n", "budgets: [{name: %s, amount: 10, period: yearly, receivers: [costs]}]\n"
+    (teams / "vision.yaml").write_text(bad)
+    assert start().popen.wait(60) == 2  # no good version of it is known
+    (teams / "vision.yaml").write_text(good % "vision")
+    process = start()
+    until(lambda: "vision" in process.out(), process.log)
+    assert process.end() == 0
+
+    (teams / "vision.yaml").write_text(bad)
+    again = start()
+    until(lambda: again.out().count("  page ") == 2, again.log)  # each start says it
+    shown = httpx2.get(f"{again.url()}/api/status").json()["budgets"]
+    assert {each["budget"] for each in shown} == {"everything", "vision"}
+    until(lambda: "The configuration has errors" in again.out(), again.log)
+    assert "vision.yaml:2:1" in again.log()
+    assert again.end() == 0
