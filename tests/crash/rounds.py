@@ -91,8 +91,11 @@ def _count(stage: Stage, point: Point, mine: Ledger) -> Outcome:
     mails = [each.message for each in stage.smtp.mails if mine.name in each.message["Subject"]]
     ids = [each["Message-ID"] for each in mails]
     shown = json.dumps(roots[:1], ensure_ascii=False)
+    # A copy is known by its key; what has another one is another message, which nobody should have had.
+    other = max(len(set(keys)), len(set(ids))) > expected
+    failed = f"{mine.name}: {point.label}: {sorted(set(keys))} {sorted(set(ids))}" if other else ""
     outdated = "" if _SHOWN[point.reply] in shown else f"{mine.name}: {point.label}: {shown}"
-    return Outcome(point, _box(keys, expected), _box(ids, expected), outdated)
+    return Outcome(point, _box(keys, expected), _box(ids, expected), outdated, failed)
 
 
 def _box(ids: list[str], expected: int) -> Box:
