@@ -95,6 +95,7 @@ def test_a_message_of_several_counts_runs_and_budgets(alerts: tuple[Alert, ...],
     assert "trial-14 at $1,480" in subject(message)
     made = render_slack(message, {})
     assert problems(made.blocks, made.text) == []
+    assert "trial-14 has cost $1,480, over $1,400 a run (estimate)" in str(made.blocks)
 
 
 def test_hostile_names_and_states_stay_within_the_limits() -> None:

@@ -12,7 +12,7 @@ from alerter.core.periods import HOUR_MS, local
 from alerter.core.reminders import is_reminder
 from alerter.core.text import actor_name, joined, one_line
 from alerter.core.wording.ahead import FIRING, is_over
-from alerter.core.wording.runs import run_amount, run_claim, run_level, run_over
+from alerter.core.wording.runs import run_amount, run_claim, run_level
 from alerter.core.wording.style import PLAIN, Style, day_words, moment, money, percent
 
 _ICONS = {AlertStatus.ACKNOWLEDGED: "☑️", AlertStatus.SNOOZED: "💤", AlertStatus.RESOLVED: "✅"}
@@ -48,10 +48,8 @@ def claim(alert: Alert, style: Style = PLAIN) -> str:
 def used(alert: Alert) -> str:
     """Return ``81 % used``, or ``ended at 120 %`` once the period is over.
 
-    Of a forecast ``on course to pass 100 %``, of a run ``one over $200 a run``.
+    Of a forecast ``on course to pass 100 %``.
     """
-    if alert.basis is Basis.RUN:
-        return f"one {run_over(alert)}"
     if alert.basis is Basis.FORECAST:
         return f"on course to pass {alert.percent} %"
     level = percent(alert.spent_nanos, alert.amount_nanos, places=0)

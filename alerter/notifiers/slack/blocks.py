@@ -111,17 +111,23 @@ def _group(message: Message, states: Mapping[str, AlertState]) -> list[Block]:
 
 
 def _member(alert: Alert, state: AlertState) -> list[Block]:
-    name = link(alert.page_url, untrusted(alert.title))
-    period = f"{untrusted(alert.period)} · {wording.used(alert)}"
-    head = f"{wording.icon(alert, state)} *{name}* · {period} (estimate)"
+    sign, (name, rest) = wording.icon(alert, state), _called(alert)
     said = wording.state_line(state, alert.timezone, STYLE)
     if state.status is AlertStatus.RESOLVED:
-        return [section(f"{wording.icon(alert, state)} ~{name} · {period}~", said)]
-    top = f"Top run: {run_line(alert.top[0], alert.currency)}" if alert.top else ""
-    amount = wording.amount_line(alert, STYLE)
-    shown = section(head, _reason(alert, state), amount, top, said)
+        return [section(f"{sign} ~{name}{rest}~", said)]
+    label = "Run" if alert.basis is Basis.RUN else "Top run"
+    run = f"{label}: {run_line(alert.top[0], alert.currency)}" if alert.top else ""
+    shown = section(f"{sign} *{name}*{rest}", _reason(alert, state), wording.amount_line(alert, STYLE), run, said)
     small = context(joined(wording.id_line(alert, STYLE), wording.owner_line(alert, STYLE)))
     return [shown, small, *actions(alert, state, opens=False)]
+
+
+def _called(alert: Alert) -> tuple[str, str]:
+    """Return what a member of a group is about: a link to its page, and what stands behind it."""
+    if alert.basis is Basis.RUN:
+        return link(alert.page_url, wording.claim(alert, STYLE)), ""
+    name = link(alert.page_url, untrusted(alert.title))
+    return name, f" · {untrusted(alert.period)} · {wording.used(alert)} (estimate)"
 
 
 def _notice(message: Message) -> list[Block]:
