@@ -20,6 +20,7 @@ from tests.notifiers.test_hostile_text import TEXTS, marks, texts
 
 SAID = (
     "Weekly digest, Mon 23 Nov: 4 budgets, 3 over or on course to be",
+    "suspected stale, $120 not counted · g5.12xlarge",
     "$9,140 of $12,000 (76.1 %) · $14,600 expected (121 %) · 8 days left · $120 suspected stale",
     "+$2,310: $3,510, after $1,200 the week before",
     "Top runs in the 7 days before Mon 23 Nov",

@@ -17,7 +17,9 @@ def run_facts(run: RunEvidence, currency: str, style: Style = PLAIN) -> str:
     """Return a run's line without its name, for media that make a link of that."""
     burn = _burn(run, currency) if _burns(run) else ""
     machine = style.text(run.machine) if run.machine else ""
-    state = "suspected stale" if run.stale_nanos else "running" if run.running else "ended"
+    state = "running" if run.running else "ended"
+    if run.stale_nanos:
+        state = f"suspected stale, {human(run.stale_nanos, currency)} not counted"
     return joined(style.text(run.user), state, machine, burn, human(run.cost_nanos, currency))
 
 
