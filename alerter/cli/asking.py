@@ -117,13 +117,15 @@ def _show_machines(found: Survey) -> None:
 def ask(answers: Answers, found: Survey, likely: Sequence[str]) -> Answers:
     """Return the answers of whoever is asked."""
     typer.echo("")
-    if found.own_tags:
+    if found.own_tags or answers.tag:
         names = ", ".join(likely[:_SHOWN_VALUES]) or "none is likely"
         usual = answers.tag or "none"
         while True:
             text = typer.prompt(f"Which tag tells your teams apart ({names}; or none)", default=usual).strip()
+            if text == answers.tag:
+                break
             if text == "none" or text in found.own_tags:
-                answers = replace(answers, tag=None if text == "none" else text)
+                answers = replace(answers, tag=None if text == "none" else text, derive=None)
                 break
             typer.echo(f"No run has a tag {text!r}.")
     answers = replace(answers, timezone=_ask_zone(answers.timezone))

@@ -102,10 +102,22 @@ def _look(answers: Answers, *, asks: bool, chosen: bool) -> tuple[Survey, Answer
             likely = candidates(found)
             asking.show(found, likely)
             if not chosen:
-                answers = replace(answers, tag=likely[0] if likely else None)
+                answers = _likely(answers, found, likely)
             if asks:
                 answers = asking.ask(answers, found, likely)
             return found, answers, _proposal(services, found, answers)
+
+
+def _likely(answers: Answers, found: Survey, likely: list[str]) -> Answers:
+    """Return the answers with the tag that is likely to tell teams apart, if need be by experiments' names."""
+    from alerter.onboarding import derivable
+    from alerter.onboarding.proposal import TEAM
+
+    pattern = derivable(found)
+    if pattern is not None:
+        typer.echo(f"\nNo tag tells teams apart, but the names of experiments do: {pattern}")
+        return replace(answers, tag=TEAM, derive=pattern)
+    return replace(answers, tag=likely[0] if likely else None)
 
 
 def _provisional(answers: Answers) -> Config:
@@ -129,7 +141,8 @@ def _proposal(services: Services, found: Survey, answers: Answers) -> Proposal:
     tag = answers.tag
     folded = frozenset({tag} if tag and is_folded(found.tags.get(tag, {})) else ())
     budgets = provisional(tag, answers.timezone, services.pricer.currency)
-    config = replace(services.config, budgets=budgets, tags=TagCleaning(casefold=folded))
+    derive = {tag: (answers.derive,)} if tag and answers.derive else {}
+    config = replace(services.config, budgets=budgets, tags=TagCleaning(casefold=folded, derive=derive))
     with wire(config, services.store, now_ms=found.now_ms).ledger.read() as view:
         return propose(view, found, tag)
 

@@ -5,7 +5,7 @@
 
 from alerter.onboarding.answers import Answers
 from alerter.onboarding.files import files, provisional_files
-from alerter.onboarding.proposal import Proposal, candidates, propose, provisional
+from alerter.onboarding.proposal import Proposal, candidates, derivable, propose, provisional
 from alerter.onboarding.survey import Survey, survey
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Proposal",
     "Survey",
     "candidates",
+    "derivable",
     "files",
     "propose",
     "provisional",

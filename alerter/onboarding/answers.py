@@ -14,6 +14,7 @@ class Answers:
         address: of the MLflow server.
         backend_store: the server's own database, or None.
         tag: by which runs are told apart; None for one budget of everything.
+        derive: a pattern of experiments' names that the tag is read out of, or None.
         timezone: IANA name.
         observe: alerts are recorded and nobody is told.
         history_from: runs that ended before this UTC day are left out; None for none.
@@ -23,6 +24,7 @@ class Answers:
     address: str
     backend_store: str | None = None
     tag: str | None = None
+    derive: str | None = None
     timezone: str = "UTC"
     observe: bool = False
     history_from: date | None = None

@@ -68,9 +68,7 @@ def _alerter(answers: Answers, proposal: Proposal) -> Iterator[str]:
     yield ""
     yield _beside("database: sqlite:///alerter.db", "relative to where the daemon is started")
     if answers.tag is not None:
-        folded = f"tags: {{casefold: [{quoted(answers.tag)}]}}"
-        plain = "# " + folded
-        yield _beside(folded if proposal.folded else plain, "Vision and vision are one")
+        yield from _tags(answers.tag, answers.derive, folded=proposal.folded)
     yield ""
     yield "receivers:"
     yield f"  - name: {ALERTS}"
@@ -93,6 +91,17 @@ def _alerter(answers: Answers, proposal: Proposal) -> Iterator[str]:
         yield _beside("alerts: {mode: observe}", "alerts are recorded and nobody is told; remove it to begin")
 
 
+def _tags(tag: str, derive: str | None, *, folded: bool) -> Iterator[str]:
+    fold = f"casefold: [{quoted(tag)}]"
+    if derive is not None:
+        pattern = json.dumps(derive, ensure_ascii=False)
+        yield f"tags: {{{f'{fold}, ' if folded else ''}derive: {{{quoted(tag)}: {pattern}}}}}"
+    elif folded:
+        yield _beside(f"tags: {{{fold}}}", "Vision and vision are one")
+    else:
+        yield _beside(f"# tags: {{{fold}}}", "Vision and vision are one")
+
+
 def _budgets(answers: Answers, found: Survey, proposal: Proposal) -> Iterator[str]:
     yield "# What may be spent, and who is told. docs/budgets.md explains every key. Instead of this file there may be"
     yield "# a folder budgets/ with one file a team."
@@ -113,7 +122,7 @@ def _budgets(answers: Answers, found: Survey, proposal: Proposal) -> Iterator[st
         return
     yield ""
     yield f"  - name: {quoted(f'every-{answers.tag}'[:100])}"
-    runs = found.untagged(answers.tag)
+    runs = 0 if answers.derive else found.untagged(answers.tag)
     without = f"; {runs:,} runs without it are {UNTAGGED}" if runs else ""
     yield _beside(f"    group_by: [{quoted(answers.tag)}]", f"one budget for each of its values{without}")
     yield _beside(f"    amount: {proposal.default}", "of a value that is not listed below")

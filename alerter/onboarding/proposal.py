@@ -10,11 +10,15 @@ from datetime import date
 from statistics import median
 
 from alerter.core.budgets import UNTAGGED, Budget, is_glob
+from alerter.core.derivation import placeholder
 from alerter.core.money import NANOS
 from alerter.core.periods import PeriodKind, PeriodSpec, day_of
 from alerter.onboarding.survey import Survey
 from alerter.spending import accruals, daily_spending
 from alerter.store.totals import View
+
+TEAM = "team"
+"""The tag that is read out of experiments' names."""
 
 MAX_VALUES = 300
 """A tag with more values than this names runs, not teams."""
@@ -78,6 +82,24 @@ def candidates(survey: Survey) -> list[str]:
         if 2 <= len(values) <= MAX_VALUES and values.total() * _LEAST_SHARE >= survey.runs
     ]
     return sorted(likely, key=lambda key: (_rarely(survey, key), _rank(key), -survey.own_tags[key].total(), key))
+
+
+def derivable(survey: Survey) -> str | None:
+    """Return a pattern that tells teams by experiments' names, such as ``/teams/{team}/*``; None where none fits half.
+
+    Only where no tag does.
+    """
+    if any(not _rarely(survey, key) for key in candidates(survey)):
+        return None
+    values: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, runs in survey.tags.get("experiment", Counter()).items():
+        lead, *rest = name.removeprefix("/").split("/")
+        if len(rest) >= 2 and lead and rest[0] and not is_glob(lead) and not set(lead) & set("{}"):
+            values[f"{'/' if name.startswith('/') else ''}{lead}/{placeholder(TEAM)}/*"][rest[0]] += runs
+    best = max(values, key=lambda pattern: values[pattern].total(), default=None)
+    if best is None or not 2 <= len(values[best]) <= MAX_VALUES or values[best].total() * 2 < survey.runs:
+        return None
+    return best
 
 
 def is_folded(values: Mapping[str, int]) -> bool:

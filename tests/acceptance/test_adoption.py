@@ -31,7 +31,11 @@ TEAM, OWN = "C01COST", "C02CALL"
 
 CONFIG = """\
 sources:
-  - {{name: main, tracking_uri: "{server.uri}", backend_store: "{server.store}"}}
+  - name: main
+    tracking_uri: "{server.uri}"
+    backend_store: "{server.store}"
+    ui_url: https://mlflow.example.com
+web: {{public_url: https://budgets.example.com}}
 database: sqlite:///{folder}/alerter.db
 tags: {{casefold: [team]}}
 receivers:
@@ -123,6 +127,8 @@ def _first_start(platform: Platform) -> None:
     assert report["polls"][0]["runs"] == RUNS
     (message,) = platform.messages(TEAM)
     assert "already over a threshold" in message["text"]
+    for link in ("https://budgets.example.com#A-", "https://mlflow.example.com/#/experiments/"):
+        assert link in str(message)
     (own,) = platform.messages(OWN)
     assert "vision" in str(own)
     assert "@vision-lead" in str(own)

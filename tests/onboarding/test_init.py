@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given, strategies as st
+from jsonschema import Draft202012Validator
 
 from alerter.config import load
 from alerter.onboarding.files import quoted
@@ -79,6 +80,11 @@ def test_what_it_writes_passes_check_and_runs_quietly(tmp_path: Path, used_serve
     assert {each["team"] for each in team["overrides"]} == set(spent) - {"everything"}
     prices = (tmp_path / "config" / "prices.yaml").read_text(encoding="utf-8")
     assert '{instance_type: "dgx-h100"}, per_instance_hour' in prices
+    for name in ("alerter", "budgets", "prices"):
+        text = (tmp_path / "config" / f"{name}.yaml").read_text(encoding="utf-8")
+        hint = text.splitlines()[0].partition("$schema=")[2]
+        schema = json.loads((tmp_path / "config" / hint).read_text(encoding="utf-8"))
+        Draft202012Validator(schema).validate(yaml.safe_load(text))  # as an editor does
 
 
 @pytest.mark.timeout(240)
