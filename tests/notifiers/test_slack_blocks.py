@@ -60,6 +60,10 @@ def test_only_a_reminder_that_mentions_somebody_stays_in_its_thread() -> None:
     assert is_broadcast(message(alert(reason="higher threshold", mention="U012ABCDE")))
     assert is_broadcast(message(alert(reason="repeat")))
     assert not is_broadcast(message(alert(reason="repeat", mention="U012ABCDE")))
+    assert not is_broadcast(message(alert(reason="repeat", mention="S012ABCDE")))
+    assert is_broadcast(message(alert(reason="repeat", mention="U012ABCDE"), alert(reason="repeat", id="A-2222")))
+    for handle in ("@here", "@channel", "@ml-oncall"):  # in a thread none of these reaches anybody
+        assert is_broadcast(message(alert(reason="repeat", mention=handle)))
 
 
 def test_a_resolved_alert_is_struck_and_says_why() -> None:

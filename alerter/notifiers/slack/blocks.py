@@ -47,8 +47,14 @@ def render(message: Message, states: Mapping[str, AlertState], *, reply: bool = 
 
 
 def is_broadcast(message: Message) -> bool:
-    """Whether a reply is shown in the channel too: anything but a reminder that reaches those whom it mentions."""
-    return not (all(each.reason == Reason.REPEAT for each in message.alerts) and _mentions(message))
+    """Whether a reply is shown in the channel too: anything but reminders that each reach somebody.
+
+    In a thread Slack notifies people and groups, but nobody by ``@here`` and ``@channel``.
+    """
+    return not all(
+        each.reason == Reason.REPEAT and mention(each.mention or "").startswith(("<@", "<!subteam^"))
+        for each in message.alerts
+    )
 
 
 def _fallback(message: Message, states: Mapping[str, AlertState]) -> list[str]:
