@@ -12,6 +12,7 @@ from alerter.config import Config
 from alerter.core.budgets import Budget, TagCleaning, receivers_for, scope_of
 from alerter.core.ports import Finding, PollRequest, RunSource, Target
 from alerter.core.usage import Pairs
+from alerter.notifiers.slack.escape import notifies
 from alerter.services import Services
 from alerter.store.engine import Store, StoreError
 from alerter.store.migrate import schema_state
@@ -37,6 +38,7 @@ def check_offline(config: Config) -> Iterator[Finding]:
     yield from _web(config)
     yield from _links(config)
     yield from _receivers(config)
+    yield from _mentions(config)
     yield from _storage(config)
     if config.operators is None:
         remedy = "set `operators:` in alerter.yaml to a receiver"
@@ -206,6 +208,18 @@ def _storage(config: Config) -> Iterator[Finding]:
     for budget in config.budgets:
         if "storage" in budget.components:
             yield Finding("warning", f"budget {budget.name}", text, f"{budget.source}: {remedy}".strip(": "))
+
+
+def _mentions(config: Config) -> Iterator[Finding]:
+    """Yield the handles that are only text in Slack: it notifies by id."""
+    if not any("slack" in each.channels for each in config.receivers):
+        return
+    for budget in config.budgets:
+        for handle in dict.fromkeys(each.mention for each in budget.thresholds if each.mention):
+            if not notifies(handle):
+                remedy = "write a member's id (U..., in their profile), a group's (S...), or @here"
+                text = f"mention {handle} notifies nobody in Slack"
+                yield Finding("warning", f"budget {budget.name}", text, f"{budget.source}: {remedy}".strip(": "))
 
 
 def _receivers(config: Config) -> Iterator[Finding]:

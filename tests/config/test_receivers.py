@@ -50,6 +50,20 @@ def test_check_names_the_secrets_that_are_missing(folder: Folder) -> None:
     assert "hunter2" not in str(found)
 
 
+def test_check_names_the_handles_that_slack_notifies_nobody_by(folder: Folder) -> None:
+    folder.write("alerter.yaml", 'receivers: [{name: ml-costs, slack: {channel: "#ml-costs"}}]\n')
+    handles = ("@ml-oncall", "@ml-oncall", "U01ANNA", "@here", "S01GROUP")
+    levels = ", ".join(f'{{at: {percent}%, mention: "{handle}"}}' for percent, handle in enumerate(handles, 50))
+    budget = f"{{name: all, amount: 5, period: monthly, receivers: [ml-costs], thresholds: [{levels}]}}"
+    folder.write("budgets.yaml", f"budgets: [{budget}]\n")
+    (found,) = [each for each in check_offline(folder.load()) if "mention" in each.text]
+    assert (found.level, found.subject) == ("warning", "budget all")
+    assert found.text == "mention @ml-oncall notifies nobody in Slack"
+    assert found.remedy.endswith("write a member's id (U..., in their profile), a group's (S...), or @here")
+    folder.write("alerter.yaml", "receivers: [{name: ml-costs, console: {}}]\n")
+    assert not [each for each in check_offline(folder.load()) if "mention" in each.text]
+
+
 def test_a_changed_secret_is_read_anew(folder: Folder) -> None:
     folder.write("alerter.yaml", RECEIVERS)
     before = folder.load()

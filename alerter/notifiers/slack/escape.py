@@ -64,6 +64,11 @@ def mention(handle: str) -> str:
     return untrusted(handle)
 
 
+def notifies(handle: str) -> bool:
+    """Whether Slack notifies anybody by a handle of the configuration."""
+    return mention(handle).startswith(("<@", "<!"))
+
+
 def person(who: str) -> str:
     """Return who acted: a member id, alone or as the audit has it, as Slack shows its name; anything else as text."""
     name = _ACTOR.sub(r"\1", who.strip()).removeprefix("<@").removesuffix(">")
