@@ -7,6 +7,7 @@ import pytest
 
 from alerter.core.ports import SourceError
 from alerter.sources.mlflow_rest import MlflowRestSource
+from alerter.sources.mlflow_rest.health import open_login
 from tests.fixtures.mlflow_server import MlflowServer
 from tests.sources.poller import HOUR, NOW, Poller
 from tests.sources.scripted import Answer, ScriptedServer
@@ -41,6 +42,28 @@ def test_a_server_that_knows_no_search_is_an_error(scripted: ScriptedServer) -> 
 def test_a_version_that_nobody_tells_is_no_error(scripted: ScriptedServer) -> None:
     scripted.on("/version", Answer(b"<html>", 404))
     assert levels(MlflowRestSource(name="main", tracking_uri=scripted.uri)) == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("address", "variables", "warned"),
+    [
+        ("http://mlflow.example.com:5000", {"MLFLOW_TRACKING_USERNAME": "bob", "MLFLOW_TRACKING_PASSWORD": "p"}, True),
+        ("http://192.0.2.7", {"MLFLOW_TRACKING_TOKEN": "t"}, True),
+        ("https://mlflow.example.com", {"MLFLOW_TRACKING_TOKEN": "t"}, False),
+        ("http://127.0.0.1:5000", {"MLFLOW_TRACKING_TOKEN": "t"}, False),
+        ("http://mlflow.example.com:5000", {}, False),
+    ],
+)
+def test_a_login_that_is_sent_unencrypted_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    variables: dict[str, str],
+    warned: bool,  # noqa: FBT001 - by pytest
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = list(open_login("source main", address))
+    assert [each.level for each in found] == ["warning"] * warned
 
 
 def test_workspaces_are_told(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 from alerter.core.ports import Finding
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError
@@ -33,6 +34,7 @@ def findings(
         return
     read = [row for row in experiments if chosen(str(row.get("name") or ""))]
     yield _reached(subject, address, version, read, len(experiments))
+    yield from open_login(subject, address)
     try:
         yield from _hidden(tracking, subject, workspace)
     except ReadError as error:
@@ -50,6 +52,19 @@ def _reached(subject: str, address: str, version: str, read: list[Row], total: i
         )
         return Finding("warning", subject, text, remedy)
     return Finding("ok", subject, text)
+
+
+def open_login(subject: str, address: str) -> Iterator[Finding]:
+    """Yield a warning where MLflow's client sends a login over the network unencrypted."""
+    from mlflow.utils.credentials import get_default_host_creds  # noqa: PLC0415 - slow to import
+
+    parts = urlsplit(address)
+    if parts.scheme != "http" or parts.hostname in {"localhost", "127.0.0.1", "::1"}:
+        return
+    login = get_default_host_creds(address)  # type: ignore[no-untyped-call]
+    if login.username or login.password or login.token:
+        text = f"MLflow's login goes to {parts.hostname} unencrypted with every request."
+        yield Finding("warning", subject, text, "Give the server's https:// address.")
 
 
 def _hidden(tracking: Tracking, subject: str, workspace: str) -> Iterator[Finding]:
