@@ -14,6 +14,7 @@ from typing import IO
 from alerter.core.charges import MICRO, TOTAL, WHOLE, Confidence, Rate, cost_between, hours_in
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, iso, utc
+from alerter.core.text import hushed, visible_json
 from alerter.core.usage import Meter, Pairs, Resources
 from alerter.evidence import RunFacts, run_facts
 from alerter.pricer import Pricer
@@ -147,6 +148,7 @@ def export_csv(view: View, pricer: Pricer, window: Window, now_ms: int, out: IO[
 
 def neutral(text: str) -> str:
     """Return text that no spreadsheet takes for a formula: one that might be begins with an apostrophe."""
+    text = hushed(text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
@@ -239,7 +241,7 @@ class _Describer:
             "ServiceName": "MLflow",
             "ServiceSubcategory": subcategory,
             "SkuMeter": rate.meter.value,
-            "Tags": json.dumps(dict(self._tags[line.tag_set_id]), ensure_ascii=False, sort_keys=True),
+            "Tags": visible_json(json.dumps(dict(self._tags[line.tag_set_id]), ensure_ascii=False, sort_keys=True)),
             "x_Confidence": rate.confidence.value,
             "x_CorrectedAt": iso(correction.at_ms) if correction else "",
             "x_CorrectionReason": neutral(correction.reason) if correction else "",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alerter.core.text import visible_json
+
 if TYPE_CHECKING:
     from alerter.config import Config
     from alerter.services import Services
@@ -131,7 +133,7 @@ def print_json(value: object) -> None:
     """Print one JSON document."""
     import json
 
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def say_error(text: str) -> None:

@@ -29,9 +29,7 @@ def print_evidence(found: dict[str, Any]) -> None:
 
 def _print_alert(found: dict[str, Any]) -> None:
     alert = found["alert"]
-    scope = " / ".join(alert["scope"].values())
-    title = f"{alert['budget']} / {scope}" if scope else alert["budget"]
-    typer.echo(f"{alert['id']}  {title}  {alert['period'][0]} to {alert['period'][1]} (exclusive)")
+    typer.echo(f"{alert['id']}  {_titled(alert)}  {alert['period'][0]} to {alert['period'][1]} (exclusive)")
     typer.echo(f"spent {alert['spent']} of {alert['amount']} (estimate); {alert['spent_when_fired']} when it fired")
     if alert["restated"] is not None:
         typer.echo(f"restated by {alert['restated']} since the period closed at {alert['spent_when_closed']}")
@@ -44,9 +42,8 @@ def _print_alert(found: dict[str, Any]) -> None:
 
 def _print_run(found: dict[str, Any]) -> None:
     run = found["run"]
-    typer.echo(
-        f"{run['name']}  {run['run_id']}  {run['status']}  source {run['source']}  cost {run['cost']} (estimate)"
-    )
+    name = f"{one_line(run['name'])}  {one_line(run['run_id'])}"
+    typer.echo(f"{name}  {run['status']}  source {run['source']}  cost {run['cost']} (estimate)")
     if found["clamped"] is not None:
         typer.echo(f"  its clock can't be believed ({found['clamped']}): the times were corrected")
     if found["suspected_stale"] is not None:
@@ -55,8 +52,7 @@ def _print_run(found: dict[str, Any]) -> None:
     for start, end in found["segments"]:
         typer.echo(f"  ran {start} to {end or 'now'}")
     for share in found["budgets"]:
-        scope = " / ".join(share["scope"].values())
-        typer.echo(f"  counts {share['cost']} for {share['budget']}{f' / {scope}' if scope else ''}")
+        typer.echo(f"  counts {share['cost']} for {_titled(share)}")
     typer.echo("")
 
 
@@ -85,6 +81,11 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
     for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
         typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")
     _print_more(charges)
+
+
+def _titled(found: dict[str, Any]) -> str:
+    """Return a budget and its scope; their names are whatever somebody typed."""
+    return " / ".join(one_line(each) for each in (found["budget"], *found["scope"].values()))
 
 
 def _print_more(lines: list[dict[str, Any]]) -> None:

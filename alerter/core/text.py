@@ -12,6 +12,10 @@ _JOINER = "\u200d"  # holds families of emoji together; every other invisible ch
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
 _SLACK_ACTOR = re.compile(r"slack:[A-Z0-9]+ \((?P<name>.+)\)")
 _SPACES = re.compile(r"\s+")
+# What terminals obey, or what turns the text around it.
+_SPEAKS = r"\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_IN_JSON = re.compile(f"[{_SPEAKS}]")  # what is below a space is escaped there
+_IN_TEXT = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f{_SPEAKS}]")
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -25,6 +29,16 @@ def one_line(text: str, limit: int = NAME_LIMIT) -> str:
     kept = _BREAKS.sub(" ", text[: limit * 8])
     kept = "".join(sign for sign in kept if sign == _JOINER or unicodedata.category(sign) not in _INVISIBLE)
     return clip(_SPACES.sub(" ", kept).strip(), limit)
+
+
+def visible_json(text: str) -> str:
+    """Return the same JSON with what a terminal would obey, or can't show, as escapes."""
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def hushed(text: str) -> str:
+    """Return text with its line breaks, but without what a terminal would obey."""
+    return _IN_TEXT.sub("\ufffd", text)
 
 
 def actor_name(actor: str) -> str:

@@ -8,7 +8,7 @@ from alerter.core import wording
 from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind
 from alerter.core.money import NANOS
 from alerter.core.reminders import reason_line
-from alerter.core.text import clip, one_line
+from alerter.core.text import clip, hushed, one_line, visible_json
 from tests.notifiers.samples import NOW, RESOLVED, acknowledged, alert, at, forecast, message, over, run
 
 
@@ -247,6 +247,8 @@ def test_subjects() -> None:
 
 def test_one_line_is_short_and_visible() -> None:
     assert one_line("a\r\nb\tc  d") == "a b c d"
+    assert hushed("a\tb\n\x1b[31m\x9b\u202ec") == "a\tb\n\ufffd[31m\ufffd\ufffdc"
+    assert visible_json('"\x9b\u202e\u00e9"') == '"\\u009b\\u202e\u00e9"'
     assert one_line("\u202eevil\u2066 \x1b[31m\x00") == "evil [31m"
     assert one_line("👩‍👩‍👧 ok") == "👩‍👩‍👧 ok"
     assert one_line("x" * 5_000_000) == "x" * 79 + "…"
