@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -20,7 +21,7 @@ from pydantic import (
 from alerter.config.fields import Currency, Day, InvalidValueError, Many, OneOrMany, OrElse, Price, Text
 from alerter.config.problems import did_you_mean, one_of, shown
 from alerter.config.sections import Reading, Section, kind_of
-from alerter.core.price_rules import TAG
+from alerter.core.price_rules import TAG, dearest_hour
 
 USD = "USD"
 FACTS = ("instance_type", "provider", "region", "purchase_option", "gpu_type")
@@ -43,6 +44,19 @@ def _more_than_none(factor: Decimal) -> Decimal:
 
 Rate = Annotated[Price, AfterValidator(_short)]
 """A price of at most 18 places."""
+
+
+def _believable(price: Decimal, info: ValidationInfo) -> Decimal:
+    whole = info.context.whole if isinstance(info.context, Reading) else None
+    currency = str(whole.get("currency") or USD) if isinstance(whole, Mapping) else USD
+    dearest = dearest_hour(currency)
+    if price > dearest:
+        raise InvalidValueError(f"{shown(price)} is too large for an hour: the most is {dearest:,} {currency}")
+    return price
+
+
+HourRate = Annotated[Rate, AfterValidator(_believable)]
+"""What an hour may cost."""
 
 Factor = Annotated[Price, AfterValidator(_short), AfterValidator(_more_than_none)]
 """A factor above 0."""
@@ -71,7 +85,7 @@ def _by_glob(value: object) -> object:
     return value if isinstance(value, dict) else {"*": value}
 
 
-GpuRates = Annotated[dict[Text, Rate], BeforeValidator(_by_glob), OrElse(_DECIMAL)]
+GpuRates = Annotated[dict[Text, HourRate], BeforeValidator(_by_glob), OrElse(_DECIMAL)]
 """Prices by globs on the GPU's type, the first that fits; or one for all."""
 
 
@@ -79,10 +93,10 @@ class PartRates(Section):
     """Prices of parts, each per hour."""
 
     label: ClassVar[str] = "resources"
-    per_vcpu_hour: Rate | None = None
-    per_gib_hour: Rate | None = None
+    per_vcpu_hour: HourRate | None = None
+    per_gib_hour: HourRate | None = None
     per_gpu_hour: GpuRates = Field(default_factory=dict)
-    per_gpu_gib_hour: Rate | None = Field(None, description="per GiB, where only gpu_memory_gb is known")
+    per_gpu_gib_hour: HourRate | None = Field(None, description="per GiB, where only gpu_memory_gb is known")
 
 
 class Dated(Section):
@@ -103,7 +117,7 @@ class PriceModel(Dated, PartRates):
 
     label: ClassVar[str] = "a price"
     match: MatchMap
-    per_instance_hour: Rate | None = None
+    per_instance_hour: HourRate | None = None
     per_dbu: Rate | None = None
 
     @property
@@ -179,7 +193,7 @@ class FallbackModel(Section):
     """The price of a run that nothing else prices."""
 
     label: ClassVar[str] = "fallback"
-    per_run_hour: Rate
+    per_run_hour: HourRate
 
 
 def existing_file(value: object, info: ValidationInfo) -> Path:

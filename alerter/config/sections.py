@@ -20,10 +20,12 @@ AnySection = TypeVar("AnySection", bound="Section")
 class Reading:
     """What validators may know: the folder of the configuration (for relative paths). Passed as pydantic's context.
 
-    ``models`` notes which model each mapping met, for "did you mean".
+    ``whole`` is all that is validated, as it is written. ``models`` notes which model each mapping met, for "did you
+    mean".
     """
 
     directory: Path
+    whole: object = None
     models: dict[int, type[Section]] = field(default_factory=dict)
 
 
@@ -65,9 +67,10 @@ class Section(BaseModel):
 
 def validate(model: type[AnySection], document: Document, loc: Loc = ()) -> AnySection | None:
     """Validate the value at ``loc`` of a document; on errors add them to its problems and return None."""
-    reading = Reading(document.path.parent)
+    whole = document.at(loc)
+    reading = Reading(document.path.parent, whole)
     try:
-        return model.model_validate(document.at(loc), context=reading, by_alias=True, by_name=False)
+        return model.model_validate(whole, context=reading, by_alias=True, by_name=False)
     except ValidationError as error:
         for each in error.errors(include_url=False):
             _report(document, loc, each, reading)

@@ -219,6 +219,14 @@ class LoggedCost:
     tags: tuple[str, ...] = ("cost_usd",)
 
 
+_HARD = frozenset({"USD", "EUR", "GBP", "CHF"})
+
+
+def dearest_hour(currency: str) -> Decimal:
+    """Return the most that an hour of one machine is believed to cost; other currencies may be of small units."""
+    return Decimal(10_000) if currency in _HARD else Decimal(10_000_000)
+
+
 def _sagemaker(multiplier: str, *globs: str) -> DeriveRule:
     return DeriveRule(Match((("instance_type", globs),)), "ml.", Decimal(multiplier))
 

@@ -17,6 +17,7 @@ from alerter.pricebooks._rows import COLUMNS, HeaderError, RowError, Table, read
 
 FORMATS = (SKYPILOT, OPENCOST, OWN)
 LARGEST_BYTES = 256 * 2**20
+_USD = "USD"
 
 
 class ImportFileError(Exception):
@@ -62,7 +63,7 @@ def import_prices(path: Path, assumed: Assumed, *, kind: str | None = None) -> I
             if kind != OPENCOST:
                 raise ImportFileError(f"{path}: is JSON, which only {OPENCOST} writes")
             rates, storage, skipped = rates_of(text)
-            return Imported(kind, "USD", (), rates, storage, tuple(f"{path}: {each}" for each in skipped))
+            return Imported(kind, _USD, (), rates, storage, tuple(f"{path}: {each}" for each in skipped))
         if kind == OWN:
             table = Table(StringIO(text, newline=""), path.name)
             found = (price for prices in table.index.values() for price in prices)
@@ -79,7 +80,7 @@ def _foreign(path: Path, text: str, assumed: Assumed, kind: str) -> Imported:
     problems: list[str] = []
     prices = list(_priced(rows(csv.reader(StringIO(text, newline=""), strict=True), assumed), path, gpus, problems))
     rates = {"per_gpu_hour": gpus} if gpus else {}
-    return Imported(kind, "USD", _sorted(_best(prices)), rates, "", tuple(problems))
+    return Imported(kind, _USD, _sorted(_best(prices)), rates, "", tuple(problems))
 
 
 def _priced(rows: Iterable[Found], path: Path, gpus: dict[str, str], problems: list[str]) -> Iterator[CatalogPrice]:
@@ -87,7 +88,7 @@ def _priced(rows: Iterable[Found], path: Path, gpus: dict[str, str], problems: l
         problem = row.problem
         if not problem:
             try:
-                price = read_price(row.cells, path.name)
+                price = read_price(row.cells, path.name, _USD)
             except RowError as error:
                 problem = str(error)
             else:
@@ -166,7 +167,7 @@ def write_catalog(path: Path, prices: Sequence[CatalogPrice], currency: str, *, 
 
 def catalog_line(path: Path, directory: Path, currency: str) -> str:
     """Return the line of ``prices.yaml`` that uses a catalog, its path relative to the configuration's folder."""
-    others = ", builtin" if currency == "USD" else ""
+    others = ", builtin" if currency == _USD else ""
     name = os.path.relpath(path.absolute(), directory.absolute())
     return f"catalogs: [{{file: {_quoted(name)}}}{others}]"
 

@@ -9,11 +9,10 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from alerter.core.ports import CatalogPrice
+from alerter.core.price_rules import dearest_hour
 from alerter.core.resources import normal_option, normal_region
 
 COLUMNS = ("provider", "region", "instance_type", "purchase_option", "as_of")
-DEAREST = Decimal(10_000)
-"""The most that an hour of one machine is believed to cost, in the catalog's currency."""
 
 _PRICE_COLUMN = re.compile(r"([a-z]{3})_per_hour")
 _LONGEST = 128
@@ -75,10 +74,11 @@ class Table:
         wide = max(self._places.values())
         if len(cells) <= wide:
             raise RowError(f"{len(cells)} cells, {wide + 1} are needed")
-        return read_price({column: cells[place] for column, place in self._places.items()}, self._catalog)
+        text = {column: cells[place] for column, place in self._places.items()}
+        return read_price(text, self._catalog, self.currency)
 
 
-def read_price(cells: Mapping[str, str], catalog: str) -> CatalogPrice:
+def read_price(cells: Mapping[str, str], catalog: str, currency: str) -> CatalogPrice:
     """Return a row's price; ``cells`` are those of `COLUMNS` and ``price``, as they stand in a file.
 
     Raises:
@@ -93,7 +93,7 @@ def read_price(cells: Mapping[str, str], catalog: str) -> CatalogPrice:
         region=normal_region(text["region"]),
         instance_type=text["instance_type"],
         purchase_option=normal_option(text["purchase_option"]) or "on_demand",
-        per_hour=_per_hour(text["price"]),
+        per_hour=_per_hour(text["price"], dearest_hour(currency)),
         as_of=_as_of(text["as_of"]),
         catalog=catalog,
     )
@@ -119,7 +119,7 @@ def _header(cells: Sequence[str]) -> tuple[dict[str, int], str]:
     return {**columns, "price": places[prices[0].string]}, prices[0][1].upper()
 
 
-def _per_hour(text: str) -> str:
+def _per_hour(text: str, dearest: Decimal) -> str:
     try:
         price = Decimal(text)
     except InvalidOperation:
@@ -128,8 +128,8 @@ def _per_hour(text: str) -> str:
         raise RowError(f"price {text[:40]!r} is negative or not finite")
     if price == 0:
         raise RowError("price is 0: a machine that costs nothing belongs into prices.yaml")
-    if price > DEAREST:
-        raise RowError(f"price {text[:40]!r} is above {DEAREST:,} an hour")
+    if price > dearest:
+        raise RowError(f"price {text[:40]!r} is above {dearest:,} an hour")
     if len(text) > 40 or price < Decimal("1e-9"):
         raise RowError(f"price {text[:40]!r} has too many digits")
     return f"{price:f}"

@@ -141,6 +141,12 @@ def test_tag_patterns_are_cleaned_as_budgets_clean_them(tmp_path: Path) -> None:
         ('multipliers: [{match: {tag.team: x}, factor: "0"}]', "must be greater than 0"),
         ('derive: [{match: {instance_type: x}, multiplier: "1"}]', "a derived price needs 'strip_prefix'"),
         ("fallback: {per_run_hour: 0.5}", 'write "0.5"'),
+        (
+            'prices: [{match: {region: x}, per_instance_hour: "10001"}]',
+            "1:50: '10001' is too large for an hour: the most is 10,000 USD",
+        ),
+        ('currency: EUR\nresources: {per_gpu_hour: {A100: "99999"}}', "2:34: '99999' is too large for an hour"),
+        ('currency: KRW\nfallback: {per_run_hour: "10000001"}', "the most is 10,000,000 KRW"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_what_to_write(tmp_path: Path, text: str, problem: str) -> None:
@@ -148,6 +154,11 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(tmp_path: Path, text
 
     assert prices is None
     assert any(problem in each for each in problems), problems
+
+
+def test_an_hour_may_cost_many_of_a_small_unit(tmp_path: Path) -> None:
+    rules = good(tmp_path, 'currency: KRW\nprices: [{match: {region: x}, per_instance_hour: "75000"}]').rules
+    assert rules.prices[0].per_instance_hour == Decimal(75000)
 
 
 def test_the_built_in_catalog_is_in_dollars_only(tmp_path: Path) -> None:

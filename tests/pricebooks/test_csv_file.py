@@ -27,6 +27,14 @@ def test_columns_are_found_by_their_names(tmp_path: Path) -> None:
     assert (price.per_hour, price.as_of, price.catalog) == ("0.5", "2026-01-01", "our-contract.csv")
 
 
+def test_an_hour_costs_many_of_a_small_unit(tmp_path: Path) -> None:
+    rows = (f"aws,ap-northeast-2,{name},,{price}," for name, price in (("p5.48xlarge", "75000"), ("x", "10000001")))
+    found = book(tmp_path, *rows, header=HEADER.replace("usd", "krw"))
+
+    assert found.find("p5.48xlarge")[0].per_hour == "75000"
+    assert found.problems == (f"{tmp_path}/our-contract.csv:3: price '10000001' is above 10,000,000 an hour",)
+
+
 def test_a_spreadsheets_byte_order_mark_and_blank_lines_are_no_problem(tmp_path: Path) -> None:
     found = book(tmp_path, "", "aws,us-east-1,m5.xlarge,,0.1,", ",,,,,", encoding="utf-8-sig")
 
