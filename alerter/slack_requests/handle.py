@@ -104,12 +104,20 @@ def _told(command: Reading, desk: Desk, slash: str) -> Reply:
             return tables.runs(costs, none="No run has cost anything yet." if known else _no_budget(name, desk))
         case Explain(reference):
             return explanation(desk.explain(reference))
-        case Unclear(problem, word, name):
-            meant = f"Did you mean `status {untrusted(near)}`?" if (near := _nearest(name, desk)) else problem
-            unknown = f"I don't know “{untrusted(word, 40)}”. " if word else ""
-            return Reply((unknown + meant, *help_lines(slash)))
+        case Unclear():
+            return _unclear(command, desk, slash)
         case Help():
             return Reply(help_lines(slash))
+
+
+def _unclear(command: Unclear, desk: Desk, slash: str) -> Reply:
+    """Return one line where it is plain what was meant; the list of commands where it isn't."""
+    near = _nearest(command.name, desk) if command.name else None
+    guess = f"Did you mean `status {untrusted(near)}`?" if near else command.problem
+    unknown = f"I don't know “{untrusted(command.word, 40)}”. " if command.word else ""
+    if command.name and not near:
+        return Reply((unknown + guess, *help_lines(slash)))
+    return Reply((f"{unknown}{guess} `{untrusted(slash, 40)} help` lists the commands.",))
 
 
 def help_lines(slash: str) -> tuple[str, ...]:

@@ -106,16 +106,24 @@ def test_help_uses_the_name_of_the_command() -> None:
     assert "`/kosten explain ID|RUN`" in text
 
 
-def test_an_unknown_verb_gets_a_guess_and_the_help() -> None:
+def test_an_unknown_verb_gets_a_guess_or_the_help() -> None:
     text = handle_command(command("statsu"), FakeDesk(), OPEN).text
-    assert text.startswith("I don't know “statsu”. Did you mean `status`?\n")
+    assert text == "I don't know “statsu”. Did you mean `status`? `/budget help` lists the commands."
+    text = handle_command(command("xyzzy"), FakeDesk(), OPEN).text
+    assert text.startswith("I don't know “xyzzy”. These are the commands:\n")
     assert "`/budget top [N] [NAME]`" in text
+
+
+@pytest.mark.parametrize("text", ["ack", "snooze vision", "ack vision until", "top 0", "list over"])
+def test_what_is_missing_is_said_in_one_line(text: str) -> None:
+    (line,) = handle_command(command(text, command="/kosten"), FakeDesk(), OPEN).lines
+    assert line.endswith(" `/kosten help` lists the commands.")
 
 
 def test_a_budgets_name_alone_is_taken_for_a_question_about_it() -> None:
     for text in ("vision", "Visoin"):
         said = handle_command(command(text), FakeDesk(), OPEN).text
-        assert said.startswith(f"I don't know “{text}”. Did you mean `status vision`?\n")
+        assert said.startswith(f"I don't know “{text}”. Did you mean `status vision`? ")
     assert "These are the commands:" in handle_command(command("xyzzy"), FakeDesk(), OPEN).text
     assert "These are the commands:" in handle_command(command("vision"), FakeDesk(budgets=[]), OPEN).text
 
