@@ -144,7 +144,12 @@ def _add(
 
 
 def _look_alikes(use: TagUse, cleaning: TagCleaning) -> Iterator[LookAlike]:
-    """Yield each rarer value beside the most used one that it looks like; of unknown ones, beside a known one."""
+    """Yield each rarer value beside the most used one that it looks like; of unknown ones, beside a known one.
+
+    None of a tag that has another value on every other run: it names runs, and these may well look alike.
+    """
+    if len(use.values) > _COMPARED and len(use.values) * 2 > use.runs:
+        return
     most = [value for value, _ in use.values.most_common(_COMPARED) if value != UNKNOWN]
     for place, value in enumerate(most):
         if like := _like(value, most[:place]):
