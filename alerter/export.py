@@ -20,6 +20,7 @@ from alerter.evidence import RunFacts, run_facts
 from alerter.pricer import Pricer
 from alerter.spending import accruals
 from alerter.store.audit import Correction, charges_by_time, corrections
+from alerter.store.carriers import STORAGE, TOKENS, kind_of, run_of
 from alerter.store.ledger import part_of
 from alerter.store.totals import View
 
@@ -78,6 +79,9 @@ _SERVICES = {
     Meter.STORAGE: ("Storage", "Object Storage"),
     Meter.TOKENS: ("AI and Machine Learning", "Generative AI"),
 }
+_TYPES = {"": "MLflow Run", TOKENS: "LLM", STORAGE: "MLflow Artifacts"}
+"""FOCUS's resource type of a run, and of rows that are no runs."""
+
 _TRAINING = ("AI and Machine Learning", "Machine Learning")
 
 
@@ -220,7 +224,7 @@ class _Describer:
             "ChargeCategory": "Usage",
             # FOCUS: a correction within its own billing period has no class.
             "ChargeClass": "Correction" if correction is not None and correction.at_ms >= month[1] else "",
-            "ChargeDescription": neutral(f"{rate.meter.value} of MLflow run {run.name}, estimated: {rate.rule}"),
+            "ChargeDescription": neutral(_description(run, rate)),
             "ChargeFrequency": "Usage-Based",
             "ChargePeriodEnd": iso(line.part[1]),
             "ChargePeriodStart": iso(line.part[0]),
@@ -236,7 +240,7 @@ class _Describer:
             "RegionId": neutral(machine.region or ""),
             "ResourceId": neutral(machine.resource_id or run.run_uuid),
             "ResourceName": neutral(run.name),
-            "ResourceType": "Machine" if machine.resource_id else "MLflow Run",
+            "ResourceType": "Machine" if machine.resource_id else _TYPES[kind_of(run.run_uuid)],
             "ServiceCategory": category,
             "ServiceName": "MLflow",
             "ServiceSubcategory": subcategory,
@@ -249,12 +253,17 @@ class _Describer:
             "x_PriceAsOf": rate.as_of,
             "x_PriceNote": neutral(rate.note),
             "x_Rule": neutral(rate.rule),
-            "x_RunId": run.run_uuid,
+            "x_RunId": neutral(run_of(run.run_uuid)),
             "x_Settled": "true" if line.settled else "false",
             "x_SharedBy": "" if rate.share == WHOLE else str(rate.share[1]),
             "x_Source": neutral(run.source),
         }
         return [values[column] for column in COLUMNS]
+
+
+def _description(run: RunFacts, rate: Rate) -> str:
+    whose = run.name if kind_of(run.run_uuid) else f"{rate.meter.value} of MLflow run {run.name}"
+    return f"{whose}, {f'not priced: {rate.note}' if rate.confidence is Confidence.GAP else f'estimated: {rate.rule}'}"
 
 
 def _decimal(value: Decimal) -> str:

@@ -110,6 +110,9 @@ def test_a_row_says_what_it_is_for(home: House) -> None:
     (gap,) = [each for each in rows if each["x_RunId"] == "c"]
     assert (gap["x_Confidence"], gap["EffectiveCost"], gap["ListUnitPrice"]) == ("gap", "0.00", "")
     assert gap["ConsumedQuantity"] == "3"
+    assert gap["ChargeDescription"] == (
+        "machine of MLflow run name of c, not priced: no price for instance type x9.huge in aws us-east-1"
+    )
 
 
 def test_corrections_are_marked_and_those_of_past_months_have_focus_class(home: House) -> None:

@@ -164,6 +164,8 @@ def test_it_stands_in_the_ledgers_export_and_explanation(migrated_sqlite: Path) 
             found = explain(view, "Storage of hpo (team vision)", T0 + DAY + HOUR)
         assert exported.nanos == spent(made, T0 + DAY + HOUR)["artifacts"]
     assert "GiB-Months" in out.getvalue()
+    assert "Storage of hpo (team vision),MLflow Artifacts,Storage," in out.getvalue()
+    assert '"Storage of hpo (team vision), estimated: storage per_gib_month"' in out.getvalue()
     assert [(line["quantity"], line["settled"]) for line in found["charges"]] == [
         ("24", True),
         ("1", False),
