@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def check(
     offline: Annotated[bool, typer.Option("--offline", help="Only files, secrets and database.")] = False,
+    files: Annotated[bool, typer.Option("--files", help="Only files: where there are no secrets.")] = False,
     config: ConfigDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +34,7 @@ def check(
 
     Files, secrets, MLflow, Slack, SMTP, database. Sends nothing. A remedy stands below what is wrong.
     """
-    found = list(_findings(config, offline=offline))
+    found = list(_of_files(config) if files else _findings(config, offline=offline))
     if as_json:
         print_json({"findings": [_as_json(each) for each in found]})
     else:
@@ -41,6 +42,19 @@ def check(
     errors = [each for each in found if each.level == "error"]
     if errors:
         raise typer.Exit(EXIT_SOURCE if all(each.subject.startswith("source ") for each in errors) else EXIT_FAILED)
+
+
+def _of_files(directory: Path | None) -> Iterator[Finding]:
+    from alerter.check import check_files
+    from alerter.price_checks import check_catalogs
+
+    config = load_config(directory)
+    yield from check_files(config)
+    yield from check_catalogs(config, _today())
+
+
+def _today() -> date:
+    return datetime.fromtimestamp(clock_ms() / 1000, UTC).date()
 
 
 def _findings(directory: Path | None, *, offline: bool) -> Iterator[Finding]:
@@ -51,7 +65,7 @@ def _findings(directory: Path | None, *, offline: bool) -> Iterator[Finding]:
 
     config = load_config(directory)
     yield from check_offline(config)
-    today = datetime.fromtimestamp(clock_ms() / 1000, UTC).date()
+    today = _today()
     prices = list(check_catalogs(config, today))
     store = Store(config.database)
     try:

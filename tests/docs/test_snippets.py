@@ -92,6 +92,15 @@ def test_command_lines_are_understood(snippet: Snippet) -> None:
             understand(words[4:])
 
 
+def test_the_workflow_for_pull_requests_runs_commands_that_there_are() -> None:
+    (workflow,) = [yaml.safe_load(each.text) for each in snippets("yml") if each.place.startswith("docs/audit.md")]
+    runs = [step["run"].split(" > ")[0] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    ours = [shlex.split(each) for each in runs if each.startswith("alerter ")]
+    assert [words[1] for words in ours] == ["check", "simulate"]
+    for words in ours:
+        understand(words[1:])
+
+
 def understand(words: list[str]) -> None:
     """Parse a command line without running it; raises a usage error where it is wrong."""
     command: Any = typer.main.get_command(app)

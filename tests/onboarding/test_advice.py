@@ -52,3 +52,14 @@ def test_it_says_what_to_begin_with(tmp_path: Path) -> None:
     assert check(tmp_path, SLACK, code=1)[-1].endswith(
         "Begin with SLACK_BOT_TOKEN: as it is, alerts can't be relied on."
     )
+
+
+def test_a_pull_request_needs_no_secrets(tmp_path: Path) -> None:
+    check(tmp_path, SLACK + SOURCE, code=1)
+    done = CliRunner().invoke(app, ["check", "--files", "--config", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "SLACK_BOT_TOKEN" not in done.output
+    assert not (tmp_path / "alerter.db").exists()
+    (tmp_path / "budgets.yaml").write_text(BUDGETS.replace("costs", "cost"))
+    done = CliRunner().invoke(app, ["check", "--files", "--config", str(tmp_path)])
+    assert (done.exit_code, "did you mean 'costs'?" in str(done.exception)) == (1, True)
