@@ -17,6 +17,10 @@ class AlertStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+PERIOD_CLOSED = "period closed"
+"""The note of an alert that resolved because its period is over: nothing got better by that."""
+
+
 class MessageKind(StrEnum):
     """Why a message is sent."""
 
@@ -151,6 +155,16 @@ class AlertState:
     note: str = ""
     covers: int = 0
     via: str = ""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it resolved because its period is over."""
+        return self.status is AlertStatus.RESOLVED and self.note == PERIOD_CLOSED
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether it resolved because what it says no longer holds."""
+        return self.status is AlertStatus.RESOLVED and not self.is_closed
 
 
 @dataclass(frozen=True, slots=True)

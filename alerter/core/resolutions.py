@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from alerter.core.alerts import PERIOD_CLOSED
 from alerter.core.decisions import Reason
 from alerter.core.money import human
 from alerter.core.wording import percent
 
-PERIOD_CLOSED = "period closed"
 BUDGET_REMOVED = "budget removed"
 LIMIT_REMOVED = "limit removed"
 COST_CORRECTED = "cost corrected"

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Collection, Mapping
 from datetime import date
 
+from alerter.core.alerts import PERIOD_CLOSED
 from alerter.core.decisions import Reason, Situation, decide
 from alerter.core.periods import DAY_MS, Period, bounds_ms, day_of
-from alerter.core.resolutions import BUDGET_REMOVED, PERIOD_CLOSED
+from alerter.core.resolutions import BUDGET_REMOVED
 from alerter.evaluate.deciding import Round, close_hold
 from alerter.evaluate.measuring import ended_periods
 from alerter.store import meta

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from alerter.briefing import Moment
+from alerter.core.alerts import PERIOD_CLOSED
 from alerter.core.budgets import Basis, Budget, Threshold
 from alerter.core.decisions import Reason, Situation, Told as Known
 from alerter.core.evaluation import RunAlert, evaluate_run
 from alerter.core.periods import PeriodKind
-from alerter.core.resolutions import PERIOD_CLOSED
 from alerter.core.rules import Mode
 from alerter.evaluate import Standing, standings
 from alerter.evidence import RunShare, run_facts

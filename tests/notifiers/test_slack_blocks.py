@@ -2,11 +2,11 @@
 
 import pytest
 
-from alerter.core.alerts import Message, MessageKind
+from alerter.core.alerts import PERIOD_CLOSED, AlertState, AlertStatus, Message, MessageKind
 from alerter.notifiers.slack.blocks import is_broadcast, render
 from alerter.notifiers.slack.controls import read_snooze
 from alerter.notifiers.slack.limits import problems
-from tests.notifiers.samples import RESOLVED, acknowledged, alert, forecast, message, over
+from tests.notifiers.samples import RESOLVED, acknowledged, alert, at, forecast, message, over
 
 
 def buttons(told: Message, **states: object) -> list[tuple[str, str]]:
@@ -64,6 +64,18 @@ def test_only_a_reminder_that_mentions_somebody_stays_in_its_thread() -> None:
     assert is_broadcast(message(alert(reason="repeat", mention="U012ABCDE"), alert(reason="repeat", id="A-2222")))
     for handle in ("@here", "@channel", "@ml-oncall"):  # in a thread none of these reaches anybody
         assert is_broadcast(message(alert(reason="repeat", mention=handle)))
+
+
+def test_the_end_of_a_period_strikes_nothing_out() -> None:
+    """A green tick over a budget that was overspent said that all was well."""
+    closed = AlertState(AlertStatus.RESOLVED, at_ms=at(30, 23, 59), note=PERIOD_CLOSED)
+    for told in (message(over()), message(over(), alert())):
+        shown = str(render(told, {"A-9QXM": closed, "A-7F3K": closed}).blocks)
+        assert "🏁" in shown
+        assert "The period closed, Mon 30 Nov 23:59" in shown
+        assert "~" not in shown
+        assert "✅" not in shown
+        assert "Acknowledge" not in shown
 
 
 def test_a_resolved_alert_is_struck_and_says_why() -> None:

@@ -22,6 +22,8 @@ _NOTE_LIMIT = 300
 
 def icon(alert: Alert, state: AlertState = FIRING) -> str:
     """Return the sign that tells how bad it is, or that somebody has it."""
+    if state.is_closed:
+        return "🏁"
     if state.status in _ICONS:
         return _ICONS[state.status]
     if alert.basis is Basis.RUN:
@@ -137,6 +139,8 @@ def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:
     who = f" by {_who(state.by, style)}" if state.by else ""
     when = f", {moment(state.at_ms, timezone)}" if state.at_ms else ""
     note = style.safe(state.note, _NOTE_LIMIT) if state.note else ""
+    if state.is_closed:
+        return f"The period closed{when}"
     if state.status is AlertStatus.RESOLVED:
         return joined(f"Resolved{who}{when}", note)
     quiet = f"quiet until {style.text(state.until)}" if state.until else ""

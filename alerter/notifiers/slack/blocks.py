@@ -76,7 +76,8 @@ def _single(alert: Alert, state: AlertState, *, brief: bool) -> list[Block]:
     stands = section(f"{wording.icon(alert, state)} {said}") if said else None
     end = [*actions(alert, state), context(wording.id_line(alert, STYLE))]
     if state.status is AlertStatus.RESOLVED:
-        return [_struck(alert, state), *([stands] if stands else []), *end]
+        head = section(f"{wording.icon(alert, state)} {_struck(wording.claim(alert, STYLE), state)}")
+        return [head, *([stands] if stands else []), *end]
     blocks = [header(wording.headline(alert, state)), section(*_figures(alert, state))]
     if not brief and (runs := _runs(alert)):
         blocks.append(section(*runs))
@@ -120,7 +121,7 @@ def _member(alert: Alert, state: AlertState) -> list[Block]:
     sign, (name, rest) = wording.icon(alert, state), _called(alert)
     said = wording.state_line(state, alert.timezone, STYLE)
     if state.status is AlertStatus.RESOLVED:
-        return [section(f"{sign} ~{name}{rest}~", said)]
+        return [section(f"{sign} {_struck(f'{name}{rest}', state)}", said)]
     label = "Run" if alert.basis is Basis.RUN else "Top run"
     run = f"{label}: {run_line(alert.top[0], alert.currency)}" if alert.top else ""
     shown = section(f"{sign} *{name}*{rest}", _reason(alert, state), wording.amount_line(alert, STYLE), run, said)
@@ -156,5 +157,6 @@ def _mentions(message: Message) -> str:
     return " ".join(dict.fromkeys(mention(each.mention) for each in message.alerts if each.mention))
 
 
-def _struck(alert: Alert, state: AlertState) -> Block:
-    return section(f"{wording.icon(alert, state)} ~{wording.claim(alert, STYLE)}~")
+def _struck(text: str, state: AlertState) -> str:
+    """Return text struck through where it no longer holds; the end of a period changes nothing about it."""
+    return f"~{text}~" if state.is_mended else text
