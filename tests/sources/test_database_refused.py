@@ -136,7 +136,7 @@ def plain(url: URL) -> str:
 
 
 def documented_grants() -> str:
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "deployment.md").read_text()
     return page.partition("```sql\n")[2].partition("```")[0]
 
 

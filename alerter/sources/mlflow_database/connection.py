@@ -23,7 +23,7 @@ LOCK_S: Final = 5.0
 
 Rows = Sequence[tuple[Any, ...]]
 
-_RIGHTS = "See docs/operations.md for the grants that a reading role needs."
+_RIGHTS = "See docs/deployment.md for the grants that a reading role needs."
 _ADDRESS = "Check backend_store, and that the database is up."
 
 
