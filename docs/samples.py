@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from alerter.core.alerts import Alert, AlertState, AlertStatus, Message, MessageKind, RunEvidence
+from alerter.core.alerts import PERIOD_CLOSED, Alert, AlertState, AlertStatus, Message, MessageKind, RunEvidence
 from alerter.core.budgets import Basis
 from alerter.core.money import NANOS
 from alerter.core.wording import opening_title
@@ -133,6 +133,7 @@ ACKNOWLEDGED = AlertState(
     AlertStatus.ACKNOWLEDGED, "slack:U01ANNA (anna)", at(23, 14, 40), "the next threshold", "the sweep ends tonight"
 )
 SNOOZED = AlertState(AlertStatus.SNOOZED, "slack:U01ANNA (anna)", at(23, 14, 45), "Tue 24 Nov 09:00")
+CLOSED = AlertState(AlertStatus.RESOLVED, at_ms=at(30, 24), note=PERIOD_CLOSED)
 RESOLVED = AlertState(AlertStatus.RESOLVED, at_ms=at(24, 10, 5), note="amount raised to $15,000, 64.9 % of it used")
 
 SPENT = replace(
@@ -154,6 +155,9 @@ SPENT = replace(
     next_percent=125,
 )
 """The vision team's budget a day later."""
+
+ESCALATED = replace(SPENT, reason="escalation", as_of_ms=at(24, 15, 20), spent_nanos=12_500 * NANOS)
+"""What on-call is told, when nobody has acknowledged it for four hours."""
 
 SPENT_NOW = replace(SPENT, crossed=("80%", "100%"))
 """What the first message about it shows by then."""

@@ -13,6 +13,8 @@ from alerter.notifiers.slack import SlackNotifier
 from docs.samples import (
     ACKNOWLEDGED,
     ANALYTICS,
+    CLOSED,
+    ESCALATED,
     FIRING,
     FRAUD,
     NOW,
@@ -57,6 +59,8 @@ def draw_slack(browser: Browser, server: SlackServer, shoot: Shoot) -> None:
     ):
         slack.update(TARGET, receipt, FIRING, {VISION.id: state}, "alert")
         shoot(_message(page, words, 0), name)
+    slack.update(TARGET, receipt, Message(FIRING.kind, (SPENT_NOW,), at_ms=NOW), {SPENT_NOW.id: CLOSED}, "alert")
+    shoot(_message(page, "The period closed", 0), "slack-closed")
     slack.send(TARGET, OPENING, {}, "opening")
     shoot(_message(page, "Watching", 1), "slack-opening")
     group = replace(OPENING, kind=FIRING.kind, title="")
@@ -71,6 +75,8 @@ def draw_slack(browser: Browser, server: SlackServer, shoot: Shoot) -> None:
     shoot(_message(page, "has cost", 4), "slack-run")
     slack.send(TARGET, Message(FIRING.kind, (ANALYTICS,), at_ms=NOW), {}, "forecast")
     shoot(_message(page, "On course to reach", 5), "slack-forecast")
+    slack.send(TARGET, Message(FIRING.kind, (ESCALATED,), at_ms=NOW), {}, "escalation")
+    shoot(_message(page, "Escalated to you", 6), "slack-escalated")
     page.close()
     _draw_thread(browser, server, slack, shoot)
 
