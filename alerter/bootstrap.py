@@ -177,6 +177,7 @@ def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
         usage_keys=usage_keys(config.usage_keys),
         cost_keys=frozenset(cost_keys(config.prices.rules.logged_cost)),
         page_size=poll.page_size,
+        concurrency=poll.concurrency,
         timeout_s=poll.timeout_s,
         poll_every_s=poll.every_s,
         overlap_s=poll.overlap_s,

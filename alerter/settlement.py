@@ -27,10 +27,13 @@ class Wanted:
     plan: tuple[tuple[Rate, int], ...]
 
 
+_UNKNOWN = Known()
+
+
 def known_of(row: StoredRun | None, history: History, opened: OpenSegment | None) -> Known:
     """Return the segments that a run's charges and open segment cover, and what its client last said of its times."""
     if row is None:
-        return Known()
+        return _UNKNOWN
     segments: list[list[int]] = []
     for charge in history.standing:
         if segments and charge.start_ms <= segments[-1][1]:
@@ -125,7 +128,10 @@ def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: in
         return _want_total(metered, pieces, machine.logged, now_ms)
     lines: list[ChargeLine] = []
     for start, end in metered.settled:
-        lines += _priced(start, end, pieces, machine)
+        if pieces:
+            lines += _priced(start, end, pieces, machine)
+        elif start < end:
+            lines += machine.lines(start, end)
     since = metered.open_since_ms
     if since is None:
         return Wanted(tuple(lines), None, ())
@@ -197,6 +203,8 @@ def _nanos(rate: Rate, quantity: int) -> int:
 
 def standing_total(history: History, opened: OpenSegment | None, rates: Mapping[int, Rate]) -> tuple[Rate, int] | None:
     """Return the logged total that a run's charges and open segment stand at; None where they are priced otherwise."""
+    if opened is None and not history.standing:
+        return None
     held = [(rates[charge.rate_id], charge.quantity) for charge in history.standing]
     held += [(rates[rate_id], quantity) for rate_id, quantity in (opened.plan if opened else ())]
     totals = [(rate, _nanos(rate, quantity)) for rate, quantity in held if rate.pricing_unit == TOTAL]
@@ -235,13 +243,17 @@ def difference(
     run_id: int, tag_set_id: int, wanted: Wanted, history: History, rate_ids: dict[Rate, int]
 ) -> tuple[list[Charge], list[Charge]]:
     """Return the reversals and the new charges that bring a run's charges to where they should stand."""
+    if len(wanted.lines) == 1 and not history.revisions:  # nearly every run of a first sync
+        (line,) = wanted.lines
+        place = (run_id, METER_CODES[line.rate.meter], line.start_ms, 0, line.end_ms, tag_set_id)
+        return [], [Charge(*place, rate_ids[line.rate], line.quantity, line.cost_nanos)]
     revisions = dict(history.revisions)
     fresh = {}
     for line in wanted.lines:
         rate_id = rate_ids[line.rate]
         key = (METER_CODES[line.meter], line.start_ms, line.end_ms, tag_set_id, rate_id, line.quantity)
         fresh[key] = line
-    kept = {charge_key(charge) for charge in history.standing} & fresh.keys()
+    kept = {charge_key(charge) for charge in history.standing} & fresh.keys() if history.standing else ()
     reversals = [_reversal(charge, revisions) for charge in history.standing if charge_key(charge) not in kept]
     added = []
     for key, line in fresh.items():

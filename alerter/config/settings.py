@@ -78,6 +78,7 @@ class PollConfig(Section):
     source_down_after_s: Duration = Field(900.0, alias="source_down_after", description="then the operators are told")
     timeout_s: PositiveDuration = Field(30.0, alias="timeout", description="of one request")
     page_size: int = Field(1000, ge=1, le=50000)
+    concurrency: int = Field(2, ge=1, le=8, description="windows of page_size runs that a first sync asks for at once")
     share: Annotated[Text, Shape(r"^(100|[1-9][0-9]?)\s*%$", "a whole percentage from 1% to 100%")] = Field(
         "25%", description="of elapsed time that reading runs again, traces and artifacts may take together"
     )

@@ -64,6 +64,10 @@ class Rate:
     note: str = ""
     share: EqualPart = WHOLE
 
+    def __hash__(self) -> int:
+        # Few rates have these in common, and each run's are looked up more than once.
+        return hash((self.unit_price, self.rule, self.pricing_unit, self.share))
+
     @property
     def unshared(self) -> Rate:
         """The same of the whole machine."""

@@ -94,6 +94,8 @@ def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) 
         return _live(run, known, start, now_ms, clamps)
     if known.is_blank:
         end = start if run.end_ms is None else run.end_ms
+        if start < end <= now_ms:
+            return Metered(((start, end),), None, clamps)
         return _clipped([(start, now_ms)], end, now_ms, clamps)
     if known.open_since_ms is None:
         return _ended_before(run, known, start, now_ms, clamps)

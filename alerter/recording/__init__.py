@@ -22,7 +22,6 @@ from alerter.recording.corrections import Counted, charges_of
 from alerter.recording.endings import note_endings
 from alerter.recording.entries import (
     Entry,
-    check_cost,
     put_open,
     rates_in,
     reason_of,
@@ -238,7 +237,6 @@ class Recorder:
             entry.wanted = self._valuation.want(connection, entry, metered, at_ms, source.complete_ms or 0)
             if any(rate.pricing_unit == TOTAL for rate, _ in entry.wanted.plan):
                 entry.until_ms = None  # it says itself what it costs
-            check_cost(entry.wanted, now_ms)
 
     def _write(self, connection: Connection, source: SourceState, entries: Sequence[Entry], now_ms: int) -> int:
         if not entries:

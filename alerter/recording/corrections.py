@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from alerter.core.charges import TOTAL, Rate, cost_between
 from alerter.core.metering import Segment
 from alerter.core.nesting import FOREVER
-from alerter.recording.entries import Entry
+from alerter.recording.entries import Entry, check_cost
 from alerter.settlement import Wanted, difference
 from alerter.store import ledger
 from alerter.store.interning import Interner
@@ -42,11 +41,13 @@ def charges_of(
         if reversals:
             corrected += 1
             correction = ledger.add_correction(connection, entry.run_id, now_ms, entry.reason)
-            reversals = [replace(each, correction_id=correction) for each in reversals]
+            reversals = [each._replace(correction_id=correction) for each in reversals]
             # What accrued until now and stands is settled, not corrected.
             since = entry.opened.start_ms if entry.opened is not None else FOREVER
-            added = [replace(each, correction_id=correction) if each.start_ms < since else each for each in added]
+            added = [each._replace(correction_id=correction) if each.start_ms < since else each for each in added]
             log.info("charges corrected run_id=%d reason=%r", entry.run_id, entry.reason)
+        settled = sum([each.cost_nanos for each in (*history.standing, *reversals, *added)])
+        check_cost(settled, entry.wanted, now_ms)
         charges += withdrawn
         charges += reversals
         charges += added
@@ -107,7 +108,7 @@ def with_added(history: History, charges: Sequence[Charge]) -> tuple[History, li
     for charge in charges:
         key = (charge.meter, charge.start_ms)
         revisions[key] = revisions.get(key, -1) + 1
-        added.append(replace(charge, revision=revisions[key]))
+        added.append(charge._replace(revision=revisions[key]))
     standing = sorted((*history.standing, *added), key=lambda each: (each.start_ms, each.meter))
     return History(tuple(standing), revisions), added
 

@@ -12,7 +12,7 @@ from alerter.core.metering import Metered, Segment
 from alerter.core.usage import Pairs, RunObservation
 from alerter.settlement import Wanted, plan_of
 from alerter.store import ledger
-from alerter.store.interning import digest_of, pairs_text
+from alerter.store.interning import digest_of_text, pairs_text
 from alerter.store.ledger import Held, History, OpenSegment, StoredRun
 from alerter.store.machine_times import MachineTime
 
@@ -70,28 +70,21 @@ class Entry:
 
 def run_digest(run: RunObservation) -> int:
     """Return a digest of everything of a run that the ledger keeps; a sign of life alone changes nothing."""
-    return digest_of(
-        run.status,
-        run.start_ms,
-        run.end_ms,
-        run.deleted,
-        run.name,
-        run.user,
-        run.experiment_id,
-        pairs_text(run.tags),
-        pairs_text(run.usage),
-        run.costs,
-        run.parent_uuid,
-    )
+    times = f"{run.status}\x1f{run.start_ms}\x1f{run.end_ms}\x1f{run.deleted}"
+    names = f"{run.name}\x1f{run.user}\x1f{run.experiment_id}"
+    sets = f"{pairs_text(run.tags)}\x1f{pairs_text(run.usage)}"
+    return digest_of_text(f"{times}\x1f{names}\x1f{sets}\x1f{run.costs}\x1f{run.parent_uuid}")
 
 
-def check_cost(wanted: Wanted, now_ms: int) -> None:
+def check_cost(settled: int, wanted: Wanted, now_ms: int) -> None:
     """Refuse what no run can have cost: it would not fit the ledger's sums.
+
+    ``settled`` are the nanos of its charges.
 
     Raises:
         OverflowError: it costs more than `MAX_RUN_NANOS`, settled and accrued.
     """
-    cost = sum(line.cost_nanos for line in wanted.lines)
+    cost = settled
     if wanted.open_since_ms is not None:
         since = wanted.open_since_ms
         cost += sum(cost_until(rate, quantity, (since, now_ms), now_ms) for rate, quantity in wanted.plan)

@@ -82,6 +82,8 @@ class Valuation:
 
     def want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:
         """Return where a run's charges should stand: at the total that it logged, else at prices."""
+        if entry.known is None and entry.cover is None and entry.run is not None and not entry.run.costs:
+            return want(metered, (), self._machine(entry), now_ms)  # nearly every run of a first sync
         rates = self._rates(connection, entry)
         stood = standing_total(entry.history, entry.opened, rates)
         logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood

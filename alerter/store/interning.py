@@ -141,6 +141,11 @@ def digest_of(*parts: object) -> int:
     return _digest(tuple(str(part) for part in parts))
 
 
+def digest_of_text(text: str) -> int:
+    """Return the digest of values whose text was joined by the unit separator already."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
+
+
 @lru_cache(maxsize=4096)
 def pairs_text(pairs: Pairs) -> str:
     """Return the text of a tag or usage set that digests are made of; most runs share theirs with others."""
@@ -148,5 +153,4 @@ def pairs_text(pairs: Pairs) -> str:
 
 
 def _digest(parts: tuple[str, ...]) -> int:
-    raw = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(raw, "big") >> 1
+    return digest_of_text("\x1f".join(parts))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -33,9 +32,8 @@ class StoredRun:
     parent_uuid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A charge row."""
+class Charge(NamedTuple):
+    """A charge row, of `CHARGE_COLUMNS`."""
 
     run_id: int
     meter: int
@@ -227,12 +225,7 @@ def mark_gone(connection: Connection, run_ids: Sequence[int]) -> None:
 
 def add_charges(connection: Connection, charges: Sequence[Charge]) -> None:
     """Append charges; nothing in this table is ever updated or deleted."""
-    rows = [_values(charge) for charge in charges]
-    insert_rows(
-        connection,
-        f"INSERT INTO charge ({CHARGE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",
-        rows,
-    )
+    insert_rows(connection, f"INSERT INTO charge ({CHARGE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", charges)
 
 
 def put_open(connection: Connection, segments: Sequence[OpenSegment]) -> None:
@@ -278,9 +271,6 @@ def correction_reasons(connection: Connection, ids: Sequence[int]) -> dict[int, 
 def part_of(charge: Charge, rate: Rate, since_ms: int, until_ms: int) -> int:
     """Return the nanos of a charge that fall into ``[since, until)``, which lies within it; negative for a reversal."""
     return cost_between(rate, charge.quantity, (charge.start_ms, charge.end_ms), (since_ms, until_ms))
-
-
-_values = attrgetter(*CHARGE_COLUMNS.split(", "))
 
 
 def _segment(row: Any) -> OpenSegment:

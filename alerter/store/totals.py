@@ -121,24 +121,36 @@ def daily_parts(
     Parts of a charge are differences of its cumulative cost at local midnights, so they sum to its cost.
     """
     parts: dict[DailyKey, int] = {}
+    counting: dict[tuple[int, int], dict[str, list[tuple[int, int]]]] = {}
     for charge in charges:
         if charge.cost_nanos == 0:
             continue
-        by_zone: dict[str, list[tuple[int, int]]] = {}
-        for share in shares[charge.tag_set_id]:
-            if not share.counts(METERS[charge.meter]):
-                continue
-            if share.zone not in by_zone:
-                by_zone[share.zone] = split(charge, rates[charge.rate_id], share.zone)
-            for day, nanos in by_zone[share.zone]:
-                key = (share.budget_id, share.scope_id, day)
-                parts[key] = parts.get(key, 0) + nanos
+        kind = (charge.tag_set_id, charge.meter)
+        by_zone = counting.get(kind)
+        if by_zone is None:
+            by_zone = counting[kind] = _by_zone(shares[charge.tag_set_id], METERS[charge.meter])
+        for zone, scopes in by_zone.items():
+            for day, nanos in split(charge, rates[charge.rate_id], zone):
+                for budget_id, scope_id in scopes:
+                    key = (budget_id, scope_id, day)
+                    parts[key] = parts.get(key, 0) + nanos
     return parts
+
+
+def _by_zone(shares: Iterable[Share], meter: Meter) -> dict[str, list[tuple[int, int]]]:
+    """Return the ``(budget id, scope id)`` that a meter counts for, by the zones of their days."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for share in shares:
+        if share.counts(meter):
+            found.setdefault(share.zone, []).append((share.budget_id, share.scope_id))
+    return found
 
 
 def split(charge: Charge, rate: Rate, zone: str) -> list[tuple[int, int]]:
     """Return ``(local day, nanos)`` of a charge; the nanos sum to its cost."""
     *edges, (last_day, _) = day_edges(zone, charge.start_ms, charge.end_ms)
+    if not edges:
+        return [(last_day, charge.cost_nanos)]
     before, found = 0, []
     for day, until in edges:
         nanos = cost_to(rate, charge.quantity, (charge.start_ms, charge.end_ms), until)

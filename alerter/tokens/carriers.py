@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -131,8 +131,7 @@ class Carriers:
             for sign, tags in ((-1, each.tag_set_id), (1, tag_set_id)):
                 revisions[each.meter, each.start_ms] += 1
                 charges.append(
-                    replace(
-                        each,
+                    each._replace(
                         revision=revisions[each.meter, each.start_ms],
                         tag_set_id=tags,
                         quantity=sign * each.quantity,

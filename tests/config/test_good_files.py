@@ -28,7 +28,7 @@ sources:
     tracking_uri: sqlite:///mlruns.db
     backend_store: postgresql://reader@db/mlflow
 database: postgresql://alerter@db/alerter
-poll: {every: 1m30s, overlap: 0s, resweep: 1d, source_down_after: 5m, timeout: 2.5s, page_size: 10}
+poll: {every: 1m30s, overlap: 0s, resweep: 1d, source_down_after: 5m, timeout: 2.5s, page_size: 10, concurrency: 4}
 metering: {stale_after: 1h, no_heartbeat_after: 2h, max_nodes: 8, keys: {instance_type: flavor, nodes: [hosts]}}
 tags: {trim: false, casefold: team, aliases: {team: {Computer Vision: Vision}}}
 receivers:
@@ -96,6 +96,7 @@ def test_settings_of_every_section(folder: Folder) -> None:
     assert config.database == "postgresql+psycopg://alerter@db/alerter"
     poll = config.poll
     assert (poll.every_s, poll.overlap_s, poll.resweep_s, poll.timeout_s, poll.page_size) == (90, 0, 86400, 2.5, 10)
+    assert poll.concurrency == 4
     assert config.alerts.coverage_floor_percent == 90
     assert (config.metering.stale_after_s, config.metering.max_nodes) == (3600, 8)
     assert config.usage_keys["instance_type"] == ("flavor",)

@@ -2,12 +2,25 @@
 
 import threading
 from itertools import islice
+from typing import Any
+
+import pytest
 
 from alerter.core.usage import RunStatus
 from tests.fixtures.mlflow_data import seed_runs
-from tests.fixtures.mlflow_server import MlflowServer
+from tests.fixtures.mlflow_server import MlflowServer, unique
 from tests.sources.conftest import MakePoller
-from tests.sources.poller import DAY, HOUR, MINUTE, NOW
+from tests.sources.poller import DAY, HOUR, MINUTE, NOW, Poller
+
+
+@pytest.fixture(params=[1, 3], ids=["one request", "three at once"])
+def poller_of(request: pytest.FixtureRequest, poller_of: MakePoller) -> MakePoller:
+    """Makes pollers that ask for so many windows at once."""
+
+    def make(*experiments: str, **settings: Any) -> Poller:  # noqa: ANN401
+        return poller_of(*experiments, **{"concurrency": request.param, **settings})
+
+    return make
 
 
 def seed(server: MlflowServer, experiment: str, count: int, *, every_ms: int = MINUTE, first_ms: int = 0) -> list[str]:
@@ -126,15 +139,29 @@ def test_settings_that_change_what_is_read_sweep_anew_without_forgetting_that_al
 
 
 def test_include_and_exclude_choose_by_glob(mlflow_server: MlflowServer, poller_of: MakePoller) -> None:
-    for name in ("globs-a", "globs-b", "globs-b-old"):
+    globs = unique("globs")
+    for name in (f"{globs}-a", f"{globs}-b", f"{globs}-b-old"):
         mlflow_server.ended_run(mlflow_server.experiment(name), NOW - HOUR, NOW)
     poller = poller_of()
-    poller.source._include, poller.source._exclude = ("globs-*",), ("*-old",)
+    poller.source._include, poller.source._exclude = (f"{globs}-*",), ("*-old",)
     poller.poll()
-    assert sorted(dict(run.tags)["experiment"] for run in poller.runs.values()) == ["globs-a", "globs-b"]
+    assert sorted(dict(run.tags)["experiment"] for run in poller.runs.values()) == [f"{globs}-a", f"{globs}-b"]
 
 
 def test_nothing_to_read_is_swept_at_once(poller_of: MakePoller) -> None:
     poller = poller_of(exclude=["*"]).poll()
     assert poller.swept
     assert not poller.runs
+
+
+def test_requests_at_once_go_over_nights_and_bursts(mlflow_server: MlflowServer, poller_of: MakePoller) -> None:
+    """Ranges of time that are empty, or hold far more than one before, in any order."""
+    experiment = mlflow_server.experiment()
+    runs = seed(mlflow_server, experiment, 30, every_ms=MINUTE, first_ms=NOW - 30 * DAY)
+    runs += seed(mlflow_server, experiment, 60, every_ms=7, first_ms=NOW - 20 * DAY)
+    runs += seed(mlflow_server, experiment, 25, every_ms=8 * HOUR, first_ms=NOW - 19 * DAY)
+    runs += seed(mlflow_server, experiment, 3, every_ms=HOUR, first_ms=NOW + DAY)  # somebody's clock is ahead
+    poller = poller_of(experiment, page_size=5).poll()
+    assert poller.times_seen == dict.fromkeys(runs, 1)
+    starts = [run.start_ms for batch in poller.batches for run in batch.runs]
+    assert starts == sorted(starts)  # so that one place tells how far it was read

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from alerter.core.ports import Batch, PollRequest
 from alerter.core.usage import RunObservation
-from alerter.sources.mlflow_database.cursor import Cursor, News
+from alerter.sources.mlflow_database.cursor import Cursor, Key, News
 from alerter.sources.mlflow_database.runs import Runs
 from alerter.sources.mlflow_database.tables import UNFINISHED, MovedError, RunRow
+from alerter.sources.mlflow_rest.walk import one_ahead
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ class Poll:
             # What is written while the sweep goes on is news for the first poll after it.
             cursor = replace(cursor, news=self._tables.now(), sweep=self._tables.start)
         expected = self._tables.count()
-        while rows := self._tables.page(cursor.sweep or self._tables.start, self._batch):
-            seen = self._runs.observe(self._runs.chosen(rows), self._request.now_ms)
+        # The next ones are read while the consumer records these.
+        for rows, seen in one_ahead(self._walk(cursor.sweep or self._tables.start), waits=True):
             missing.difference_update(run.run_uuid for run in seen)
             cursor = replace(
                 cursor,
@@ -96,6 +97,11 @@ class Poll:
         done = replace(cursor, swept=True, sweep=None, sweep_count=0, turn_total=cursor.sweep_count)
         gone = tuple(sorted(missing.difference(run.run_uuid for run in found)))
         yield Batch(found, done.text(), swept=True, gone=gone, expected=cursor.sweep_count)
+
+    def _walk(self, after: Key) -> Iterator[tuple[list[RunRow], list[RunObservation]]]:
+        while rows := self._tables.page(after, self._batch):
+            after = rows[-1].key
+            yield rows, self._observe(self._runs.chosen(rows))
 
     def _refresh(self, ids: Sequence[str], news: News) -> Iterator[Batch]:
         """Yield a later poll's runs; only the last batch moves the cursor: one that breaks off is repeated whole."""

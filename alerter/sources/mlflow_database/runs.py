@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 
-from alerter.core.usage import RunObservation
+from alerter.core.usage import Pairs, RunObservation
 from alerter.sources.mlflow_database.tables import BATCH, RunRow, Tables, marks
 from alerter.sources.mlflow_rest.decoding import Decoder, Seen
 
 _OWN = "substr(c.key, 1, 7) <> 'mlflow.'"
 _UNNAMED = ("mlflow.runName", "mlflow.user")
 _PARENT = "mlflow.parentRunId"
+_REMEMBERED = 5_000
 
 
 class Runs:
@@ -30,6 +32,7 @@ class Runs:
         kept = decoder.usage_keys | decoder.cost_tags.keys()
         self._tags = sorted({_PARENT, *(key for key in kept if key.startswith("mlflow."))})
         self._metrics = sorted(decoder.cost_metrics)
+        self._known: dict[str, Pairs] = {}
 
     def chosen(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """Return those of some rows that are of a chosen experiment."""
@@ -57,19 +60,27 @@ class Runs:
 
     def _read_params(self, ids: Sequence[str], runs: Sequence[Seen]) -> None:
         condition = f"c.key IN {marks(self._params)}"
-        for number, key, value in self.tables.pairs("params", ids, condition, *self._params):
-            runs[number].params.append((key, value or ""))
+        for number, text in self.tables.texts("params", ids, condition, *self._params):
+            runs[number].params = self._pairs(text)
 
     def _read_tags(self, ids: Sequence[str], runs: Sequence[Seen]) -> None:
         condition = f"({_OWN} OR c.key IN {marks(self._tags)})"
-        for number, key, value in self.tables.pairs("tags", ids, condition, *self._tags):
-            runs[number].tags.append((key, value or ""))
+        for number, text in self.tables.texts("tags", ids, condition, *self._tags):
+            runs[number].tags = self._pairs(text)
         # Every run has these tags, but only those of old clients say there alone what they are called.
         unnamed = [number for number, run in enumerate(runs) if not run.name or not run.user]
         if unnamed:
             some = [ids[number] for number in unnamed]
-            for index, key, value in self.tables.pairs("tags", some, f"c.key IN {marks(_UNNAMED)}", *_UNNAMED):
-                runs[unnamed[index]].tags.append((key, value or ""))
+            for index, text in self.tables.texts("tags", some, f"c.key IN {marks(_UNNAMED)}", *_UNNAMED):
+                runs[unnamed[index]].tags += self._pairs(text)
+
+    def _pairs(self, text: str) -> Pairs:
+        found = self._known.get(text)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[text] = tuple((key, value or "") for key, value in json.loads(text).items())
+        return found
 
 
 def _seen(row: RunRow) -> Seen:

@@ -23,7 +23,8 @@ MAX_KEY = 250
 MAX_TAG_VALUE = 256
 MAX_USAGE_VALUE = 512
 MAX_JSON_VALUE = 4096
-MAX_CACHED = 2_000
+MAX_CACHED = 5_000
+_STATUSES = {str(each): each for each in RunStatus}
 
 
 @dataclass(slots=True)
@@ -38,10 +39,20 @@ class Seen:
     start: int | str | None
     end: int | str | None
     deleted: bool
-    tags: list[tuple[str, str]] = field(default_factory=list)
-    params: list[tuple[str, str]] = field(default_factory=list)
+    tags: Pairs = ()
+    params: Pairs = ()
     metrics: list[tuple[str, str]] = field(default_factory=list)
     last_metric_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What tags say: people's own, MLflow's, those that are kept as usage, and those that log a cost."""
+
+    own: Pairs
+    special: dict[str, str]
+    usage: Pairs
+    costs: Pairs
 
 
 class Decoder:
@@ -64,8 +75,9 @@ class Decoder:
         self.cost_tags = {key.removeprefix(TAG): key for key in cost_keys if key.startswith(TAG)}
         self._experiments: Mapping[str, Row] = {}
         self._overlays: dict[str, dict[str, str]] = {}
-        self._usages: dict[tuple[tuple[str, str], ...], Pairs] = {}
-        self._tags: dict[tuple[str, str, tuple[tuple[str, str], ...]], Pairs] = {}
+        self._sayings: dict[Pairs, _Said] = {}
+        self._usages: dict[tuple[Pairs, Pairs, Pairs], Pairs] = {}
+        self._tags: dict[tuple[str, str, Pairs], Pairs] = {}
 
     def use(self, experiments: Mapping[str, Row]) -> None:
         """Take the experiments of a poll, by id; their tags lie under their runs'."""
@@ -92,7 +104,7 @@ class Decoder:
 
     def tags_of(self, experiment_id: str, user: str, own: Iterable[tuple[str, str]] = ()) -> Pairs:
         """Return the tags of what is logged into an experiment beside its runs, with the built-in keys."""
-        return self._overlaid(experiment_id, _plain(user, MAX_TAG_VALUE), list(own))
+        return self._overlaid(experiment_id, _plain(user, MAX_TAG_VALUE), tuple(own))
 
     def _seen(self, row: Row) -> Seen | None:
         try:
@@ -107,8 +119,14 @@ class Decoder:
                 start=info.get("start_time"),
                 end=info.get("end_time"),
                 deleted=info.get("lifecycle_stage") == "deleted",
-                tags=[(tag["key"], tag.get("value") or "") for tag in data.get("tags") or ()],
-                params=[(param["key"], param.get("value") or "") for param in data.get("params") or ()],
+                tags=tuple([(tag["key"], tag.get("value") or "") for tag in data.get("tags") or ()]),
+                params=tuple(
+                    [
+                        (param["key"], param.get("value") or "")
+                        for param in data.get("params") or ()
+                        if param["key"] in self.usage_keys
+                    ]
+                ),
                 metrics=[
                     (each["key"], _number(each.get("value")))
                     for each in metrics
@@ -121,60 +139,65 @@ class Decoder:
             return None
 
     def _run(self, run: Seen, now_ms: int) -> RunObservation:
-        usage: dict[str, str] = {}
-        own: list[tuple[str, str]] = []
-        special: dict[str, str] = {}
-        for key, value in run.tags:
-            if key in self.usage_keys:
-                usage[key] = value
-            if key.startswith("mlflow."):
-                special[key] = value
-            else:
-                own.append((key, value))
-        usage |= ((key, value) for key, value in run.params if key in self.usage_keys)
-        costs, unreadable = self._costs(run)
-        usage |= unreadable
-        user = _plain(run.user or special.get("mlflow.user") or "", MAX_TAG_VALUE)
-        parent = special.get("mlflow.parentRunId")
+        said = self._said(run.tags)
+        costs: Pairs = ()
+        unreadable: Pairs = ()
+        if run.metrics or said.costs:
+            costs, unreadable = self._costs(run.metrics, said.costs)
+        user = _plain(run.user or said.special.get("mlflow.user") or "", MAX_TAG_VALUE)
+        parent = said.special.get("mlflow.parentRunId")
         end, start = _time(run.end), _time(run.start)
         return RunObservation(
             run_uuid=run.run_uuid,
             experiment_id=run.experiment_id,
-            name=_plain(run.name or special.get("mlflow.runName") or "", MAX_TAG_VALUE),
+            name=_plain(run.name or said.special.get("mlflow.runName") or "", MAX_TAG_VALUE),
             user=user,
-            status=_status(run.status or "", end),
+            status=_STATUSES.get(run.status or "") or _unknown_status(end),
             # A run that never said when it began is not charged from 1970 on.
             start_ms=start if start is not None else end if end is not None else now_ms,
             end_ms=end,
             deleted=run.deleted,
-            tags=self._overlaid(run.experiment_id, user, own),
-            usage=self._used(usage),
+            tags=self._overlaid(run.experiment_id, user, said.own),
+            usage=self._used(said.usage, run.params, unreadable),
             last_metric_ms=run.last_metric_ms or None,
             parent_uuid=_plain(parent, MAX_KEY) if parent and parent != run.run_uuid else None,
             costs=costs,
         )
 
-    def _used(self, usage: dict[str, str]) -> Pairs:
-        logged = tuple(usage.items())
+    def _said(self, tags: Pairs) -> _Said:
+        """Return what a run's tags say; most runs share theirs, or most of them, with others."""
+        said = self._sayings.get(tags)
+        if said is None:
+            if len(self._sayings) >= MAX_CACHED:
+                self._sayings.clear()
+            said = self._sayings[tags] = _Said(
+                tuple((key, value) for key, value in tags if not key.startswith("mlflow.")),
+                {key: value for key, value in tags if key.startswith("mlflow.")},
+                tuple((key, value) for key, value in tags if key in self.usage_keys),
+                tuple((self.cost_tags[key], text) for key, text in tags if key in self.cost_tags),
+            )
+        return said
+
+    def _used(self, tags: Pairs, params: Pairs, unreadable: Pairs) -> Pairs:
+        logged = (tags, params, unreadable)
         used = self._usages.get(logged)
         if used is None:
             if len(self._usages) >= MAX_CACHED:
                 self._usages.clear()
-            used = self._usages[logged] = tuple(sorted((key, _usage(key, value)) for key, value in logged))
+            usage = dict(tags)
+            usage |= ((key, value) for key, value in params if key in self.usage_keys)
+            usage |= unreadable
+            used = self._usages[logged] = tuple(sorted((key, _usage(key, value)) for key, value in usage.items()))
         return used
 
-    def _costs(self, run: Seen) -> tuple[Pairs, dict[str, str]]:
+    def _costs(self, metrics: Iterable[tuple[str, str]], tags: Pairs) -> tuple[Pairs, Pairs]:
         """Return the costs that a run logged, a metric's at full precision, and what of them is no cost."""
-        logged = [(self.cost_metrics[key], text) for key, text in run.metrics]
-        if self.cost_tags:
-            logged += [(self.cost_tags[key], text) for key, text in run.tags if key in self.cost_tags]
-        if not logged:
-            return (), {}
+        logged = [*((self.cost_metrics[key], text) for key, text in metrics), *tags]
         readable = tuple(sorted((key, text) for key, text in logged if read_cost(text) is not None))
-        return readable, {UNREADABLE + key: text for key, text in logged if read_cost(text) is None}
+        return readable, tuple((UNREADABLE + key, text) for key, text in logged if read_cost(text) is None)
 
-    def _overlaid(self, experiment_id: str, user: str, own: list[tuple[str, str]]) -> Pairs:
-        key = (experiment_id, user, tuple(own))
+    def _overlaid(self, experiment_id: str, user: str, own: Pairs) -> Pairs:
+        key = (experiment_id, user, own)
         tags = self._tags.get(key)
         if tags is None:
             if len(self._tags) >= MAX_CACHED:
@@ -182,7 +205,7 @@ class Decoder:
             tags = self._tags[key] = self._overlay(experiment_id, user, own)
         return tags
 
-    def _overlay(self, experiment_id: str, user: str, own: list[tuple[str, str]]) -> Pairs:
+    def _overlay(self, experiment_id: str, user: str, own: Pairs) -> Pairs:
         overlay = self._overlays.get(experiment_id)
         experiment = self._experiments.get(experiment_id) or {}
         if overlay is None:
@@ -233,11 +256,8 @@ def _time(value: int | str | None) -> int | None:
     return int(value) if value is not None and int(value) > 0 else None
 
 
-def _status(text: str, end: int | None) -> RunStatus:
-    try:
-        return RunStatus(text)
-    except ValueError:
-        return RunStatus.RUNNING if end is None else RunStatus.FINISHED
+def _unknown_status(end: int | None) -> RunStatus:
+    return RunStatus.RUNNING if end is None else RunStatus.FINISHED
 
 
 def _bounded(tags: Iterable[tuple[str, str]]) -> dict[str, str]:

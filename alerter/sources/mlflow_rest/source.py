@@ -48,6 +48,7 @@ class MlflowRestSource:
         usage_keys: params and tags to keep in `RunObservation.usage`; a param goes before a tag of the same key.
         cost_keys: metrics (``metric.NAME``) and tags (``tag.NAME``) to keep in `RunObservation.costs`.
         page_size: runs of one window.
+        concurrency: windows that a first sync asks for at once; at least 1.
         timeout_s: seconds that one call may wait for the server.
         back_off_s: seconds before a second attempt, twice that before a third.
         poll_every_s, overlap_s, resweep_s: see `alerter.sources.mlflow_rest`.
@@ -70,6 +71,7 @@ class MlflowRestSource:
         usage_keys: frozenset[str] = frozenset(),
         cost_keys: frozenset[str] = frozenset(),
         page_size: int = 1000,
+        concurrency: int = 1,
         timeout_s: float = 20.0,
         back_off_s: float = 0.5,
         poll_every_s: float = 60.0,
@@ -84,6 +86,7 @@ class MlflowRestSource:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
         self._page_size = page_size
+        self._concurrency = concurrency
         self._patience = Patience(timeout_s, back_off_s, stop or threading.Event())
         self._pace = Pace(poll_every_s, overlap_s, resweep_s)
         self._workspace = os.environ.get("MLFLOW_WORKSPACE") or "default"
@@ -104,7 +107,7 @@ class MlflowRestSource:
         experiments = self._experiments(tracking)
         runs = Runs(tracking, experiments, page_size=self._page_size)
         if cursor.sweep is not None:
-            batches = sweep(runs, self._decoder, cursor, request, self._history_ms)
+            batches = sweep(runs, self._decoder, cursor, request, self._history_ms, requests=self._concurrency)
         else:
             again = Runs(self._paced(), experiments, page_size=self._page_size)
             refresh = Refresh(runs, self._decoder, cursor, request, self._pace, again=again, batch_size=self._page_size)

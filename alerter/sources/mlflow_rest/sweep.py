@@ -9,20 +9,27 @@ from alerter.core.ports import Batch, PollRequest
 from alerter.core.usage import RunObservation
 from alerter.sources.mlflow_rest.cursor import START, Cursor, Position
 from alerter.sources.mlflow_rest.decoding import Decoder
+from alerter.sources.mlflow_rest.ranges import windows_at_once
 from alerter.sources.mlflow_rest.tracking import Row
-from alerter.sources.mlflow_rest.walk import Runs, one_ahead
+from alerter.sources.mlflow_rest.walk import Runs
 
 UNFINISHED = "attributes.status != 'FINISHED' AND attributes.status != 'FAILED' AND attributes.status != 'KILLED'"
 
 
 def sweep(
-    runs: Runs, decoder: Decoder, cursor: Cursor, request: PollRequest, history_ms: int | None = None
+    runs: Runs,
+    decoder: Decoder,
+    cursor: Cursor,
+    request: PollRequest,
+    history_ms: int | None = None,
+    *,
+    requests: int = 1,
 ) -> Iterator[Batch]:
     """Yield every run from the cursor's position on, then what became of open runs that were not among them.
 
     With ``history_ms`` it begins there, after the runs that began before and go on beyond it; these come again as often
-    as the sweep is taken up. The next window is fetched while the consumer records the one before: the server's work,
-    most of the time, overlaps with ours.
+    as the sweep is taken up. The next windows are fetched, by so many requests at once, while the consumer records the
+    one before: the server's work, most of the time, overlaps with ours.
     """
     missing = set(request.open_runs)
     # What ends while the sweep goes on is news for the first poll after it.
@@ -32,7 +39,7 @@ def sweep(
         yield Batch(decoder.decode(rows, request.now_ms), cursor.text(), swept=cursor.swept)
     going = cursor.sweep or START
     begin = Position(history_ms) if going == START else going
-    for window in one_ahead(runs.windows("", "start_time", begin)):
+    for window in windows_at_once(runs, begin, requests=requests, until_ms=request.now_ms):
         seen = decoder.decode(window.rows, request.now_ms)
         missing.difference_update(run.run_uuid for run in seen)
         first_ms = seen[0].start_ms if first_ms is None and seen else first_ms
@@ -43,7 +50,11 @@ def sweep(
             high_ms=latest(seen, cursor.high_ms),
         )
         yield Batch(seen, cursor.text(), swept=cursor.swept, expected=_expected(cursor, first_ms, request.now_ms))
-    found = [run for rows in runs.by_ids(missing) for run in decoder.decode(rows, request.now_ms)]
+    yield _last(cursor, missing, [run for rows in runs.by_ids(missing) for run in decoder.decode(rows, request.now_ms)])
+
+
+def _last(cursor: Cursor, missing: set[str], found: Sequence[RunObservation]) -> Batch:
+    """Return the batch that ends a sweep: what became of open runs that were not among the others."""
     done = replace(
         cursor,
         swept=True,
@@ -54,7 +65,7 @@ def sweep(
         turn_total=cursor.sweep_count,
     )
     gone = tuple(sorted(missing.difference(run.run_uuid for run in found)))
-    yield Batch(found, done.text(), swept=True, gone=gone, expected=cursor.sweep_count)
+    return Batch(found, done.text(), swept=True, gone=gone, expected=cursor.sweep_count)
 
 
 def latest(runs: Sequence[RunObservation], before_ms: int) -> int:

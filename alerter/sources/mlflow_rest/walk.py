@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,7 +32,7 @@ class Runs:
     def __init__(self, tracking: Tracking, experiment_ids: Collection[str], *, page_size: int) -> None:
         self._tracking = tracking
         self._experiment_ids: Sequence[str] = list(experiment_ids)
-        self._page_size = page_size
+        self.page_size = page_size
 
     def page(self, query: Query) -> Page:
         """Return one page of runs, without the experiments that are gone."""
@@ -57,7 +57,7 @@ class Runs:
         At most ``limit`` rows are read at once. A window asks for ``key >= the last one seen``, so rows that come and
         go before it move nothing; an offset (MLflow's page token) only gets past more ties than fit in one window.
         """
-        size = min(limit or self._page_size, self._page_size)
+        size = min(limit or self.page_size, self.page_size)
         position, done = start, frozenset[str]()
         while True:
             bound = "" if position.at_ms is None else f"attributes.{key} >= {position.at_ms}"
@@ -96,26 +96,33 @@ def all_experiments(tracking: Tracking, page_size: int = 1000) -> Iterator[Row]:
             return
 
 
-def one_ahead(items: Iterator[T]) -> Iterator[T]:
+def one_ahead(items: Iterator[T], *, waits: bool = False) -> Iterator[T]:
     """Yield the items while a thread of its own already takes the next one; its errors are raised here.
 
-    Closed early, it leaves at most the one call that is under way, which ends by its own time-out.
+    Closed early, it leaves at most the one call that is under way, which ends by its own time-out; or it ``waits`` for
+    that, where the call uses something that is closed next.
     """
     coming = _take(items)
-    while True:
-        item = coming.result()
-        if item is None:
-            return
-        coming = _take(items)
-        yield item
+    try:
+        while (item := coming.result()) is not None:
+            coming = _take(items)
+            yield item
+    finally:
+        if waits:
+            wait([coming])
 
 
 def _take(items: Iterator[T]) -> Future[T | None]:
-    future: Future[T | None] = Future()
+    return begin(lambda: next(items, None))
+
+
+def begin(call: Callable[[], T]) -> Future[T]:
+    """Make a call in a thread of its own and return what it will come to."""
+    future: Future[T] = Future()
 
     def work() -> None:
         try:
-            future.set_result(next(items, None))
+            future.set_result(call())
         except Exception as error:  # noqa: BLE001 - whoever waits for the result gets it
             future.set_exception(error)
 
