@@ -14,6 +14,7 @@ from alerter.core.periods import bounds_ms, period_at
 from alerter.core.ports import Batch, PollRequest, RunSource, SourceError
 from alerter.digests import tell_digests
 from alerter.evaluate import evaluate_all
+from alerter.folding import fold_some
 from alerter.operators import tell_operators, tell_set_aside
 from alerter.recording import Recorded
 from alerter.restatements import close_periods
@@ -92,6 +93,7 @@ def run_cycle(
         enqueued = tell(view, found.fired, services.receivers, services.describer, moment, runs=runs)
         enqueued += tell_digests(view, services, states, moment)
         meta.set_evaluated(view.connection, at_ms)
+    _fold(services, at_ms)
     decisions = Counter(found.decisions) + by_runs
     return CycleReport(
         polls, evaluated=True, fired=len(found.fired) + len(runs), enqueued=enqueued, decisions=decisions
@@ -172,6 +174,15 @@ def _horizon_ms(services: Services, now_ms: int) -> int:
         if (period := period_at(budget.period, budget.timezone, now_ms)) is not None
     ]
     return min(starts, default=now_ms)
+
+
+def _fold(services: Services, now_ms: int) -> None:
+    """Fold what is older than the configuration keeps, once the period that it is of is over."""
+    keep_s = services.config.ledger.keep_s
+    if keep_s is not None:
+        before_ms = min(now_ms - round(keep_s * 1000), _horizon_ms(services, now_ms))
+        with services.ledger.write() as view:
+            fold_some(view, before_ms=before_ms, now_ms=now_ms)
 
 
 def _half_swept(services: Services, state: SourceState, now_ms: int) -> bool:

@@ -20,6 +20,7 @@ from alerter.store import ledger
 from alerter.store.alerts import StoredAlert, load_alerts
 from alerter.store.bulk import query
 from alerter.store.clamped import clamped_note
+from alerter.store.folding import folded_of
 from alerter.store.ledger import METERS, Charge, part_of
 from alerter.store.totals import Share, View
 
@@ -100,12 +101,14 @@ def explain_run(view: View, run_id: int, now_ms: int) -> Json:
     charges = ledger.charges_of_run(view.connection, run_id)
     lines = _settled(view, charges, 0, 2**62) + (_accruing(running, 0, 2**62) if running else [])
     (row,) = ledger.stored_by_id(view.connection, [run_id])
-    known = known_of(row, ledger.history(charges), None)
+    known, folded = known_of(row, ledger.history(charges), None), folded_of(view.connection, run_id)
+    cost = sum(line.cost for line in lines) + (folded[1] if folded else 0)
     segments: list[list[str | None]] = [[iso(start), iso(end)] for start, end in known.settled]
     if running is not None:
         segments.append([iso(running.start_ms), iso(running.as_of_ms) if running.stale_ms else None])
     return {
-        "run": _run_json(view, run_id) | {"cost": plain(sum(line.cost for line in lines))},
+        "run": _run_json(view, run_id) | {"cost": plain(cost)},
+        "folded": {"until": iso(folded[0]), "cost": plain(folded[1])} if folded else None,
         "clamped": clamped_note(view.connection, run_id) or None,
         "suspected_stale": _suspected(running),
         "segments": segments,

@@ -34,7 +34,7 @@ def known_of(row: StoredRun | None, history: History, opened: OpenSegment | None
     """Return the segments that a run's charges and open segment cover, and what its client last said of its times."""
     if row is None:
         return _UNKNOWN
-    segments: list[list[int]] = []
+    segments = [] if row.folded_ms is None else [[min(row.start_ms, row.folded_ms), row.folded_ms]]
     for charge in history.standing:
         if segments and charge.start_ms <= segments[-1][1]:
             segments[-1][1] = max(segments[-1][1], charge.end_ms)

@@ -49,6 +49,9 @@ def _print_run(found: dict[str, Any]) -> None:
     if found["suspected_stale"] is not None:
         since, cost = found["suspected_stale"]["since"], found["suspected_stale"]["cost"]
         typer.echo(f"  suspected stale: no sign of life after {since}; {cost} since then is not counted")
+    if found["folded"] is not None:
+        folded = found["folded"]
+        typer.echo(f"  {folded['cost']} of it up to {folded['until']} were folded into daily sums (ledger.keep)")
     for start, end in found["segments"]:
         typer.echo(f"  ran {start} to {end or 'now'}")
     for share in found["budgets"]:

@@ -94,8 +94,7 @@ class _Assembly:
         secrets, machines = self._secrets(Secrets.read) or Secrets(), self._machines()
         if file is None:
             return None
-        sources = self._sources(file)
-        operators, digests = self._addressed(file, receivers, budgets)
+        sources, (operators, digests) = self._sources(file), self._addressed(file, receivers, budgets)
         if prices is None:
             return None
         return Config(
@@ -106,6 +105,7 @@ class _Assembly:
             metering=file.metering,
             tokens=file.tokens,
             storage=file.storage,
+            ledger=file.ledger,
             machines=machines,
             tags=tags,
             receivers=receivers,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from alerter.config.ledger_settings import LedgerConfig
 from alerter.config.prices import Prices
 from alerter.config.secrets import Secrets
 from alerter.config.settings import (
@@ -78,6 +79,7 @@ class Config:
     machines: Machines = field(default_factory=dict)
     tokens: TokensConfig = field(default_factory=TokensConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
+    ledger: LedgerConfig = field(default_factory=LedgerConfig)
     tags: TagCleaning = field(default_factory=TagCleaning)
     receivers: tuple[ReceiverConfig, ...] = (CONSOLE,)
     slack: SlackConfig = field(default_factory=SlackConfig)

@@ -22,6 +22,7 @@ from alerter.config.fields import (
     Text,
     word_of,
 )
+from alerter.config.ledger_settings import LedgerConfig
 from alerter.config.price_models import existing_file
 from alerter.config.problems import shown
 from alerter.config.receiver_models import Address, ReceiverSection
@@ -194,6 +195,7 @@ class AlerterFile(Section):
     metering: MeteringConfig = MeteringConfig()
     tokens: TokensConfig = TokensConfig()
     storage: StorageConfig = StorageConfig()
+    ledger: LedgerConfig = LedgerConfig()
     tags: TagsSection = TagsSection()
     receivers: Many[ReceiverSection] = ()
     slack: SlackConfig = SlackConfig()

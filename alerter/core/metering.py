@@ -75,6 +75,13 @@ class Metered:
     clamps: tuple[Clamp, ...] = ()
 
 
+def after(metered: Metered, since_ms: int) -> Metered:
+    """Return what of some time lies after an instant."""
+    settled = tuple((max(start, since_ms), end) for start, end in metered.settled if end > since_ms)
+    opened = metered.open_since_ms
+    return Metered(settled, None if opened is None else max(opened, since_ms), metered.clamps)
+
+
 def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) -> Metered:
     """Return the segments that a run should be charged for.
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from alerter.core.charges import TOTAL
 from alerter.core.liveness import Patience
-from alerter.core.metering import Metered, meter, vanished
+from alerter.core.metering import Metered, after, meter, vanished
 from alerter.core.money import MoneyError
 from alerter.core.ports import Batch
 from alerter.core.usage import RunObservation
@@ -232,6 +232,8 @@ class Recorder:
             if entry.wanted is not None:
                 continue
             metered = entry.metered or Metered((), None)
+            if entry.known is not None and entry.known.folded_ms is not None:
+                metered = after(metered, entry.known.folded_ms)
             suspected = metered.open_since_ms is not None and entry.until_ms is not None
             at_ms = entry.until_ms if suspected and entry.until_ms is not None else now_ms
             entry.wanted = self._valuation.want(connection, entry, metered, at_ms, source.complete_ms or 0)

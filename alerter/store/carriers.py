@@ -16,6 +16,11 @@ TOKENS = "tokens"
 STORAGE = "storage"
 """The bytes held under one experiment's tag set."""
 
+FOLDED = "folded"
+"""What finished runs of one tag set cost long ago, by the day."""
+
+_KINDS = frozenset({TOKENS, STORAGE, FOLDED})
+
 CarrierValues = tuple[int, str, str, str, int, int, int]
 """(id, `carrier_id`, experiment id, name, start in epoch ms, tag set id, usage set id)."""
 
@@ -29,9 +34,9 @@ def carrier_id(kind: str, source_run: str, *parts: object) -> str:
 
 
 def kind_of(run_uuid: str) -> str:
-    """Return what a row carries the charges of: `TOKENS` or `STORAGE`; ``""`` for a run."""
+    """Return what a row carries the charges of: `TOKENS`, `STORAGE` or `FOLDED`; ``""`` for a run."""
     kind = run_uuid.partition(":")[0]
-    return kind if kind in {TOKENS, STORAGE} else ""
+    return kind if kind in _KINDS else ""
 
 
 def run_of(run_uuid: str) -> str:

@@ -20,7 +20,7 @@ METERS: dict[int, Meter] = {code: meter for meter, code in METER_CODES.items()}
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run's row as far as recording needs it."""
+    """A run's row as far as recording needs it; up to ``folded_ms`` its charges were folded, and stay as they are."""
 
     id: int
     run_uuid: str
@@ -30,6 +30,7 @@ class StoredRun:
     tag_set_id: int
     usage_set_id: int
     parent_uuid: str | None = None
+    folded_ms: int | None = None
 
 
 class Charge(NamedTuple):
@@ -72,7 +73,7 @@ class OpenSegment:
     held: Held = ()
 
 
-STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id, parent_uuid FROM run "
+STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id, parent_uuid, folded_ms FROM run "
 
 
 def stored_runs(connection: Connection, source_id: int, uuids: Sequence[str]) -> dict[str, StoredRun]:

@@ -62,7 +62,10 @@ _NESTED = text("parent_uuid IS NOT NULL")
 
 
 class RunRow(SQLModel, table=True):
-    """A run as it was last seen; ``parent_uuid`` is MLflow's id of the run that it is nested in."""
+    """A run as it was last seen; ``parent_uuid`` is MLflow's id of the run that it is nested in.
+
+    ``folded_ms`` is up to when its charges were folded into daily sums, ``folded_nanos`` what they came to.
+    """
 
     __tablename__ = "run"
     __table_args__ = (
@@ -82,6 +85,8 @@ class RunRow(SQLModel, table=True):
     usage_set_id: int = Field(sa_column=reference("usage_set.id"))
     hash: int = Field(sa_column=big_column())
     parent_uuid: str | None = Field(default=None, sa_column=text_column(nullable=True))
+    folded_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    folded_nanos: int | None = Field(default=None, sa_column=big_column(nullable=True))
 
 
 class CorrectionRow(SQLModel, table=True):
