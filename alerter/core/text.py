@@ -26,7 +26,10 @@ def one_line(text: str, limit: int = NAME_LIMIT) -> str:
     overrides, zero-width marks, lone surrogates) are dropped.
     """
     # A value may be megabytes long: what can't be shown need not be looked at.
-    kept = _BREAKS.sub(" ", text[: limit * 8])
+    kept = text[: limit * 8]
+    if kept.isascii() and kept.isprintable() and "  " not in kept:
+        return clip(kept.strip(), limit)  # nearly every name there is
+    kept = _BREAKS.sub(" ", kept)
     kept = "".join(sign for sign in kept if sign == _JOINER or unicodedata.category(sign) not in _INVISIBLE)
     return clip(_SPACES.sub(" ", kept).strip(), limit)
 

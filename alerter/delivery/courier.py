@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from alerter.core.alerts import AlertState
 from alerter.core.ports import (
     DeliveryAmbiguousError,
     DeliveryDelayedError,
@@ -81,11 +82,12 @@ class Courier:
                 return
             if not begin_attempt(connection, claimed, now_ms=now_ms):
                 return
+            states = told_states(connection, claimed.id)
         try:
             found = self._look_up(notifier, claimed, place.root) if claimed.ambiguous else None
             if found is None and claimed.ambiguous and not self._renew(claimed):
                 return
-            receipt = found or self._deliver(notifier, claimed, place.root)
+            receipt = found or self._deliver(notifier, claimed, states, place.root)
         except DeliveryRejectedError as error:
             self._give_up(claimed, _line(error))
         except DeliveryDelayedError as error:
@@ -104,9 +106,9 @@ class Courier:
             # Not knowing is no leave to send again.
             raise DeliveryAmbiguousError(f"it could not be looked up: {_line(error)}") from error
 
-    def _deliver(self, notifier: Notifier, claimed: Claimed, root: Receipt | None) -> Receipt:
-        with self.store.read() as connection:
-            states = told_states(connection, claimed.id)
+    def _deliver(
+        self, notifier: Notifier, claimed: Claimed, states: Mapping[str, AlertState], root: Receipt | None
+    ) -> Receipt:
         try:
             return notifier.send(_target(claimed), claimed.message, states, claimed.key, root)
         except (DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError):

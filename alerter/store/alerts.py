@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -82,14 +82,9 @@ def put_alert(connection: Connection, alert: StoredAlert) -> StoredAlert:
     columns = _COLUMNS.removeprefix("id, ").replace(" resolved_ms,", "")
     key = (alert.budget_id, alert.scope_id, alert.period_start, alert.period_end, alert.basis.value, alert.percent)
     facts = (FIRING, alert.reason, alert.amount_nanos, alert.spent_nanos, alert.fired_ms, alert.subject)
-    query(
-        connection,
-        f"INSERT INTO alert ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        public_id,
-        *key,
-        *facts,
-    )
-    return load_alerts(connection, "public_id = ?", public_id)[0]
+    sql = f"INSERT INTO alert ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id"
+    row_id = int(query(connection, sql, public_id, *key, *facts).scalar_one())
+    return replace(alert, id=row_id, public_id=public_id, status=FIRING, resolved_ms=None)
 
 
 def resolve_alerts(connection: Connection, alerts: Iterable[StoredAlert], reason: str, now_ms: int) -> None:

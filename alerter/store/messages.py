@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from alerter.core.alerts import Alert, Digest, DigestBudget, Message, MessageKind, RunEvidence
@@ -13,8 +13,13 @@ from alerter.core.budgets import Basis
 
 def encode(message: Message) -> str:
     """Return a message as JSON; lone surrogates, which no database and no service takes, become ``?``."""
-    text = json.dumps(asdict(message), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"), default=_values)
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _values(made: Any) -> dict[str, Any]:
+    """Return a dataclass's fields; `dataclasses.asdict` would copy all that is in them."""
+    return {each.name: getattr(made, each.name) for each in fields(made)}
 
 
 def decode(text: str) -> Message:

@@ -30,13 +30,16 @@ TEXT_LIMIT = 4000
 """Of the fallback; Slack cuts at 40,000 but advises 4,000."""
 
 
-def problems(blocks: Sequence[Block], text: str) -> list[str]:
-    """Return why Slack would refuse or cut a message: one line each, empty if it is fine."""
+def problems(blocks: Sequence[Block], text: str, *, models: bool = True) -> list[str]:
+    """Return why Slack would refuse or cut a message: one line each, empty if it is fine.
+
+    Without ``models`` only by the limits above: asking slack_sdk's too takes as long as all else about a message.
+    """
     found = [f"{len(blocks)} blocks, Slack takes {MAX_BLOCKS}"] if len(blocks) > MAX_BLOCKS else []
     found += _length("text", text, TEXT_LIMIT, least=1)
     found += _repeated("block_id", [each["block_id"] for each in blocks if "block_id" in each])
     for number, block in enumerate(blocks):
-        found += [f"block {number}: {each}" for each in (*_block(block), *_model(block))]
+        found += [f"block {number}: {each}" for each in (*_block(block), *(_model(block) if models else ()))]
     return found
 
 

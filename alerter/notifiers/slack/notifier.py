@@ -202,7 +202,7 @@ class SlackNotifier:
         made = blocks.render(message, states, reply=reply)
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
         body: dict[str, Any] = {"text": made.text, "metadata": metadata}
-        if wrong := limits.problems(made.blocks, made.text):
+        if wrong := limits.problems(made.blocks, made.text, models=False):
             # A layout that Slack would refuse is a bug, yet no reason to keep an alert back.
             log.error("the message's blocks are invalid, sending text only problems=%s", wrong)
             return body
