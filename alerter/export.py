@@ -20,7 +20,7 @@ from alerter.evidence import RunFacts, run_facts
 from alerter.pricer import Pricer
 from alerter.spending import accruals
 from alerter.store.audit import Correction, charges_by_time, corrections
-from alerter.store.carriers import STORAGE, TOKENS, kind_of, run_of
+from alerter.store.carriers import FOLDED, STORAGE, TOKENS, kind_of, run_of
 from alerter.store.ledger import part_of
 from alerter.store.totals import View
 
@@ -79,7 +79,7 @@ _SERVICES = {
     Meter.STORAGE: ("Storage", "Object Storage"),
     Meter.TOKENS: ("AI and Machine Learning", "Generative AI"),
 }
-_TYPES = {"": "MLflow Run", TOKENS: "LLM", STORAGE: "MLflow Artifacts"}
+_TYPES = {"": "MLflow Run", TOKENS: "LLM", STORAGE: "MLflow Artifacts", FOLDED: "MLflow Runs"}
 """FOCUS's resource type of a run, and of rows that are no runs."""
 
 _TRAINING = ("AI and Machine Learning", "Machine Learning")
