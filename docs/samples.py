@@ -133,7 +133,7 @@ ACKNOWLEDGED = AlertState(
     AlertStatus.ACKNOWLEDGED, "slack:U01ANNA (anna)", at(23, 14, 40), "the next threshold", "the sweep ends tonight"
 )
 SNOOZED = AlertState(AlertStatus.SNOOZED, "slack:U01ANNA (anna)", at(23, 14, 45), "Tue 24 Nov 09:00")
-CLOSED = AlertState(AlertStatus.RESOLVED, at_ms=at(30, 24), note=PERIOD_CLOSED)
+CLOSED = AlertState(AlertStatus.RESOLVED, at_ms=at(30, 24), note=f"{PERIOD_CLOSED} at $14,870")
 RESOLVED = AlertState(AlertStatus.RESOLVED, at_ms=at(24, 10, 5), note="amount raised to $15,000, 64.9 % of it used")
 
 SPENT = replace(

@@ -18,7 +18,7 @@ class AlertStatus(StrEnum):
 
 
 PERIOD_CLOSED = "period closed"
-"""The note of an alert that resolved because its period is over: nothing got better by that."""
+"""How the note begins of an alert that resolved because its period is over: nothing got better by that."""
 
 
 class MessageKind(StrEnum):
@@ -159,7 +159,7 @@ class AlertState:
     @property
     def is_closed(self) -> bool:
         """Whether it resolved because its period is over."""
-        return self.status is AlertStatus.RESOLVED and self.note == PERIOD_CLOSED
+        return self.status is AlertStatus.RESOLVED and self.note.startswith(PERIOD_CLOSED)
 
     @property
     def is_mended(self) -> bool:

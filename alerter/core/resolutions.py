@@ -22,6 +22,11 @@ def amount_raised(amount: int, spent: int, currency: str, by: str = "") -> str:
     return f"amount raised to {human(amount, currency)}{who}, {percent(spent, amount)} of it used"
 
 
+def period_closed(spent: int, currency: str) -> str:
+    """Return ``period closed at $12,904``."""
+    return f"{PERIOD_CLOSED} at {human(spent, currency)}"
+
+
 def limit_raised(limit: int, currency: str) -> str:
     """Return ``limit raised to $300 a run``."""
     return f"limit raised to {human(limit, currency)} a run"
@@ -41,4 +46,4 @@ def reason_of(words: str) -> Reason:
     """Return the reason that an alert's words, also those of an earlier version, stand for."""
     if words.startswith(_RAISED):
         return Reason.RAISED
-    return Reason.CLOSED if words in _CLOSED else Reason.CORRECTED
+    return Reason.CLOSED if words.startswith(_CLOSED) else Reason.CORRECTED

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date
 
 from alerter.core.alerts import PERIOD_CLOSED
 from alerter.core.decisions import Reason, Situation, decide
 from alerter.core.periods import DAY_MS, Period, bounds_ms, day_of
-from alerter.core.resolutions import BUDGET_REMOVED
+from alerter.core.resolutions import BUDGET_REMOVED, period_closed
 from alerter.evaluate.deciding import Round, close_hold
 from alerter.evaluate.measuring import ended_periods
 from alerter.store import meta
 from alerter.store.alerts import FIRING, StoredAlert, load_alerts, resolve_alerts
 from alerter.store.budgets import first_taken
-from alerter.store.episodes import Known, load_episodes
+from alerter.store.episodes import EpisodeKey, Known, load_episodes
 from alerter.store.holds import Hold, holds_with_ends
 from alerter.store.outbox import request_update
 from alerter.store.totals import View
@@ -71,22 +72,39 @@ def close(work: Round, through_ms: int) -> None:
             gone.append(alert)
         elif _is_over(alert.period_end, budget.timezone, through_ms) and not _waits(work, alert):
             over.append(alert)
-    for alerts, why in ((over, PERIOD_CLOSED), (gone, BUDGET_REMOVED)):
+    ended = {_key_of(each): each for each in over if not each.subject}
+    _load(work, ended)
+    resolved: dict[str, list[StoredAlert]] = defaultdict(list, {BUDGET_REMOVED: gone} if gone else {})
+    for alert in over:
+        resolved[_words(work, alert)].append(alert)
+    for why, alerts in resolved.items():
         resolve_alerts(view.connection, alerts, why, work.now_ms)
         request_update(view.connection, [each.id for each in alerts])
-        if alerts:
-            log.info("alerts resolved ids=%s reason=%r", [each.public_id for each in alerts], why)
-    _note_closed(work, over)
+        log.info("alerts resolved ids=%s reason=%r", [each.public_id for each in alerts], why)
+    _note_closed(work, ended)
     _end_holds(work, through_ms)
     meta.set_closed(view.connection, through_ms)
 
 
-def _note_closed(work: Round, over: Collection[StoredAlert]) -> None:
-    ended = {(each.budget_id, each.scope_id, each.period_start): each for each in over if not each.subject}
-    missing = {start for *_, start in ended.keys() - work.known.keys()}
-    work.known.update(
-        {key: each for key, each in load_episodes(work.view.connection, missing).items() if key not in work.known}
-    )
+def _key_of(alert: StoredAlert) -> EpisodeKey:
+    return alert.budget_id, alert.scope_id, alert.period_start
+
+
+def _load(work: Round, keys: Collection[EpisodeKey]) -> None:
+    """Make some episodes known, as they were left."""
+    missing = {start for *_, start in set(keys) - work.known.keys()}
+    work.known = load_episodes(work.view.connection, missing) | work.known
+
+
+def _words(work: Round, alert: StoredAlert) -> str:
+    """Return why an alert resolves whose period is over, with what was spent by then."""
+    known = work.known.get(_key_of(alert))
+    if alert.subject or known is None:
+        return PERIOD_CLOSED
+    return period_closed(known.spent, work.view.budgets[alert.budget_id].currency)
+
+
+def _note_closed(work: Round, ended: Mapping[EpisodeKey, StoredAlert]) -> None:
     for key, alert in sorted(ended.items()):
         known = work.known.get(key, Known())
         decision = decide(_ended(work, alert, known))

@@ -21,7 +21,7 @@ def test_what_the_night_held_back_of_a_day_is_told_in_the_morning_though_it_is_o
         assert told(home) == [("Tue 10 07:00", "a", "first", 80)]
         alert = json.loads(str(home.rows("SELECT message FROM notification")[0][0]))["alerts"][0]
         assert (alert["period_start"], alert["days_left"], alert["next_percent"]) == ("2026-11-09", 0, None)
-        assert home.rows("SELECT status, reason FROM alert") == [("resolved", "period closed")]
+        assert home.rows("SELECT status, reason FROM alert") == [("resolved", "period closed at $85.00")]
 
 
 def test_a_day_that_ended_while_the_source_was_down_is_judged_when_it_is_back(store: Store, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_source_that_stays_away_keeps_no_day_open_for_long(store: Store, tmp_p
         home.cycle(at("2026-11-12 23:00"))
         assert home.rows("SELECT status FROM alert") == [("firing",)]
         home.cycle(at("2026-11-13 00:00"))
-        assert home.rows("SELECT status, reason FROM alert") == [("resolved", "period closed")]
+        assert home.rows("SELECT status, reason FROM alert") == [("resolved", "period closed at $85.00")]
 
 
 def test_days_that_passed_while_the_daemon_was_down_are_all_told_in_one_message(store: Store, tmp_path: Path) -> None:
@@ -64,7 +64,8 @@ def test_days_that_passed_while_the_daemon_was_down_are_all_told_in_one_message(
         assert len(rows) == 1
         alerts = json.loads(str(rows[0][0]))["alerts"]
         assert sorted(each["period_start"] for each in alerts) == ["2026-11-03", "2026-11-05", "2026-11-06"]
-        assert home.rows("SELECT DISTINCT status, reason FROM alert") == [("resolved", "period closed")]
+        rows = home.rows("SELECT DISTINCT status, reason FROM alert ORDER BY reason")
+        assert rows == [("resolved", f"period closed at ${each}") for each in (103, 105, 106)]
         hourly(home, after + HOUR, 30)
         assert len(told(home)) == 3
 

@@ -68,11 +68,11 @@ def test_only_a_reminder_that_mentions_somebody_stays_in_its_thread() -> None:
 
 def test_the_end_of_a_period_strikes_nothing_out() -> None:
     """A green tick over a budget that was overspent said that all was well."""
-    closed = AlertState(AlertStatus.RESOLVED, at_ms=at(30, 23, 59), note=PERIOD_CLOSED)
+    closed = AlertState(AlertStatus.RESOLVED, at_ms=at(30, 23, 59), note=f"{PERIOD_CLOSED} at $1,310")
     for told in (message(over()), message(over(), alert())):
         shown = str(render(told, {"A-9QXM": closed, "A-7F3K": closed}).blocks)
         assert "🏁" in shown
-        assert "The period closed, Mon 30 Nov 23:59" in shown
+        assert "The period closed at $1,310, Mon 30 Nov 23:59" in shown
         assert "~" not in shown
         assert "✅" not in shown
         assert "Acknowledge" not in shown

@@ -156,6 +156,6 @@ def test_a_closed_period_resolves_silently_and_a_new_one_tells_again(tmp_path: P
         home.cycle(NOW_MS + DAY)
         two = [row[1:] for row in alerts(home) if row[0] == "two" and row[2] == 80]
         assert two == [
-            ("2026-11-23", 80, "resolved", "period closed"),
+            ("2026-11-23", 80, "resolved", "period closed at $210"),
             ("2026-11-24", 80, "firing", "first"),
         ]

@@ -140,7 +140,7 @@ def state_line(state: AlertState, timezone: str, style: Style = PLAIN) -> str:
     when = f", {moment(state.at_ms, timezone)}" if state.at_ms else ""
     note = style.safe(state.note, _NOTE_LIMIT) if state.note else ""
     if state.is_closed:
-        return f"The period closed{when}"
+        return f"The {note}{when}"
     if state.status is AlertStatus.RESOLVED:
         return joined(f"Resolved{who}{when}", note)
     quiet = f"quiet until {style.text(state.until)}" if state.until else ""
