@@ -145,4 +145,5 @@ def _side_by_side(work: Callable[[_Item], bool | None], items: Collection[_Item]
     if len(items) <= 1:
         return [bool(work(each)) for each in items]
     with ThreadPoolExecutor(min(len(items), WORKERS)) as pool:
-        return [bool(each) for each in pool.map(work, items)]
+        begun = [pool.submit(work, each) for each in items]  # `map` would cancel the others when one fails
+    return [bool(each.result()) for each in begun]
