@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from alerter.store.bulk import query
-from alerter.store.carriers import STORAGE, TOKENS
+from alerter.store.carriers import FOLDED, STORAGE, TOKENS
 
-_IS_RUN = f"state NOT IN ('{TOKENS.upper()}', '{STORAGE.upper()}')"
+_IS_RUN = f"state NOT IN ('{TOKENS.upper()}', '{STORAGE.upper()}', '{FOLDED.upper()}')"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ class Figure:
         return self.value <= self.target
 
 
-def write_config(folder: Path, tracking_uri: str, *, backend_store: str = "", budgets: str = BUDGETS) -> Path:
+def write_config(
+    folder: Path, tracking_uri: str, *, backend_store: str = "", budgets: str = BUDGETS, concurrency: int = 2
+) -> Path:
     """Write a configuration for one source and a fresh database and return its folder."""
     config = folder / "config"
     config.mkdir(parents=True)
@@ -51,7 +53,7 @@ def write_config(folder: Path, tracking_uri: str, *, backend_store: str = "", bu
         f"database: sqlite:///{folder}/alerter.db\n"
         "receivers: [{name: console, console: {}}]\n"
         "web: {listen: '127.0.0.1:0'}\n"
-        "poll: {every: 2s}\n"
+        f"poll: {{every: 2s, concurrency: {concurrency}}}\n"
     )
     (config / "budgets.yaml").write_text(budgets)
     return config
@@ -59,10 +61,18 @@ def write_config(folder: Path, tracking_uri: str, *, backend_store: str = "", bu
 
 @contextmanager
 def services_for(
-    folder: Path, tracking_uri: str, *, backend_store: str = "", budgets: str = BUDGETS
+    folder: Path, tracking_uri: str, *, backend_store: str = "", budgets: str = BUDGETS, concurrency: int = 2
 ) -> Iterator[Services]:
     """Give services on a fresh database."""
-    config = load(write_config(folder, tracking_uri, backend_store=backend_store, budgets=budgets))
+    written = write_config(folder, tracking_uri, backend_store=backend_store, budgets=budgets, concurrency=concurrency)
+    with wired(written) as services:
+        yield services
+
+
+@contextmanager
+def wired(folder: Path) -> Iterator[Services]:
+    """Give services on the database of a configuration, which is made where there is none."""
+    config = load(folder)
     store = Store(config.database)
     try:
         migrate(store)
@@ -92,10 +102,22 @@ def cpu_of(work: Callable[[], object]) -> float:
 
 def rss_mb(pid: int) -> float:
     """Return a process's resident memory in MB."""
+    found = _memory_mb(pid, "VmRSS")
+    if not found:
+        raise RuntimeError(f"process {pid} has no VmRSS")
+    return found
+
+
+def peak_mb(pid: int) -> float:
+    """Return the most resident memory that a process has had, in MB; 0 where it has ended."""
+    return _memory_mb(pid, "VmHWM")
+
+
+def _memory_mb(pid: int, name: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} has no VmRSS")
+    return 0.0
 
 
 def python(code: str) -> str:
