@@ -151,11 +151,15 @@ def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: in
 
 
 def want_beside(
-    metered: Metered, cover: Sequence[Segment] | None, pieces: Sequence[Piece], machine: Machine, now_ms: int
+    metered: Metered, cover: Sequence[Segment] | None, pieces: Sequence[Piece], machine: Machine, times: tuple[int, int]
 ) -> Wanted:
-    """Return where a run's charges should stand of which another run pays some time, which is charged at nothing."""
+    """Return where a run's charges should stand of which another run pays some time, which is charged at nothing.
+
+    ``times`` are up to when dated prices are looked at, and up to when the run counts.
+    """
+    priced_ms, now_ms = times
     if cover is None:
-        return want(metered, pieces, machine, now_ms)
+        return want(metered, pieces, machine, priced_ms)
     since = metered.open_since_ms
     segments = merged([*metered.settled, *(() if since is None else ((since, FOREVER),))])
     # What begins only after a suspect's last sign of life doesn't concern it.
@@ -166,7 +170,7 @@ def want_beside(
     )
     settled = tuple(part for part, is_free in parts if not is_free and part[1] != FOREVER)
     held = [each for each in pieces if each[1] != FOREVER or accruing is None or each[0] <= accruing]
-    wanted = want(Metered(settled, accruing), held, machine, now_ms)
+    wanted = want(Metered(settled, accruing), held, machine, priced_ms)
     rate, quantity = covered_rate(machine.pricer.currency)
     free = [ChargeLine(rate, quantity, *part) for part, is_free in parts if is_free and part[1] != FOREVER]
     lines = (*wanted.lines, *free)

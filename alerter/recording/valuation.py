@@ -64,7 +64,7 @@ class Valuation:
         entry.until_ms = until_ms
         settled = merged((start, end) for start, end, _, _ in stood)
         entry.metered = Metered(clipped(settled, since), since)
-        entry.wanted = want_beside(entry.metered, entry.cover, pieces, self._machine(entry), at_ms)
+        entry.wanted = want_beside(entry.metered, entry.cover, pieces, self._machine(entry), (at_ms, at_ms))
         return True
 
     def _machine(self, entry: Entry) -> Machine:
@@ -89,15 +89,17 @@ class Valuation:
         logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood
         if entry.known is not None and (stood and stood[1]) != (logged and logged[1]):
             entry.reason = "logged cost changed" if logged else "logged cost removed"
+        # Of a run that this poll may still not read nothing is settled beyond the last one that was complete.
+        priced_ms = last_seen_ms if entry.derived and entry.until_ms is None else now_ms
         pieces: list[Piece] = []
         if logged is not None:
             pieces = settled_pieces(entry.history, rates)
         elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
-            pieces = self._kept(entry, metered, rates, (last_seen_ms, now_ms))
+            pieces = self._kept(entry, metered, rates, (last_seen_ms, priced_ms))
         else:
             entry.held = ()  # other params are another machine: all of the run's time is priced anew
         if logged is None:
-            return want_beside(metered, entry.cover, pieces, self._machine(entry), now_ms)
+            return want_beside(metered, entry.cover, pieces, self._machine(entry), (priced_ms, now_ms))
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
 
     def _kept(self, entry: Entry, metered: Metered, rates: dict[int, Rate], times: tuple[int, int]) -> list[Piece]:

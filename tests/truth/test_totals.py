@@ -102,6 +102,10 @@ STORIES: dict[str, Steps] = {
         *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
         *[(1, ("tag", "r1", 1)), POLL, BEATS, ENDS, POLL],
     ],
+    "a poll breaks off between a run above and one below, across a date of a price": [
+        *[(MINUTE, ("begin", "r2", 5, "RUNNING", 0, None)), (13 * HOUR, ("begin", "r3", 1, "RUNNING", 0, "r2"))],
+        *[(13 * HOUR, POLL[1]), (15 * HOUR, ("params", "r2", 0)), (1, ("poll", 1, 1)), (1, POLL[1])],
+    ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
     "a price edited, then stale to before that, other params, woken": [
         *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
