@@ -103,7 +103,7 @@ def _is_held(store: Store) -> bool:
 def test_a_process_killed_at_any_point_loses_and_doubles_nothing(store_url: str, tmp_path: Path) -> None:
     """Real processes, real SIGKILL, before the post, after it, and at every kind of commit."""
     with closing(Store(store_url)) as store:
-        for number in range(12):
+        for number in range(30):
             add_notification(store, f"k{number}", channel=f"#{number % 2}")
     service = tmp_path / "service"
     program = Path(__file__).with_name("killed_delivery.py")
@@ -119,7 +119,7 @@ def test_a_process_killed_at_any_point_loses_and_doubles_nothing(store_url: str,
     assert done.returncode == 0, done.stderr
     killed = Counter(line.split()[0] for line in done.stdout.splitlines())
     assert set(killed) >= {"before_post", "after_post", "commit"}
-    assert sorted(service.read_text().split()) == sorted(f"k{number}" for number in range(12))
+    assert sorted(service.read_text().split()) == sorted(f"k{number}" for number in range(30))
     with closing(Store(store_url)) as store, store.read() as connection:
         assert pending_count(connection) == 0
         assert {each.status for each in list_notifications(connection)} == {"sent"}
