@@ -19,6 +19,9 @@ AT_ONCE = 4
 FULL = 0.9
 """How much of a window a range should fill: two requests for a little more than one are slower than one."""
 
+FIRST = 4
+"""Which part of a window is asked for by itself, to learn how close together runs are."""
+
 SHORTEST_MS = 1_000
 CHANGE = 4
 """How many times longer or shorter than the one before a range may be."""
@@ -45,7 +48,7 @@ def windows_at_once(runs: Runs, start: Position, *, requests: int, until_ms: int
     if requests <= 1:
         yield from one_ahead(runs.windows("", KEY, start))
         return
-    for window in runs.windows("", KEY, start):
+    for window in runs.windows("", KEY, start, limit=max(runs.page_size // FIRST, 2)):
         yield window
         place = window.position
         if place.at_ms is not None and not place.token and len(window.rows) > 1:
