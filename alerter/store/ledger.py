@@ -161,7 +161,8 @@ _OPEN = f"SELECT {_OPEN_COLUMNS} FROM open_segment o "
 
 def open_segments(connection: Connection, source_id: int) -> dict[int, OpenSegment]:
     """Return the runs of a source that accrue, by run id."""
-    rows = query(connection, _OPEN + "JOIN run r ON r.id = o.run_id WHERE r.source_id = ?", source_id)
+    # CROSS keeps SQLite, here and below, from walking over all runs of the source to find the few that accrue.
+    rows = query(connection, _OPEN + "CROSS JOIN run r WHERE r.id = o.run_id AND r.source_id = ?", source_id)
     return {row[0]: _segment(row) for row in rows}
 
 
@@ -175,14 +176,14 @@ def all_open(connection: Connection) -> list[tuple[OpenSegment, int]]:
     """Return every run that accrues, with its source's last complete poll (its own start before the first)."""
     sql = (
         f"SELECT {_OPEN_COLUMNS}, COALESCE(s.complete_ms, o.start_ms) "
-        "FROM open_segment o JOIN run r ON r.id = o.run_id JOIN source s ON s.id = r.source_id"
+        "FROM open_segment o CROSS JOIN run r CROSS JOIN source s WHERE r.id = o.run_id AND s.id = r.source_id"
     )
     return [(_segment(row), row[7]) for row in query(connection, sql)]
 
 
 def open_runs(connection: Connection, source_id: int) -> frozenset[str]:
     """Return the run ids (MLflow's) of a source's runs that accrue."""
-    sql = "SELECT r.run_uuid FROM open_segment o JOIN run r ON r.id = o.run_id WHERE r.source_id = ?"
+    sql = "SELECT r.run_uuid FROM open_segment o CROSS JOIN run r WHERE r.id = o.run_id AND r.source_id = ?"
     return frozenset(row[0] for row in query(connection, sql, source_id))
 
 
