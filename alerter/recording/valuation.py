@@ -89,8 +89,7 @@ class Valuation:
         logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood
         if entry.known is not None and (stood and stood[1]) != (logged and logged[1]):
             entry.reason = "logged cost changed" if logged else "logged cost removed"
-        # Of a run that this poll may still not read nothing is settled beyond the last one that was complete.
-        priced_ms = last_seen_ms if entry.derived and entry.until_ms is None else now_ms
+        priced_ms = self._priced_ms(entry, last_seen_ms, now_ms)
         pieces: list[Piece] = []
         if logged is not None:
             pieces = settled_pieces(entry.history, rates)
@@ -101,6 +100,18 @@ class Valuation:
         if logged is None:
             return want_beside(metered, entry.cover, pieces, self._machine(entry), (priced_ms, now_ms))
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
+
+    def _priced_ms(self, entry: Entry, last_seen_ms: int, now_ms: int) -> int:
+        """Return up to when dated prices are looked at.
+
+        Of a run that this poll may still not read nothing is settled beyond the last complete one, or where the run
+        above began or ended since. One that shares a machine is settled wherever another one joined or left.
+        """
+        shares = entry.resource_id or self._pricer.resources(entry.usage).resource_id
+        if not entry.derived or entry.until_ms is not None or shares:
+            return now_ms
+        edges = (edge for segment in entry.cover or () for edge in segment if edge <= now_ms)
+        return max(last_seen_ms, *edges, 0)
 
     def _kept(self, entry: Entry, metered: Metered, rates: dict[int, Rate], times: tuple[int, int]) -> list[Piece]:
         """Return what keeps its rates of a run that is looked at again."""
