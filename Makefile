@@ -36,7 +36,7 @@ crash: $(VENV)/.installed-dev ## kill the daemon at every point of a delivery, c
 pictures: $(VENV)/.installed-dev ## draw docs/pictures/ (Chromium and the Slack emulators: see .ci/run)
 	@$(PY) -m docs.pictures
 
-audit: $(VENV)/.installed-dev ## look up known vulnerabilities of everything that is locked (asks pypi.org)
+audit: $(VENV)/.installed-dev ## look up known vulnerabilities of everything that is locked (asks the public package index)
 	@for lock in .ci/requirements*.txt; do echo "$$lock"; \
 	$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement "$$lock" || exit 1; done
 
