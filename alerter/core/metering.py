@@ -110,7 +110,7 @@ def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) 
 
 
 def vanished(known: Known, *, last_seen_ms: int) -> Metered:
-    """Return the segments of an open run that MLflow no longer has: it closes at the last poll that saw it."""
+    """Return the segments of an open run that MLflow no longer has: it closes at the last complete poll."""
     if known.open_since_ms is None or known.stretch_ms is None:
         return Metered(known.settled, None)
     end = max(_alive(known, last_seen_ms), known.stretch_ms)
@@ -151,12 +151,16 @@ def _live(run: RunObservation, known: Known, start: int, now_ms: int, clamps: tu
 
 
 def _ended(run: RunObservation, known: Known, start: int, seen: tuple[int, int], clamps: tuple[Clamp, ...]) -> Metered:
-    """End an open run; ``seen`` are the last complete poll that saw it running, and this one."""
+    """End an open run; ``seen`` are the last complete poll that saw it running, and this one.
+
+    One that doesn't tell when ends at the former, whatever of its stretch was settled since: which time is charged must
+    not depend on where a price changed, and of what a poll that broke off saw of it nothing is kept.
+    """
     last_seen_ms, now_ms = seen
     settled, opened = _begun(run, known, start)
     end = run.end_ms
     if end is None or (known.end_ms is not None and end <= known.end_ms):
-        # The label changed and no new end came with it: it was alive at the last poll that saw it so.
+        # The label changed and no new end came with it: it was alive at the last complete poll.
         end = max(last_seen_ms, known.stretch_ms or 0)
     end = _alive(known, end)
     return _clipped([*settled, (opened if opened is not None else start, now_ms)], end, now_ms, clamps)

@@ -10,7 +10,8 @@ Observations change the painting as docs/numbers.md tells. Where that leaves roo
 3.  RUNNING accrues from its start up to the last complete poll. RUNNING with an old end is a resumption: it accrues
     from the newest metric after the old end, or else from the poll that saw it.
 4.  An end closes the open line there. No end, or one not after the end that a resumed run already had, closes it at the
-    last complete poll before this one. So does deletion while RUNNING, going back to SCHEDULED, and vanishing.
+    last complete poll before this one. So does deletion while RUNNING, going back to SCHEDULED, and vanishing. Where no
+    complete poll saw its unbroken stretch, nothing of that stretch counts, whatever prices had cut it into.
 5.  A closed run that is told a later end was resumed and ended between two polls: it is charged from its newest metric
     in between, else nothing more. If it had no end of its own so far (rule 4), it is charged up to the new one. An
     earlier end cuts; but one that is not after the last gap doesn't count.
@@ -67,11 +68,8 @@ class Story:
 
     def life(self, metric: int | None, below: int | None, now: int) -> int | None:
         """Rule 8: up to when an open run counts; None if it is believed to run."""
-        assert self.since is not None
         assert self.seen is not None
-        began = self.since
-        for line in sorted(self.lines, key=lambda each: -each.end):
-            began = min(began, line.start) if line.end >= began else began
+        began = self._began()
         signs = [each for each in (below,) if each is not None]
         if metric is not None and min(self.seen.start_ms, began) <= metric <= now + 3 * 3_600_000:
             signs.append(metric)
@@ -79,6 +77,14 @@ class Story:
             return began + 24 * 3_600_000 if began + 24 * 3_600_000 < now else None
         last = min(max([*signs, began]), now)
         return last if last + 3 * 3_600_000 < now else None
+
+    def _began(self) -> int:
+        """Where the unbroken stretch began that the open line is the last of."""
+        assert self.since is not None
+        began = self.since
+        for line in sorted(self.lines, key=lambda each: -each.end):
+            began = min(began, line.start) if line.end >= began else began
+        return began
 
     def count_to(self, until: int | None, tariff: Tariff, now: int, last: int) -> None:
         """Rule 8: take up to when it counts from now on."""
@@ -135,9 +141,8 @@ class Story:
 
     def vanish(self, now: int, last: int, tariff: Tariff) -> None:
         if self.since is not None:
-            opened = self.since
             self.reprice(tariff, now, last)
-            self._close(max(self._alive(last), opened))
+            self._close(max(self._alive(last), self._began()))
             self.lines = [line for line in self.lines if line.start < line.end]
         self.until, self.believed, self.is_gone = None, None, True
 
@@ -176,7 +181,7 @@ class Story:
         status, usage = str(run.status), dict(run.usage)
         stops = status == "SCHEDULED" or (run.deleted and status == "RUNNING")
         if opened is not None and stops:
-            self._close(max(self._alive(last), opened))
+            self._close(max(self._alive(last), self._began()))
             return
         if status == "SCHEDULED":
             return
@@ -193,8 +198,9 @@ class Story:
                 self._paint_open(tariff, usage, now)
         elif opened is not None:
             unended = run.end_ms is None or (old_end is not None and run.end_ms <= old_end)
+            end = max(last, self._began()) if unended or run.end_ms is None else min(run.end_ms, now)
             self._close(now)
-            self._cut(self._alive(max(last, opened) if unended or run.end_ms is None else min(run.end_ms, now)))
+            self._cut(self._alive(end))
         elif run.end_ms is not None and run.end_ms != old_end:
             self._another_end(run, run.end_ms, old_end, now, tariff)
 

@@ -5,6 +5,8 @@ from tests.truth.worlds import Steps
 
 POLL = (20 * MINUTE, ("poll", 3, None))
 DOWN = (20 * MINUTE, ("poll", 1, 0))
+READ = (20 * MINUTE, ("poll", 3, 1))
+"""A poll that breaks off when it has read all runs."""
 RUNS = (5 * HOUR, ("begin", "r1", 1, "RUNNING", 0))
 ENDS = (HOUR, ("end", "r1", 0))
 RESUMES = (3 * HOUR, ("resume", "r1", None))
@@ -12,6 +14,7 @@ TAGGED = (HOUR, ("tag", "r1", 1))
 NO_END = (HOUR, ("end", "r1", None))
 LONG = (40 * HOUR, ("poll", 3, None))
 """Across at least one date at which the price of r1 changes."""
+LATE = (34 * HOUR, ("tag", "r1", 0))
 BEATS = (MINUTE, ("beat", "r1", 0))
 STALE = (4 * HOUR, POLL[1])
 NESTS: Steps = [RUNS, POLL, (MINUTE, ("begin", "r2", 1, "RUNNING", 0, "r1")), POLL]
@@ -109,6 +112,14 @@ STORIES: dict[str, Steps] = {
     "no start": [RUNS, *[(1, ("no start", "r1")), POLL] * 3, ENDS, POLL],
     "deleted, restored, ended": [
         *[RUNS, POLL, POLL, (HOUR, ("delete", "r1")), POLL, LONG, (HOUR, ("restore", "r1")), POLL, POLL, ENDS, POLL]
+    ],
+    "seen only by polls that broke off, across a date of a price, then a label without an end": [
+        *[RUNS, LATE, READ, NO_END, READ, POLL, TAGGED, POLL]
+    ],
+    "... or deleted": [RUNS, POLL, LATE, READ, (HOUR, ("delete", "r1")), READ, POLL],
+    "... or gone": [RUNS, POLL, LATE, READ, (HOUR, ("vanish", "r1")), POLL, POLL],
+    "... or resumed, and another label without a new end": [
+        *[RUNS, ENDS, POLL, RESUMES, POLL, LATE, READ, NO_END, READ, POLL, TAGGED, POLL]
     ],
     "scheduled again": [RUNS, POLL, POLL, (HOUR, ("wait", "r1")), POLL, (HOUR, ("begin", "r1", 1, "", 0)), POLL, POLL],
     "a price edited while the source is down": [

@@ -10,7 +10,18 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from alerter.config import Config
 from alerter.verify import verify_ledger
-from tests.truth.comparing import BUDGETS, FIRST_MS, M5, PRICES, Truth, alerts_of, check, check_evidence, ledger_totals
+from tests.truth.comparing import (
+    BUDGETS,
+    FIRST_MS,
+    M5,
+    PRICES,
+    Truth,
+    alerts_of,
+    check,
+    check_evidence,
+    ledger_totals,
+    without_blanks,
+)
 from tests.truth.ledgers import HOUR, House, config_of, house
 from tests.truth.stories import STORIES
 from tests.truth.worlds import Steps, World, as_int, nested_and_shared_steps, nested_steps, shared_steps, steps
@@ -158,7 +169,7 @@ def test_in_whatever_order_a_poll_shows_families_and_sharers_what_stands_is_the_
             whole.source.runs = dict(world.runs)
             cut.source.runs, cut.source.size = dict(shown), chance.randint(1, 3)
             assert whole.cycle(now).fired == cut.cycle(now).fired
-            assert ledger_totals(whole, now) == ledger_totals(cut, now)
+            assert without_blanks(ledger_totals(whole, now)) == without_blanks(ledger_totals(cut, now))
             assert standing_of(whole) == standing_of(cut)
             assert alerts_of(whole) == alerts_of(cut)
             with cut.services.ledger.read() as view:
