@@ -5,11 +5,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	done)
 VENV ?= .venv
 PY := $(VENV)/bin/python
+OLDEST := .mlflow-3.11
 ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench crash pictures audit sbom lock clean
+.PHONY: help run test check bench crash pictures audit sbom lock clean mlflow-3.11
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +48,7 @@ lock: ## resolve the dependencies anew (ARGS=--upgrade takes the newest)
 	@PYTHON=$(PYTHON) .ci/lock $(ARGS)
 
 clean: ## remove what make has made
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) $(OLDEST) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find alerter tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -58,5 +59,13 @@ $(PY):
 $(VENV)/.installed-run: LOCK := .ci/requirements.txt
 $(VENV)/.installed-dev: LOCK := .ci/requirements-dev.txt
 $(VENV)/.installed-%: .ci/requirements.txt .ci/requirements-dev.txt pyproject.toml | $(PY)
-	@.ci/install $(VENV) $(LOCK)
+	@.ci/install $(VENV) $(LOCK) .
+	@touch $@
+
+# The oldest MLflow whose database is read, in an environment of its own, for the tests that are marked with it.
+mlflow-3.11: $(OLDEST)/.installed
+
+$(OLDEST)/.installed: .ci/mlflow-3.11.txt
+	@$(PYTHON) -m venv --clear $(OLDEST)
+	@.ci/install $(OLDEST) $<
 	@touch $@

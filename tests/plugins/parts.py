@@ -19,6 +19,7 @@ SLACK_EMULATORS = Path(__file__).parents[1] / "slack_emulators" / "node_modules"
 EMULATE = SLACK_EMULATORS / "emulate" / "dist" / "index.js"
 LOCAL_SLACK = SLACK_EMULATORS / "local-slack-linux-x64" / "bin" / "local-slack"
 NODE_MAJOR = 18
+MLFLOW_3_11 = Path(__file__).parents[2] / ".mlflow-3.11" / "bin" / "python"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
@@ -62,6 +63,11 @@ def why_no_postgres() -> str | None:
     return None
 
 
+def why_no_mlflow_3_11() -> str | None:
+    """Say why the oldest MLflow whose database is read cannot be started; None if it can."""
+    return None if MLFLOW_3_11.exists() else "MLflow 3.11 is not installed (make mlflow-3.11)"
+
+
 def why_no_systemd() -> str | None:
     """Say why a unit file cannot be verified; None if it can."""
     return None if shutil.which("systemd-analyze") else "systemd-analyze is not installed"
@@ -100,6 +106,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "needs_local_slack": why_no_local_slack,
     "needs_chromium": why_no_chromium,
     "needs_postgres": why_no_postgres,
+    "needs_mlflow_3_11": why_no_mlflow_3_11,
     "needs_systemd": why_no_systemd,
     "needs_namespaces": why_no_namespaces,
     "needs_nspawn": why_no_nspawn,

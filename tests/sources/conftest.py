@@ -8,6 +8,7 @@ from alerter.registry import SOURCES, load
 from alerter.sources.mlflow_rest import MlflowRestSource
 from tests.fixtures.mlflow_server import MlflowServer
 from tests.fixtures.store import create
+from tests.plugins.parts import MLFLOW_3_11
 from tests.sources.poller import Poller
 from tests.sources.scripted import ScriptedServer
 
@@ -38,36 +39,37 @@ class Way:
         return Poller(self.source(*experiments, **settings))
 
 
-WAYS = [
-    "http",
-    "local",
-    "database",
-    pytest.param("postgresql", marks=pytest.mark.needs_postgres),
-]
+OLDEST = "3.11"
+"""The oldest MLflow whose database is read; the newest is the one that is installed."""
+
+SERVERS = {
+    "SQLite": "mlflow_server",
+    "PostgreSQL": "mlflow_on_postgres",
+    f"SQLite of {OLDEST}": "oldest_mlflow",
+    f"PostgreSQL of {OLDEST}": "oldest_mlflow_on_postgres",
+}
+"""The fixtures of servers, by where they keep their runs, and the MLflow that writes them."""
 
 
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest, mlflow_server: MlflowServer) -> Way:
+def each_of(*names: str) -> list[Any]:
+    """Return parameters, each marked with the parts that it needs."""
+    parts = {"PostgreSQL": pytest.mark.needs_postgres, OLDEST: pytest.mark.needs_mlflow_3_11}
+    return [pytest.param(name, marks=[mark for part, mark in parts.items() if part in name]) for name in names]
+
+
+@pytest.fixture(params=each_of("HTTP", "a local file", f"HTTP of {OLDEST}", *SERVERS))
+def way(request: pytest.FixtureRequest) -> Way:
     """The ways to a real MLflow: its server, the file behind it by MLflow's client, and its database by ours."""
-    if request.param == "postgresql":
-        return Way(server := request.getfixturevalue("mlflow_on_postgres"), database_of(server))
-    settings = {
-        "http": {"tracking_uri": mlflow_server.uri},
-        "local": {"tracking_uri": mlflow_server.store},
-        "database": database_of(mlflow_server),
-    }
-    return Way(mlflow_server, settings[request.param])
+    if request.param in SERVERS:
+        return Way(server := request.getfixturevalue(SERVERS[request.param]), database_of(server))
+    server = request.getfixturevalue("oldest_mlflow" if OLDEST in request.param else "mlflow_server")
+    return Way(server, {"tracking_uri": server.store if "local" in request.param else server.uri})
 
 
-DATABASES = WAYS[2:]
-
-
-@pytest.fixture(params=DATABASES)
-def database(request: pytest.FixtureRequest, mlflow_server: MlflowServer) -> Way:
-    """The two databases that are read."""
-    is_postgres = request.param == "postgresql"
-    server = request.getfixturevalue("mlflow_on_postgres") if is_postgres else mlflow_server
-    return Way(server, database_of(server))
+@pytest.fixture(params=each_of(*SERVERS))
+def database(request: pytest.FixtureRequest) -> Way:
+    """The databases that are read."""
+    return Way(server := request.getfixturevalue(SERVERS[request.param]), database_of(server))
 
 
 def database_of(server: MlflowServer) -> dict[str, str]:
@@ -79,6 +81,18 @@ def database_of(server: MlflowServer) -> dict[str, str]:
 def mlflow_on_postgres(mlflow_servers: Callable[..., MlflowServer], postgres_url: str) -> MlflowServer:
     """A server whose runs are in PostgreSQL."""
     return mlflow_servers("postgres", store=create(postgres_url))
+
+
+@pytest.fixture(scope="session")
+def oldest_mlflow(mlflow_servers: Callable[..., MlflowServer]) -> MlflowServer:
+    """A server of the oldest MLflow whose database is read."""
+    return mlflow_servers("oldest", python=str(MLFLOW_3_11))
+
+
+@pytest.fixture(scope="session")
+def oldest_mlflow_on_postgres(mlflow_servers: Callable[..., MlflowServer], postgres_url: str) -> MlflowServer:
+    """... whose runs are in PostgreSQL."""
+    return mlflow_servers("oldest-postgres", python=str(MLFLOW_3_11), store=create(postgres_url))
 
 
 @pytest.fixture

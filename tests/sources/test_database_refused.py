@@ -117,7 +117,9 @@ def test_a_check_names_the_schema(database: Way) -> None:
     database.experiment()
     ok = database.source().check()[0]
     assert (ok.level, ok.subject) == ("ok", "source main")
-    assert f"of MLflow 3.17 (schema {KNOWN[-1]}, of the known MLflow 3.11 to 3.17)" in ok.text
+    release = ".".join(database.server.version().split(".")[:2])
+    schema = next(revision for revision, each in RELEASES.items() if each == release)
+    assert f"of MLflow {release} (schema {schema}, of the known MLflow 3.11 to 3.17)" in ok.text
 
 
 @pytest.fixture

@@ -1,49 +1,92 @@
-"""Every way to one MLflow tells the same of every run, to the letter."""
+"""Every way to one MLflow tells the same of every run, trace and LoggedModel, whichever MLflow wrote it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pytest
 
+from alerter.core.storage import ModelSeen
+from alerter.core.traces import TraceRequest, TraceUse
+from alerter.core.usage import Tokens
 from tests.fixtures.mlflow_server import MlflowServer
-from tests.sources.conftest import Way, database_of
-from tests.sources.odd_world import COSTS, USAGE, write_world
-from tests.sources.poller import NOW, Poller
+from tests.sources.conftest import SERVERS, Way, database_of, each_of
+from tests.sources.odd_world import COSTS, RUNS, USAGE, write_world
+from tests.sources.poller import DAY, MINUTE, NOW, Poller
 
 
-@pytest.fixture(scope="session")
-def odd_world(mlflow_server: MlflowServer) -> str:
-    return write_world(mlflow_server)
+@dataclass(frozen=True)
+class World:
+    """What was written to a server: experiments whose names begin with ``prefix``."""
+
+    server: MlflowServer
+    prefix: str
+
+    def ways(self) -> Iterable[Way]:
+        """Yield its server, its database, and its file where the installed MLflow can open it."""
+        yield Way(self.server, {"tracking_uri": self.server.uri})
+        yield Way(self.server, database_of(self.server))
+        if self.server.store.startswith("sqlite") and self.server.is_installed:
+            yield Way(self.server, {"tracking_uri": self.server.store})
 
 
-def told(server: MlflowServer, settings: dict[str, str], *include: str, **more: object) -> Poller:
-    way = Way(server, settings)
-    return Poller(way.source(include=include, usage_keys=USAGE, cost_keys=COSTS, **more)).poll()
+@pytest.fixture(scope="module", params=each_of(*SERVERS))
+def world(request: pytest.FixtureRequest) -> World:
+    return World(server := request.getfixturevalue(SERVERS[request.param]), write_world(server))
 
 
 @pytest.mark.parametrize(
-    ("include", "exclude", "runs"), [("*", (), 25), ("*", ("*-vision",), 11), ("*-v*", ("*gone",), 14)]
+    ("include", "exclude", "runs"),
+    [
+        ("*", (), 2 * RUNS),
+        ("*-served*", ("*-vision",), 11),
+        ("*-direct-v*", ("*gone",), 14),
+    ],
 )
-def test_all_of_them(
-    mlflow_server: MlflowServer, odd_world: str, include: str, exclude: tuple[str, ...], runs: int
-) -> None:
-    chosen = [f"{odd_world}{include}"]
-    over_rest = told(mlflow_server, {"tracking_uri": mlflow_server.uri}, *chosen, exclude=exclude)
+def test_all_of_its_runs(world: World, include: str, exclude: tuple[str, ...], runs: int) -> None:
+    chosen = {"include": [f"{world.prefix}{include}"], "exclude": exclude}
+    over_rest, database, *others = (polled(way, **chosen) for way in world.ways())
     assert len(over_rest.runs) == runs
-    local = told(mlflow_server, {"tracking_uri": mlflow_server.store}, *chosen, exclude=exclude)
-    assert over_rest.runs == local.runs
-    database = told(mlflow_server, database_of(mlflow_server), *chosen, exclude=exclude, batch=4)
     assert over_rest.runs == database.runs
+    assert all(over_rest.runs == each.runs for each in others)
     assert database.swept
     assert set(database.times_seen.values()) == {1}
     assert database.poll(NOW).runs == over_rest.runs  # and a later poll tells nothing else
 
 
-@pytest.mark.needs_postgres
-def test_all_of_them_on_postgres(mlflow_on_postgres: MlflowServer) -> None:
-    world = write_world(mlflow_on_postgres)
-    over_rest = told(mlflow_on_postgres, {"tracking_uri": mlflow_on_postgres.uri}, f"{world}*")
-    database = told(mlflow_on_postgres, database_of(mlflow_on_postgres), f"{world}*", batch=4)
-    assert len(over_rest.runs) == 25
-    assert over_rest.runs == database.runs
-    assert database.poll(NOW).runs == over_rest.runs
+def polled(way: Way, **chosen: object) -> Poller:
+    few = {"batch": 4} if "backend_store" in way.settings else {}
+    return Poller(way.source(usage_keys=USAGE, cost_keys=COSTS, **few, **chosen)).poll()
+
+
+def test_all_of_its_traces(world: World) -> None:
+    over_rest, *others = (traces(way, world) for way in world.ways())
+    assert all(over_rest == each for each in others)
+    whole = (Tokens("gpt-4o-mini", NOW - DAY, 1000, 20),)
+    cached = (Tokens("gpt-4o-mini", NOW - DAY + MINUTE, 500, 7, cached_input_tokens=400),)
+    assert [(each.used, each.own) for each in over_rest] == [(whole, (("team", "nlp"),))] * 2 + [(cached, ())] * 2
+    assert [each.logged_tokens for each in over_rest[:2]] == [1020, 1020]
+    assert all(each.logged_cost for each in over_rest)
+    assert {dict(each.tags)["team"] for each in over_rest} == {"vision"}
+
+
+def traces(way: Way, world: World) -> list[TraceUse]:
+    found: dict[str, TraceUse] = {}
+    request = TraceRequest("", NOW - 3 * DAY, NOW, 500, found.keys().__and__)
+    for batch in way.source(include=[f"{world.prefix}*"]).traces(request):
+        assert not found.keys() & {each.trace_id for each in batch.traces}
+        found |= {each.trace_id: each for each in batch.traces}
+    return sorted(found.values(), key=lambda each: (each.at_ms, each.trace_id))
+
+
+def test_all_of_its_models(world: World) -> None:
+    over_rest, *others = (models(way, world) for way in world.ways())
+    assert all(over_rest == each for each in others)
+    assert [(each.ready, dict(each.tags)["team"]) for each in over_rest] == [(True, "nlp"), (False, "Sprache")] * 2
+
+
+def models(way: Way, world: World) -> list[ModelSeen]:
+    source = way.source(include=[f"{world.prefix}*"])
+    return [each for batch in source.models(0, 500) for each in batch.models]
 
 
 def test_no_workspace_but_the_chosen_one(database: Way, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import warnings
@@ -28,7 +27,7 @@ from alerter.store.bulk import query
 from alerter.store.engine import Store
 from alerter.store.migrate import migrate
 from alerter.verify import verify_ledger
-from tests.fixtures.mlflow_server import MlflowServer, serving
+from tests.fixtures.mlflow_server import MlflowServer, plain_environment, serving
 from tests.truth.ledgers import DAY, HOUR, config_of
 
 NOON = 1_795_435_200_000
@@ -174,17 +173,12 @@ def test_a_deleted_run_holds_its_bytes_until_mlflow_gc_erases_it(tmp_path: Path)
 
         command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", f"sqlite:///{server.database}"]
         command += ["--tracking-uri", server.uri, "--run-ids", run]
-        subprocess.run(command, check=True, capture_output=True, timeout=200, cwd=tmp_path, env=_plain_environment())
+        subprocess.run(command, check=True, capture_output=True, timeout=200, cwd=tmp_path, env=plain_environment())
         assert stored.cycle(7 * HOUR).storage.gone == 1
         spent = stored.spent()["artifacts"]
         assert Decimal(spent) == Decimal(cost_of(2**20, 12 * HOUR)) + Decimal(cost_of(2**20, 3 * HOUR))
         stored.cycle(DAY)
         assert stored.spent()["artifacts"] == spent
-
-
-def _plain_environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "_MLFLOW_"))}
-    return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 
 
 def test_a_store_that_the_server_cannot_list_is_a_gap_and_stops_nothing(stored: Stored) -> None:

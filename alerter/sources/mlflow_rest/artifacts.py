@@ -104,7 +104,7 @@ class ArtifactReader:
                 experiment_id,
                 self._decoder.tags_of(experiment_id, user, own),
                 int(info["last_updated_timestamp_ms"]),
-                info.get("status") not in {PENDING, 1},
+                info.get("status") != PENDING,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             log.warning("LoggedModel left out: MLflow wrote it unreadably error=%r", error)

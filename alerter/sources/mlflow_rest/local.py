@@ -236,7 +236,7 @@ def _model(model: LoggedModel) -> Row:
             "experiment_id": model.experiment_id,
             "source_run_id": model.source_run_id,
             "last_updated_timestamp_ms": model.last_updated_timestamp,
-            "status": getattr(model.status, "value", model.status),
+            "status": f"LOGGED_MODEL_{model.status}",
             "tags": _pairs(model.tags),
         }
     }
