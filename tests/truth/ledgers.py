@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -137,10 +137,12 @@ def house(config: Config, migrated: Path, now_ms: int, runs: Sequence[RunObserva
     with TemporaryDirectory() as folder:
         path = Path(folder) / "alerter.db"
         shutil.copyfile(migrated, path)
-        store = Store(f"sqlite:///{path}")
-        source = FakeSource()
-        source.put(*runs)
-        try:
-            yield House(config, store, source, services_of(config, store, source, now_ms))
-        finally:
-            store.close()
+        with closing(Store(f"sqlite:///{path}")) as store:
+            yield house_on(config, store, now_ms, runs)
+
+
+def house_on(config: Config, store: Store, now_ms: int, runs: Sequence[RunObservation] = ()) -> House:
+    """A house on a migrated database."""
+    source = FakeSource()
+    source.put(*runs)
+    return House(config, store, source, services_of(config, store, source, now_ms))
