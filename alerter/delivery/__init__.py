@@ -16,15 +16,17 @@ from alerter.core.ports import Notifier
 from alerter.delivery.bell import Bell
 from alerter.delivery.courier import Courier
 from alerter.delivery.fallback import Fallback, nobody
+from alerter.delivery.sending import WORKERS, send_due
 from alerter.store.engine import Store, StoreError
-from alerter.store.outbox import Claimed, claim, claim_updates, due_kinds
+from alerter.store.outbox import Claimed, claim_updates, due_kinds, settings
 
-__all__ = ["Bell", "Fallback", "deliver_due", "deliver_until_stopped", "nobody"]
+__all__ = ["WORKERS", "Bell", "Fallback", "deliver_due", "deliver_until_stopped", "nobody"]
 
 log = logging.getLogger(__name__)
 
 BATCH = 8
-WORKERS = 4
+"""Messages that are edited before what is due is looked at again."""
+
 EVERY_S = 1.0
 """How long an idle lane sleeps, unless it is woken: commands of other processes enqueue too."""
 
@@ -125,19 +127,18 @@ def _due(courier: Courier) -> frozenset[str]:
 
 
 def _work_off(courier: Courier, kind: str) -> bool:
+    done = send_due(courier, kind) if kind in courier.notifiers else courier.give_up_due(kind, BATCH)
     with courier.store.write() as connection:
-        to_send = claim(connection, owner=courier.owner, now_ms=courier.clock(), limit=BATCH, kind=kind)
-    _side_by_side(courier.send_all, _by_target(to_send))
-    with courier.store.write() as connection:
-        to_update = claim_updates(connection, owner=courier.owner, now_ms=courier.clock(), limit=BATCH, kind=kind)
+        now_ms = courier.clock()
+        to_update = claim_updates(connection, owner=courier.owner, now_ms=now_ms, kind=kind, limit=BATCH)
     _side_by_side(courier.update_all, _by_target(to_update))
-    return bool(to_send or to_update)
+    return done or bool(to_update)
 
 
 def _by_target(claims: Sequence[Claimed]) -> list[list[Claimed]]:
-    groups: dict[tuple[tuple[str, str], ...], list[Claimed]] = {}
+    groups: dict[str, list[Claimed]] = {}
     for each in claims:
-        groups.setdefault(tuple(sorted(each.target.items())), []).append(each)
+        groups.setdefault(settings(each.target), []).append(each)
     return list(groups.values())
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from alerter.core.alerts import AlertState
 from alerter.core.ports import (
@@ -30,13 +31,31 @@ from alerter.delivery.policy import (
 )
 from alerter.store import outcomes
 from alerter.store.alert_states import told_states
-from alerter.store.engine import Store, StoreError
-from alerter.store.outbox import Claimed, begin_attempt, renew
-from alerter.store.threads import place_of, present
+from alerter.store.engine import Store
+from alerter.store.outbox import Claimed, begin_attempts, claim, renew
+from alerter.store.threads import places, present
 
 log = logging.getLogger(__name__)
 
 _ERROR_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt that has begun: what to send, what it replies to, and where its alerts stood then."""
+
+    claimed: Claimed
+    root: Receipt | None
+    states: Mapping[str, AlertState]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A notification that was delivered just now, or was ``found`` delivered."""
+
+    claimed: Claimed
+    receipt: Receipt
+    found: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +69,77 @@ class Courier:
     stop: threading.Event
     fallback: Fallback = nobody
 
-    def send_all(self, claims: Sequence[Claimed]) -> None:
-        """Deliver the claims of one target in order; what goes wrong with one stays with it."""
-        self._each(self._send, claims)
+    def turn(self, kind: str, sent: Sequence[Sent], *, limit: int, busy: Collection[str]) -> tuple[int, list[Begun]]:
+        """Record what was delivered and begin what is due, in one transaction.
+
+        At most ``limit`` attempts begin, one a target and none at a ``busy`` one. Returns how many notifications were
+        claimed, and the attempts: what replies to a message that is still on its way is put off.
+        """
+        with self.store.write() as connection:
+            firsts = [self._mark_sent(connection, each) for each in sent]
+            claims = self._claim(connection, kind, limit, busy)
+            begun = self._begin(connection, claims)
+        for each, first in zip(sent, firsts, strict=True):
+            _log_sent(each, first=first)
+        return len(claims), begun
+
+    def attempt(self, begun: Begun) -> Sent | None:
+        """Deliver one, or find it delivered; None where that failed, which is recorded then."""
+        try:
+            return self._attempt(begun)
+        except Exception:
+            log.exception("delivery stays open, it is looked up later key=%s", begun.claimed.key)
+            return None
+
+    def give_up_due(self, kind: str, limit: int) -> bool:
+        """Give up what is due of a kind that has no notifier any more; False if there is none."""
+        with self.store.write() as connection:
+            claims = self._claim(connection, kind, limit, ())
+        for each in claims:
+            self._give_up(each, f"no notifier of kind {kind} is configured any more")
+        return bool(claims)
 
     def update_all(self, claims: Sequence[Claimed]) -> None:
-        """Show new states on the delivered messages of one target."""
-        self._each(self._update, claims)
-
-    def _each(self, handle: Callable[[Claimed], None], claims: Sequence[Claimed]) -> None:
-        for number, claimed in enumerate(claims):
+        """Show new states on the delivered messages of one target; what goes wrong with one stays with it."""
+        for each in claims:
             if self.stop.is_set():
-                with suppress(StoreError), self.store.write() as connection:  # else their lease ends by itself
-                    outcomes.release(connection, claims[number:])
-                return
+                return  # the rest is due again when its lease ends
             try:
-                handle(claimed)
+                self._update(each)
             except Exception:
-                log.exception("delivery stays open, it is looked up later key=%s", claimed.key)
+                log.exception("an update stays open, it is tried again key=%s", each.key)
 
-    def _send(self, claimed: Claimed) -> None:
-        notifier = self.notifiers.get(claimed.kind)
-        if notifier is None:
-            self._give_up(claimed, f"no notifier of kind {claimed.kind} is configured any more")
-            return
-        with self.store.write() as connection:
-            place, now_ms = place_of(connection, claimed), self.clock()
-            if place.wait_until_ms is not None:
-                again_ms = max(place.wait_until_ms, now_ms + ROOT_WAIT_MS)
-                outcomes.postpone(connection, claimed, not_before_ms=again_ms)
-                return
-            if not begin_attempt(connection, claimed, now_ms=now_ms):
-                return
-            states = told_states(connection, claimed.id)
+    def _attempt(self, begun: Begun) -> Sent | None:
+        claimed, notifier = begun.claimed, self.notifiers[begun.claimed.kind]
         try:
-            found = self._look_up(notifier, claimed, place.root) if claimed.ambiguous else None
+            found = self._look_up(notifier, claimed, begun.root) if claimed.ambiguous else None
             if found is None and claimed.ambiguous and not self._renew(claimed):
-                return
-            receipt = found or self._deliver(notifier, claimed, states, place.root)
+                return None
+            return Sent(claimed, found or self._deliver(notifier, begun), found=found is not None)
         except DeliveryRejectedError as error:
             self._give_up(claimed, _line(error))
         except DeliveryDelayedError as error:
             self._again(claimed, error, ambiguous=False)
         except DeliveryAmbiguousError as error:
             self._again(claimed, error, ambiguous=True)
-        else:
-            self._sent(claimed, receipt, found=found is not None)
+        return None
+
+    def _claim(self, connection: Connection, kind: str, limit: int, busy: Collection[str]) -> list[Claimed]:
+        now_ms = self.clock()
+        return claim(connection, owner=self.owner, now_ms=now_ms, kind=kind, limit=limit, busy=busy)
+
+    def _begin(self, connection: Connection, claims: Sequence[Claimed]) -> list[Begun]:
+        now_ms, ready = self.clock(), []
+        found = places(connection, [each.id for each in claims])
+        for each in claims:
+            wait_until_ms = found[each.id].wait_until_ms
+            if wait_until_ms is None:
+                ready.append(each)
+            else:
+                outcomes.postpone(connection, each, not_before_ms=max(wait_until_ms, now_ms + ROOT_WAIT_MS))
+        begin_attempts(connection, ready, now_ms=now_ms)
+        states = told_states(connection, [each.id for each in ready])
+        return [Begun(each, found[each.id].root, states[each.id]) for each in ready]
 
     def _look_up(self, notifier: Notifier, claimed: Claimed, root: Receipt | None) -> Receipt | None:
         try:
@@ -106,11 +150,10 @@ class Courier:
             # Not knowing is no leave to send again.
             raise DeliveryAmbiguousError(f"it could not be looked up: {_line(error)}") from error
 
-    def _deliver(
-        self, notifier: Notifier, claimed: Claimed, states: Mapping[str, AlertState], root: Receipt | None
-    ) -> Receipt:
+    def _deliver(self, notifier: Notifier, begun: Begun) -> Receipt:
+        claimed = begun.claimed
         try:
-            return notifier.send(_target(claimed), claimed.message, states, claimed.key, root)
+            return notifier.send(_target(claimed), claimed.message, begun.states, claimed.key, begun.root)
         except (DeliveryRejectedError, DeliveryDelayedError, DeliveryAmbiguousError):
             raise
         except Exception as error:
@@ -121,14 +164,9 @@ class Courier:
         with self.store.write() as connection:
             return renew(connection, claimed, now_ms=self.clock())
 
-    def _sent(self, claimed: Claimed, receipt: Receipt, *, found: bool) -> None:
-        with self.store.write() as connection:
-            now_ms = self.clock()
-            first = outcomes.mark_sent(connection, claimed, reference=receipt.reference, now_ms=now_ms, found=found)
-        how = "found delivered" if found else "delivered"
-        if not first:
-            how = "delivered, as by another process already"
-        log.info("%s key=%s receiver=%s attempt=%d", how, claimed.key, claimed.receiver, claimed.attempts + 1)
+    def _mark_sent(self, connection: Connection, sent: Sent) -> bool:
+        reference, now_ms = sent.receipt.reference, self.clock()
+        return outcomes.mark_sent(connection, sent.claimed, reference=reference, now_ms=now_ms, found=sent.found)
 
     def _give_up(self, claimed: Claimed, reason: str, *, ambiguous: bool = False) -> None:
         with self.store.write() as connection:
@@ -177,7 +215,7 @@ class Courier:
         receipt, message = Receipt(claimed.reference), claimed.message
         with self.store.read() as connection:
             if receipt.is_reply:  # it stays what it said; the root above it shows the present
-                states = told_states(connection, claimed.id)
+                states = told_states(connection, [claimed.id])[claimed.id]
             else:
                 message, states = present(connection, claimed.id, message)
         notifier.update(_target(claimed), receipt, message, states, claimed.key)
@@ -193,6 +231,14 @@ class Courier:
         with self.store.write() as connection:
             outcomes.mark_update_retry(connection, claimed, not_before_ms=not_before_ms, error=_line(error))
         return True
+
+
+def _log_sent(sent: Sent, *, first: bool) -> None:
+    how = "found delivered" if sent.found else "delivered"
+    if not first:
+        how = "delivered, as by another process already"
+    claimed = sent.claimed
+    log.info("%s key=%s receiver=%s attempt=%d", how, claimed.key, claimed.receiver, claimed.attempts + 1)
 
 
 def _target(claimed: Claimed) -> Target:

@@ -14,14 +14,19 @@ from alerter.core.until import NEXT_THRESHOLD
 from alerter.core.wording import moment
 from alerter.store.bulk import select_in
 from alerter.store.holds import SNOOZE
-from alerter.store.outbox import told_alerts
 
-_STATES = (
-    "SELECT a.public_id, a.basis, a.percent, a.status, a.reason, a.resolved_ms, b.spec, h.kind, h.percent AS held, "
-    "h.forecast_percent AS held_forecast, h.until_ms, h.until_words, h.actor, h.via, h.note, h.created_ms "
-    "FROM alert a JOIN budget b ON b.id = a.budget_id LEFT JOIN hold h ON h.budget_id = a.budget_id "
-    "AND h.scope_id = a.scope_id AND h.period_start = a.period_start AND h.subject = a.subject AND h.ended_ms IS NULL "
-    "WHERE a.id IN {values}"
+_COLUMNS = (
+    "a.public_id, a.basis, a.percent, a.status, a.reason, a.resolved_ms, b.spec, h.kind, h.percent AS held, "
+    "h.forecast_percent AS held_forecast, h.until_ms, h.until_words, h.actor, h.via, h.note, h.created_ms"
+)
+_HELD = (
+    "JOIN budget b ON b.id = a.budget_id LEFT JOIN hold h ON h.budget_id = a.budget_id "
+    "AND h.scope_id = a.scope_id AND h.period_start = a.period_start AND h.subject = a.subject AND h.ended_ms IS NULL"
+)
+_STATES = f"SELECT {_COLUMNS} FROM alert a {_HELD} WHERE a.id IN {{values}}"
+_TOLD = (
+    f"SELECT l.notification_id, {_COLUMNS} FROM alert_notification l JOIN alert a ON a.id = l.alert_id {_HELD} "
+    "WHERE l.notification_id IN {values}"
 )
 
 
@@ -34,9 +39,12 @@ def alert_states(connection: Connection, alert_ids: Collection[int]) -> dict[str
     return {row.public_id: _state(row) for row in select_in(connection, _STATES, sorted(set(alert_ids)))}
 
 
-def told_states(connection: Connection, notification_id: int) -> dict[str, AlertState]:
-    """Return the states of the alerts that a notification tells, by their public ids."""
-    return alert_states(connection, told_alerts(connection, notification_id))
+def told_states(connection: Connection, notification_ids: Collection[int]) -> dict[int, dict[str, AlertState]]:
+    """Return, by notification, the states of the alerts that it tells, by their public ids."""
+    found: dict[int, dict[str, AlertState]] = {each: {} for each in notification_ids}
+    for row in select_in(connection, _TOLD, sorted(found)):
+        found[row.notification_id][row.public_id] = _state(row)
+    return found
 
 
 def zone_of(spec: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,34 +112,49 @@ def due_kinds(connection: Connection, now_ms: int) -> frozenset[str]:
 
 
 def claim(
-    connection: Connection, *, owner: str, now_ms: int, limit: int, lease_ms: int = LEASE_MS, kind: str | None = None
+    connection: Connection,
+    *,
+    owner: str,
+    now_ms: int,
+    kind: str,
+    limit: int,
+    busy: Collection[str] = (),
+    lease_ms: int = LEASE_MS,
 ) -> list[Claimed]:
-    """Claim at most ``limit`` notifications that are due, oldest first; of one kind of notifier if it is given.
+    """Claim at most ``limit`` notifications of a kind of notifier that are due, the oldest of each target.
 
+    So what goes to one target goes in order. ``busy`` are targets, as `settings` gives them, that get nothing now.
     Safe with several daemons on one database: each notification goes to one of them.
     """
-    return list(_claim(connection, _TO_SEND, owner=owner, now_ms=now_ms, limit=limit, lease_ms=lease_ms, kind=kind))
+    chosen: dict[str, int] = {}
+    while (free := limit - len(chosen)) > 0:
+        away = ["", *busy, *chosen]  # no target is that, but `IN` wants something
+        due = f"{_TO_SEND} AND kind = ? AND target NOT IN ({', '.join('?' * len(away))})"
+        rows = _due(connection, due, [now_ms, now_ms, kind, *away], free)
+        for row in rows:
+            chosen.setdefault(row.target, row.id)
+        if len(rows) < free:
+            break
+    return list(_leased(connection, [*chosen.values()], owner, now_ms + lease_ms))
 
 
 def claim_updates(
-    connection: Connection, *, owner: str, now_ms: int, limit: int, lease_ms: int = LEASE_MS, kind: str | None = None
+    connection: Connection, *, owner: str, now_ms: int, kind: str, limit: int, lease_ms: int = LEASE_MS
 ) -> list[Claimed]:
     """Claim at most ``limit`` delivered notifications that should show new states. Read the states after this."""
-    return list(_claim(connection, _TO_UPDATE, owner=owner, now_ms=now_ms, limit=limit, lease_ms=lease_ms, kind=kind))
+    rows = _due(connection, f"{_TO_UPDATE} AND kind = ?", [now_ms, now_ms, kind], limit)
+    return list(_leased(connection, [row.id for row in rows], owner, now_ms + lease_ms))
 
 
-def begin_attempt(connection: Connection, claimed: Claimed, *, now_ms: int, lease_ms: int = LEASE_MS) -> bool:
-    """Count an attempt, mark it ambiguous until its end is known, and renew the lease; False if the lease was lost."""
-    return changed(
+def begin_attempts(
+    connection: Connection, claims: Collection[Claimed], *, now_ms: int, lease_ms: int = LEASE_MS
+) -> None:
+    """Count an attempt at each, and mark it ambiguous until its end is known; in the transaction of the claim."""
+    insert_rows(
         connection,
         "UPDATE notification SET attempts = attempts + 1, lease_until_ms = ?, "
-        "attempted_ms = CASE WHEN ambiguous THEN attempted_ms ELSE ? END, ambiguous = ? "
-        "WHERE id = ? AND lease_owner = ? AND status = 'pending'",
-        now_ms + lease_ms,
-        now_ms,
-        True,
-        claimed.id,
-        claimed.lease,
+        "attempted_ms = CASE WHEN ambiguous THEN attempted_ms ELSE ? END, ambiguous = ? WHERE id = ?",
+        [(now_ms + lease_ms, now_ms, True, each.id) for each in claims],
     )
 
 
@@ -168,18 +183,19 @@ def request_update(connection: Connection, alert_ids: Collection[int]) -> None:
     )
 
 
-def _claim(
-    connection: Connection, due: str, *, owner: str, now_ms: int, limit: int, lease_ms: int, kind: str | None
-) -> Iterator[Claimed]:
-    of_kind, values = (" AND kind = ?", [kind]) if kind is not None else ("", [])
+def _due(connection: Connection, due: str, values: Sequence[object], limit: int) -> Sequence[Any]:
     skip_locked = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
-    sql = f"SELECT id FROM notification WHERE {due}{of_kind} ORDER BY id LIMIT ?{skip_locked}"
-    ids = [row.id for row in query(connection, sql, now_ms, now_ms, *values, limit)]
+    sql = f"SELECT id, target FROM notification WHERE {due} ORDER BY id LIMIT ?{skip_locked}"
+    rows: Sequence[Any] = query(connection, sql, *values, limit).all()
+    return rows
+
+
+def _leased(connection: Connection, ids: Sequence[int], owner: str, until_ms: int) -> Iterator[Claimed]:
     lease = f"{owner}:{secrets.token_hex(4)}"
     insert_rows(
         connection,
         "UPDATE notification SET lease_owner = ?, lease_until_ms = ? WHERE id = ?",
-        [(lease, now_ms + lease_ms, row_id) for row_id in ids],
+        [(lease, until_ms, row_id) for row_id in ids],
     )
     columns = f"SELECT {_COLUMNS}, update_wanted, update_attempts FROM notification WHERE id IN {{values}} ORDER BY id"
     for row in list(select_in(connection, columns, ids)):

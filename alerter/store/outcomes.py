@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from alerter.store.bulk import insert_rows, query
+from alerter.store.bulk import query
 from alerter.store.outbox import Claimed, changed, settings
 
 _RELEASED = "lease_owner = NULL, lease_until_ms = NULL"
@@ -121,15 +121,6 @@ def _mark_pending(connection: Connection, claimed: Claimed, not_before_ms: int, 
         ambiguous,
         claimed.id,
         claimed.lease,
-    )
-
-
-def release(connection: Connection, claimed: Collection[Claimed]) -> None:
-    """Give claims back untouched: they are due again at once."""
-    insert_rows(
-        connection,
-        f"UPDATE notification SET {_RELEASED} WHERE id = ? AND lease_owner = ?",
-        [(each.id, each.lease) for each in claimed],
     )
 
 

@@ -19,7 +19,6 @@ from alerter.core.budgets import Basis, Threshold
 from alerter.core.ports import Receipt
 from alerter.store.alert_states import alert_states
 from alerter.store.bulk import query, select_in
-from alerter.store.outbox import Claimed, settings
 from alerter.store.outbox_read import messages
 
 PATIENT_ATTEMPTS = 10
@@ -30,11 +29,12 @@ _SAME_EPISODE = (
     "AND o.subject = a.subject"
 )
 _EARLIER = (
-    "SELECT DISTINCT a.budget_id, a.scope_id, a.period_start, a.subject, n.id, n.status, n.attempts, n.not_before_ms, "
-    "n.reference FROM alert_notification mine JOIN alert a ON a.id = mine.alert_id "
-    f"LEFT JOIN alert o ON {_SAME_EPISODE} LEFT JOIN alert_notification l ON l.alert_id = o.id "
-    "LEFT JOIN notification n ON n.id = l.notification_id AND n.id < ? AND n.kind = ? AND n.target = ? "
-    "AND n.status <> 'dead' WHERE mine.notification_id = ? ORDER BY n.id"
+    "SELECT DISTINCT me.id AS mine, a.budget_id, a.scope_id, a.period_start, a.subject, n.id, n.status, n.attempts, "
+    "n.not_before_ms, n.reference FROM notification me JOIN alert_notification t ON t.notification_id = me.id "
+    f"JOIN alert a ON a.id = t.alert_id LEFT JOIN alert o ON {_SAME_EPISODE} "
+    "LEFT JOIN alert_notification l ON l.alert_id = o.id LEFT JOIN notification n ON n.id = l.notification_id "
+    "AND n.id < me.id AND n.kind = me.kind AND n.target = me.target AND n.status <> 'dead' "
+    "WHERE me.id IN {values} ORDER BY n.id"
 )
 _TOLD = (
     "SELECT o.id, o.public_id, o.basis, o.percent, o.status, o.budget_id, o.scope_id, o.period_start, "
@@ -67,16 +67,22 @@ class Place:
     wait_until_ms: int | None = None
 
 
-def place_of(connection: Connection, claimed: Claimed) -> Place:
-    """Return what a notification replies to at its target.
+def places(connection: Connection, notification_ids: Collection[int]) -> dict[int, Place]:
+    """Return what each notification replies to at its target.
 
     One about episodes with different roots, or about one that was not told there yet, stands by itself. A root that was
     deleted is followed by the message that was posted in its place.
     """
+    earlier: dict[int, list[Any]] = {each: [] for each in notification_ids}
+    for row in select_in(connection, _EARLIER, sorted(earlier)):
+        earlier[row.mine].append(row)
+    return {each: _place(rows) for each, rows in earlier.items()}
+
+
+def _place(earlier: Sequence[Any]) -> Place:
     roots: dict[_Episode, tuple[int, Receipt] | None] = {}
     coming: dict[_Episode, int] = {}
-    values = (claimed.id, claimed.kind, settings(claimed.target), claimed.id)
-    for row in query(connection, _EARLIER, *values):
+    for row in earlier:
         episode = (row.budget_id, row.scope_id, row.period_start, row.subject)
         roots.setdefault(episode, None)
         if row.status == "pending" and row.attempts < PATIENT_ATTEMPTS:

@@ -61,8 +61,7 @@ _EVALUATION = (
     ("committed, not claimed", When.COMMITTED, _ENQUEUED),
 )
 _DELIVERY = (
-    ("claimed, not committed", When.COMMIT, _CLAIM),
-    ("claimed", When.COMMITTED, _CLAIM),
+    ("claimed, attempt not noted", When.AFTER, _CLAIM),
     ("attempt noted, not committed", When.COMMIT, _BEGUN),
     ("attempt noted, nothing sent", When.COMMITTED, _BEGUN),
     ("request sent, not acted on", When.ASKED, "chat.postMessage"),

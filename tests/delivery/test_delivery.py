@@ -1,17 +1,16 @@
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from alerter.core.alerts import AlertStatus, Message, MessageKind
 from alerter.core.ports import Target
-from alerter.delivery import Fallback, deliver_due, deliver_until_stopped, nobody
+from alerter.delivery import Fallback, deliver_due, nobody
 from alerter.delivery.policy import AMBIGUOUS_WAIT_MS, HAND_OVER_AFTER, LONGEST_WAIT_MS, MOST_ATTEMPTS, wait_ms
 from alerter.holds import acknowledge
 from alerter.store.engine import Store
 from alerter.store.outbox import LEASE_MS, enqueue
-from alerter.store.outbox_read import NotificationView, list_notifications, pending_count
+from alerter.store.outbox_read import NotificationView, list_notifications
 from tests.delivery.fakes import Clock, CrashError, Service
 from tests.fixtures.rows import NOW_MS, add_alert, add_notification
 
@@ -234,60 +233,6 @@ def test_one_targets_trouble_is_its_own(store: Store, clock: Clock) -> None:
         run(store, service, mail)
     assert sorted(service.keys) == ["a", "a2", "b", "c"]
     assert service.keys.index("a") < service.keys.index("a2")
-
-
-def test_three_processes_deliver_each_once(store: Store, service: Service) -> None:
-    for number in range(24):
-        add_notification(store, f"k{number}", channel=f"#{number % 3}")
-
-    def work(owner: str) -> None:
-        while run(store, service, owner=owner):
-            pass
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(work, "abc"))
-    assert sorted(service.keys) == sorted(f"k{number}" for number in range(24))
-    assert service.looked_up == []
-
-
-def test_a_slow_mail_server_does_not_hold_up_slack_and_stopping_lets_it_end(store: Store, clock: Clock) -> None:
-    slack, mail, stop, go = Service(clock), Service(clock, "email"), threading.Event(), threading.Event()
-    begun = threading.Event()
-    beats: set[str] = set()
-
-    class Slow(Service):
-        def send(self, *args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003, ANN202
-            begun.set()
-            assert go.wait(60)
-            return mail.send(*args, **kwargs)
-
-    add_notification(store, "m1", kind="email")
-    add_notification(store, "m2", kind="email")
-    notifiers = {"slack": slack, "email": Slow(clock, "email")}
-    daemon = threading.Thread(
-        target=deliver_until_stopped,
-        args=(store, notifiers),
-        kwargs={"clock": clock, "owner": "me", "stop": stop, "beat": beats.add},
-    )
-    daemon.start()
-    assert begun.wait(30)
-    add_notification(store, "s")
-    for _ in range(300):
-        if slack.keys:
-            break
-        stop.wait(0.05)
-    assert slack.keys == ["s"]
-    assert beats == {"slack", "email", ""}
-    stop.set()
-    go.set()
-    daemon.join(30)
-    assert not daemon.is_alive()
-    assert mail.keys == ["m1"]  # the one that had begun; the other is due at once at the next start
-    with store.read() as connection:
-        assert pending_count(connection) == 1
-    run(store, slack, mail)
-    assert mail.keys == ["m1", "m2"]
-    assert mail.looked_up == []
 
 
 @pytest.mark.parametrize(

@@ -212,15 +212,15 @@ def test_taken_back_and_taken_back_again(store: Store) -> None:
 def test_the_alerts_messages_are_updated_once_a_change(store: Store) -> None:
     alert, other = add_alert(store), add_alert(store, "other")
     add_notification(store, "k", alert)
-    add_notification(store, "o", other)
+    add_notification(store, "o", other, channel="#other")
     with store.write() as connection:
-        for claimed in claim(connection, owner="me", now_ms=NOW_MS, limit=9):
+        for claimed in claim(connection, owner="me", now_ms=NOW_MS, limit=9, kind="slack"):
             mark_sent(connection, claimed, reference={}, now_ms=NOW_MS)
     ack(store, alert.public_id)
     ack(store, alert.public_id)  # nothing new to show
     ack(store, "nonsense")
     with store.write() as connection:
-        due = claim_updates(connection, owner="me", now_ms=NOW_MS, limit=9)
+        due = claim_updates(connection, owner="me", now_ms=NOW_MS, limit=9, kind="slack")
     assert [(each.key, each.wanted) for each in due] == [("k", 1)]
 
 

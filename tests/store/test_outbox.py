@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -11,25 +12,30 @@ from alerter.store.outbox import (
     _TO_UPDATE,
     LEASE_MS,
     Claimed,
-    begin_attempt,
+    begin_attempts,
     claim,
     due_kinds,
     enqueue,
     renew,
+    settings,
     told_alerts,
 )
 from alerter.store.outbox_read import counts, deliveries, list_notifications, oldest_pending_ms, pending_count
 from tests.fixtures.rows import NOW_MS, add_alert, add_notification, alert_message
 
 
-def take(store: Store, now_ms: int = NOW_MS, *, limit: int = 10, kind: str | None = None) -> list[Claimed]:
+def take(
+    store: Store, now_ms: int = NOW_MS, *, limit: int = 10, kind: str = "slack", busy: Collection[str] = ()
+) -> list[Claimed]:
     with store.write() as connection:
-        return claim(connection, owner="me", now_ms=now_ms, limit=limit, kind=kind)
+        return claim(connection, owner="me", now_ms=now_ms, limit=limit, kind=kind, busy=busy)
 
 
-def begin(store: Store, claimed: Claimed, now_ms: int = NOW_MS) -> bool:
+def take_and_begin(store: Store, now_ms: int = NOW_MS) -> Claimed:
     with store.write() as connection:
-        return begin_attempt(connection, claimed, now_ms=now_ms)
+        (claimed,) = claims = claim(connection, owner="me", now_ms=now_ms, limit=10, kind="slack")
+        begin_attempts(connection, claims, now_ms=now_ms)
+    return claimed
 
 
 def deliver(store: Store, claimed: Claimed, *, found: bool = False) -> bool:
@@ -73,8 +79,6 @@ def test_a_claim_is_exclusive_until_its_lease_ends(store: Store) -> None:
     (first,) = take(store)
     assert take(store, NOW_MS + LEASE_MS - 1) == []
     (second,) = take(store, NOW_MS + LEASE_MS)
-    assert begin(store, second, NOW_MS + LEASE_MS)
-    assert not begin(store, first, NOW_MS + LEASE_MS)
     assert not second.ambiguous  # nobody had begun
     with store.write() as connection:
         assert not renew(connection, first, now_ms=NOW_MS)
@@ -86,25 +90,21 @@ def test_a_claim_is_exclusive_until_its_lease_ends(store: Store) -> None:
 
 def test_an_attempt_that_began_and_did_not_end_is_ambiguous_since_it_began(store: Store) -> None:
     add_notification(store, "k")
-    (first,) = take(store)
-    begin(store, first)
-    (second,) = take(store, NOW_MS + LEASE_MS)
+    take_and_begin(store)
+    second = take_and_begin(store, NOW_MS + LEASE_MS)  # and dies too: the look-up must go back to the first attempt
     assert (second.ambiguous, second.attempted_ms, second.attempts) == (True, NOW_MS, 1)
-    begin(store, second, NOW_MS + LEASE_MS)  # and dies too: the look-up must go back to the first attempt
     (third,) = take(store, NOW_MS + 2 * LEASE_MS)
     assert (third.ambiguous, third.attempted_ms, third.attempts) == (True, NOW_MS, 2)
 
 
 def test_a_definite_failure_is_not_ambiguous_and_waits(store: Store) -> None:
     add_notification(store, "k")
-    (first,) = take(store)
-    begin(store, first)
+    first = take_and_begin(store)
     with store.write() as connection:
         assert outcomes.mark_retry(connection, first, not_before_ms=NOW_MS + 7, error="429")
     assert take(store, NOW_MS + 6) == []
-    (second,) = take(store, NOW_MS + 7)
+    second = take_and_begin(store, NOW_MS + 7)
     assert (second.ambiguous, second.attempts) == (False, 1)
-    begin(store, second, NOW_MS + 7)
     with store.write() as connection:
         outcomes.mark_ambiguous(connection, second, not_before_ms=NOW_MS + 9, error="time-out")
     (third,) = take(store, NOW_MS + 9)
@@ -113,29 +113,37 @@ def test_a_definite_failure_is_not_ambiguous_and_waits(store: Store) -> None:
 
 def test_a_delivery_counts_even_if_its_lease_was_lost_but_only_once(store: Store) -> None:
     add_notification(store, "k")
-    (first,) = take(store)
-    begin(store, first)
+    first = take_and_begin(store)
     (second,) = take(store, NOW_MS + LEASE_MS)
     assert deliver(store, first)
-    assert not begin(store, second, NOW_MS + LEASE_MS)
     assert not deliver(store, second)
     assert take(store, NOW_MS + 10 * LEASE_MS) == []
 
 
 def test_claims_are_by_kind_oldest_first_and_limited(store: Store) -> None:
     for number in range(5):
-        add_notification(store, f"k{number}", kind="email" if number == 2 else "slack")
+        add_notification(store, f"k{number}", kind="email" if number == 2 else "slack", channel=f"#{number}")
     with store.read() as connection:
         assert due_kinds(connection, NOW_MS) == {"email", "slack"}
-    assert [each.key for each in take(store, kind="slack", limit=3)] == ["k0", "k1", "k3"]
-    assert [each.key for each in take(store)] == ["k2", "k4"]
+    assert [each.key for each in take(store, limit=2)] == ["k0", "k1"]
+    assert [each.key for each in take(store)] == ["k3", "k4"]
+    assert [each.key for each in take(store, kind="email")] == ["k2"]
     with store.read() as connection:
         assert due_kinds(connection, NOW_MS) == frozenset()
 
 
+def test_one_of_each_target_is_claimed_the_oldest_and_none_of_a_busy_one(store: Store) -> None:
+    for number in range(30):
+        add_notification(store, f"a{number}", channel="#a")
+    for key, channel in (("b0", "#b"), ("c0", "#c"), ("b1", "#b")):
+        add_notification(store, key, channel=channel)
+    assert [each.key for each in take(store, limit=3, busy=[settings({"channel": "#c"})])] == ["a0", "b0"]
+    assert [each.key for each in take(store, limit=3)] == ["a1", "c0", "b1"]
+
+
 def test_three_claimers_at_once_share_without_overlap(store: Store) -> None:
     for number in range(40):
-        add_notification(store, f"k{number}")
+        add_notification(store, f"k{number}", channel=f"#{number % 7}")
 
     def work(_: int) -> list[str]:
         mine = []
@@ -148,25 +156,15 @@ def test_three_claimers_at_once_share_without_overlap(store: Store) -> None:
     assert sorted(taken) == sorted(f"k{number}" for number in range(40))
 
 
-def test_a_released_claim_is_due_at_once(store: Store) -> None:
-    add_notification(store, "k")
-    claims = take(store)
-    with store.write() as connection:
-        outcomes.release(connection, claims)
-    assert [each.attempts for each in take(store)] == [0]
-
-
 def test_the_rest_of_a_target_waits_with_one_that_was_rate_limited(store: Store) -> None:
     for key, channel in (("a1", "#a"), ("a2", "#a"), ("b", "#b")):
         add_notification(store, key, channel=channel)
-    first, second, _ = take(store)
-    add_notification(store, "a3", channel="#a")
+    first, _ = take(store)
     with store.write() as connection:
         outcomes.mark_retry(connection, first, not_before_ms=NOW_MS + 50, error="429")
         outcomes.defer_target(connection, first, not_before_ms=NOW_MS + 50)
-    assert not begin(store, second)
     assert take(store, NOW_MS + 49) == []  # b's claim still holds
-    assert [each.key for each in take(store, NOW_MS + 50)] == ["a1", "a2", "a3"]
+    assert [take(store, NOW_MS + 50)[0].key for _ in range(2)] == ["a1", "a2"]
 
 
 def test_looking_for_work_does_not_read_what_was_sent(migrated_sqlite: Path) -> None:
@@ -178,7 +176,7 @@ def test_looking_for_work_does_not_read_what_was_sent(migrated_sqlite: Path) -> 
 
 
 def test_an_unreadable_message_is_given_up_and_the_others_go_on(store: Store) -> None:
-    add_notification(store, "bad")
+    add_notification(store, "bad", channel="#bad")
     add_notification(store, "good")
     with store.write() as connection:
         query(connection, "UPDATE notification SET message = '{' WHERE key = 'bad'")
@@ -193,9 +191,8 @@ def test_what_lists_and_metrics_read(store: Store) -> None:
     alert, silent = add_alert(store), add_alert(store, "silent")
     for key in ("sent", "dead", "pending"):
         add_notification(store, key, alert)
-    sent, dead, _ = take(store)
-    begin(store, sent)
-    deliver(store, sent)
+    deliver(store, take_and_begin(store))
+    (dead,) = take(store)
     with store.write() as connection:
         outcomes.mark_dead(connection, dead, error="channel_not_found")
     with store.read() as connection:

@@ -2,23 +2,20 @@
 
 from alerter.store import outcomes
 from alerter.store.engine import Store
-from alerter.store.outbox import LEASE_MS, Claimed, begin_attempt, claim, claim_updates, request_update
+from alerter.store.outbox import LEASE_MS, Claimed, begin_attempts, claim, claim_updates, request_update
 from tests.fixtures.rows import NOW_MS, add_alert, add_notification
 
 
-def take(store: Store, now_ms: int = NOW_MS, *, limit: int = 10, kind: str | None = None) -> list[Claimed]:
+def take(store: Store, now_ms: int = NOW_MS) -> list[Claimed]:
     with store.write() as connection:
-        return claim(connection, owner="me", now_ms=now_ms, limit=limit, kind=kind)
+        claims = claim(connection, owner="me", now_ms=now_ms, limit=10, kind="slack")
+        begin_attempts(connection, claims, now_ms=now_ms)
+    return claims
 
 
 def take_updates(store: Store, now_ms: int = NOW_MS) -> list[Claimed]:
     with store.write() as connection:
-        return claim_updates(connection, owner="me", now_ms=now_ms, limit=10)
-
-
-def begin(store: Store, claimed: Claimed, now_ms: int = NOW_MS) -> bool:
-    with store.write() as connection:
-        return begin_attempt(connection, claimed, now_ms=now_ms)
+        return claim_updates(connection, owner="me", now_ms=now_ms, limit=10, kind="slack")
 
 
 def deliver(store: Store, claimed: Claimed, *, found: bool = False) -> bool:
@@ -53,8 +50,7 @@ def test_asked_for_in_mid_flight_it_is_due_after_the_sending(store: Store) -> No
 def test_of_a_message_that_was_found_nobody_knows_what_it_shows(store: Store) -> None:
     alert = add_alert(store)
     add_notification(store, "k", alert)
-    (first,) = take(store)
-    begin(store, first)
+    take(store)
     ask_for_update(store, alert.id)
     (second,) = take(store, NOW_MS + LEASE_MS)
     deliver(store, second, found=True)
@@ -96,7 +92,7 @@ def test_a_failed_update_waits_and_is_counted(store: Store) -> None:
     deliver(store, take(store)[0])
     ask_for_update(store, alert.id)
     with store.write() as connection:
-        (claimed,) = claim_updates(connection, owner="me", now_ms=NOW_MS, limit=1)
+        (claimed,) = claim_updates(connection, owner="me", now_ms=NOW_MS, limit=1, kind="slack")
         outcomes.mark_update_retry(connection, claimed, not_before_ms=NOW_MS + 5, error="429")
     assert take_updates(store, NOW_MS + 4) == []
     assert [each.update_attempts for each in take_updates(store, NOW_MS + 5)] == [1]
@@ -105,7 +101,7 @@ def test_a_failed_update_waits_and_is_counted(store: Store) -> None:
 def test_only_messages_that_tell_the_alert(store: Store) -> None:
     alert, other = add_alert(store), add_alert(store, "other")
     for key, told in (("k", alert), ("o", other)):
-        add_notification(store, key, told)
+        add_notification(store, key, told, channel=f"#{key}")
     for claimed in take(store):
         deliver(store, claimed)
     ask_for_update(store, other.id)
