@@ -137,7 +137,10 @@ def want(metered: Metered, pieces: Sequence[Piece], machine: Machine, now_ms: in
         return Wanted(tuple(lines), None, ())
     ongoing = tuple((rate, quantity) for _, end, rate, quantity in pieces if end == FOREVER)
     if ongoing:
-        return Wanted(tuple(lines), since, ongoing)
+        begins = max(since, *(start for start, end, _, _ in pieces if end == FOREVER))
+        # What the client tells of an earlier start may lie before a dated price.
+        before, since = rejoined(list(_priced(since, begins, pieces, machine)), begins, ongoing)
+        return Wanted((*lines, *before), since, ongoing)
     held = max((since, *(end for _, end, _, _ in pieces)))
     lines += _priced(since, held, pieces, machine)
     accrued = machine.lines(held, max(now_ms, held + 1))
@@ -169,8 +172,7 @@ def want_beside(
         for free in (False, True)
     )
     settled = tuple(part for part, is_free in parts if not is_free and part[1] != FOREVER)
-    held = [each for each in pieces if each[1] != FOREVER or accruing is None or each[0] <= accruing]
-    wanted = want(Metered(settled, accruing), held, machine, priced_ms)
+    wanted = want(Metered(settled, accruing), pieces, machine, priced_ms)
     rate, quantity = covered_rate(machine.pricer.currency)
     free = [ChargeLine(rate, quantity, *part) for part, is_free in parts if is_free and part[1] != FOREVER]
     lines = (*wanted.lines, *free)

@@ -45,7 +45,7 @@ class Family:
         for entry in derived:
             known = known_of(entry.known, entry.history, entry.opened)
             entry.metered = Metered(known.settled, known.open_since_ms)
-            entry.derived, entry.reason = True, "parent changed"
+            entry.reason = "parent changed"
         return derived
 
     def cover(self, connection: Connection, source_id: int, entries: Sequence[Entry], make: MakeEntries) -> None:

@@ -90,7 +90,7 @@ class Sharing:
         for entry in derived:
             known = known_of(entry.known, entry.history, entry.opened)
             entry.metered = Metered(known.settled, known.open_since_ms)
-            entry.derived, entry.reason = True, "machine shared"
+            entry.reason = "machine shared"
         return derived
 
     def _machine(self, source_id: int, entry: Entry) -> int | None:

@@ -83,13 +83,14 @@ class Valuation:
     def want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:
         """Return where a run's charges should stand: at the total that it logged, else at prices."""
         if entry.known is None and entry.cover is None and entry.run is not None and not entry.run.costs:
-            return want(metered, (), self._machine(entry), now_ms)  # nearly every run of a first sync
+            # Nearly every run of a first sync.
+            return want(metered, (), self._machine(entry), self._priced_ms(entry, metered, last_seen_ms, now_ms))
         rates = self._rates(connection, entry)
         stood = standing_total(entry.history, entry.opened, rates)
         logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood
         if entry.known is not None and (stood and stood[1]) != (logged and logged[1]):
             entry.reason = "logged cost changed" if logged else "logged cost removed"
-        priced_ms = self._priced_ms(entry, last_seen_ms, now_ms)
+        priced_ms = self._priced_ms(entry, metered, last_seen_ms, now_ms)
         pieces: list[Piece] = []
         if logged is not None:
             pieces = settled_pieces(entry.history, rates)
@@ -101,14 +102,15 @@ class Valuation:
             return want_beside(metered, entry.cover, pieces, self._machine(entry), (priced_ms, now_ms))
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
 
-    def _priced_ms(self, entry: Entry, last_seen_ms: int, now_ms: int) -> int:
+    def _priced_ms(self, entry: Entry, metered: Metered, last_seen_ms: int, now_ms: int) -> int:
         """Return up to when dated prices are looked at.
 
-        Of a run that this poll may still not read nothing is settled beyond the last complete one, or where the run
-        above began or ended since. One that shares a machine is settled wherever another one joined or left.
+        Of what accrues nothing is settled beyond the last complete poll, but where the run above began or ended since;
+        `refresh` sees to the rest once the poll is complete. What shares a machine is settled wherever another run
+        joined or left.
         """
         shares = entry.resource_id or self._pricer.resources(entry.usage).resource_id
-        if not entry.derived or entry.until_ms is not None or shares:
+        if metered.open_since_ms is None or entry.until_ms is not None or shares:
             return now_ms
         edges = (edge for segment in entry.cover or () for edge in segment if edge <= now_ms)
         return max(last_seen_ms, *edges, 0)

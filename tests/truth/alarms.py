@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAY = 86_400_000
+NANO = 10**9
 
 Scope = tuple[tuple[str, str], ...]
 Totals = Mapping[tuple[str, Scope], Mapping[date, int]]

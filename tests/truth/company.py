@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise, zip_longest
 
 from tests.truth.oracle import Story
-from tests.truth.tariff import Line, Tariff, joined
+from tests.truth.tariff import FOREVER, Line, Tariff, joined
 
 
 def is_own_machine(usage: dict[str, str], above: dict[str, str]) -> bool:
@@ -26,7 +26,9 @@ def is_own_machine(usage: dict[str, str], above: dict[str, str]) -> bool:
     return "instance_type" in usage and nodes.isdigit() and nodes != above.get("num_workers")
 
 
-def beside(lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], tariff: Tariff) -> list[Line]:
+def beside(
+    lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], tariff: Tariff, complete: int
+) -> list[Line]:
     """Rule 9: what is left of a run's time beside the time of the run above, painted anew."""
     marks = sorted({at for line in (*lines, *above) for at in (line.start, line.end)})
     story = Story()
@@ -37,7 +39,12 @@ def beside(lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], 
         if is_paid and at is None:
             at = low
         if not is_paid and at is not None:
-            story._paint(tariff, usage, at, low)
+            if low < FOREVER:
+                story._paint(tariff, usage, at, low)
+            else:
+                story.since = at
+                story._paint_open(tariff, usage, complete)
+                story.lines.append(Line(story.since, FOREVER, story.plan))
             at = None
     return story.lines
 
@@ -45,11 +52,9 @@ def beside(lines: Sequence[Line], above: Sequence[Line], usage: dict[str, str], 
 def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
     """Rule 10: what runs pay that name one machine, by their names."""
     runs = {name: joined(lines) for name, lines in on_it.items()}
-    paid = {name: [each for each in lines if any(price for _, price, _ in each.plan)] for name, lines in runs.items()}
-    marks = sorted({at for lines in paid.values() for line in lines for at in (line.start, line.end)})
     stretches: list[tuple[int, int, list[str]]] = []
-    for low, high in pairwise(marks):
-        there = sorted(name for name, lines in paid.items() if any(each.start <= low < each.end for each in lines))
+    for low, high in pairwise(_marks(runs)):
+        there = sorted(_there(runs, low))
         since = stretches.pop()[0] if stretches and stretches[-1][2] == there else low
         stretches.append((since, high, there))
     return {
@@ -57,7 +62,29 @@ def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
             Line(max(line.start, low), min(line.end, high), line.plan, there.index(name) + 1, len(there))
             for line in lines
             for low, high, there in stretches
-            if max(line.start, low) < min(line.end, high)
+            if name in there and max(line.start, low) < min(line.end, high)
         ]
-        for name, lines in paid.items()
+        for name, lines in runs.items()
+    }
+
+
+def met(before: dict[str, list[Line]], after: dict[str, list[Line]]) -> set[str]:
+    """Rule 10: the runs on one machine that others joined or left, by their lines before and after a poll."""
+    found: set[str] = set()
+    for at in _marks(before, after):
+        here, now = _there(before, at), _there(after, at)
+        found |= {name for name in now if (here ^ now) - {name}}
+    return found
+
+
+def _marks(*on_it: dict[str, list[Line]]) -> list[int]:
+    return sorted({at for each in on_it for lines in each.values() for line in lines for at in (line.start, line.end)})
+
+
+def _there(on_it: dict[str, list[Line]], at: int) -> set[str]:
+    """Who pays a price for the machine at an instant."""
+    return {
+        name
+        for name, lines in on_it.items()
+        if any(each.start <= at < each.end and any(price for _, price, _ in each.plan) for each in lines)
     }

@@ -6,7 +6,7 @@ Observations change the painting as docs/numbers.md tells. Where that leaves roo
 1.  Nothing is charged beyond the poll's time. A start in the future, or before September 2001 (seconds taken for
     milliseconds, or none), is the time of the poll that saw it. An end before the start is the start.
 2.  What a client says again moves nothing. A start that is told anew moves a run's beginning only to an earlier time,
-    and never that of a resumption (`tests/core/test_metering.py` tries that; here starts only move on).
+    and never that of a resumption before which nothing was charged. That time is painted at today's configuration.
 3.  RUNNING accrues from its start up to the last complete poll. RUNNING with an old end is a resumption: it accrues
     from the newest metric after the old end, or else from the poll that saw it.
 4.  An end closes the open line there. No end, or one not after the end that a resumed run already had, closes it at the
@@ -16,8 +16,9 @@ Observations change the painting as docs/numbers.md tells. Where that leaves roo
     in between, else nothing more. If it had no end of its own so far (rule 4), it is charged up to the new one. An
     earlier end cuts; but one that is not after the last gap doesn't count.
 6.  A painted line keeps its prices. Other params paint all of a run anew at the prices of today's configuration. An
-    open line is cut where a dated price changes (UTC midnights); where the price was edited instead, it is cut at the
-    last complete poll: the old price before it, the new configuration after it.
+    open line is cut where a dated price changes (UTC midnights) up to the last complete poll, or up to this one where
+    the run names a machine that it may share; where the price was edited instead, it is cut at the last complete poll:
+    the old price before it, the new configuration after it.
 7.  A line's cost is a sum over its parts; each is rounded once, half to even, over its whole length; what falls to a
     day is the difference of such cumulative costs at the day's end and at its beginning.
 8.  A run that accrues gives signs of life: its newest metric, if that is not before its start and at most 3 h ahead of
@@ -32,12 +33,9 @@ Rules 9 and 10 are about runs beside others: see `company`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import zip_longest
-from zoneinfo import ZoneInfo
 
 from alerter.core.usage import RunObservation
 from tests.truth.tariff import Line, Tariff, joined
@@ -118,12 +116,14 @@ class Story:
         usage = dict(run.usage)
         other_params = before is not None and before.usage != run.usage
         opened, ends_of_blocks = self.since, self._block_ends()
-        waits = self.until is not None and str(run.status) == "RUNNING" and not run.deleted
+        goes_on = str(run.status) == "RUNNING" and not run.deleted
+        priced = last if goes_on and "resource_id" not in usage else now
+        waits = self.until is not None and goes_on
         if self.since is not None and not waits and not other_params:
-            self.reprice(tariff, now, last)
-        self._meter(run, opened, (now, last), tariff)
+            self.reprice(tariff, priced, last)
+        self._meter(run, opened, (now, last, priced), tariff)
         if other_params:
-            at = now if self.until is None or self.since is None else self.until
+            at = priced if self.until is None or self.since is None else self.until
             self._repaint(tariff, usage, ends_of_blocks if opened is not None else None, opened, at)
             if before is not None and "resource_id" in dict(before.usage).keys() - usage.keys():
                 self._join()
@@ -157,7 +157,7 @@ class Story:
         if not dates and tariff.plan(usage, self.since) == self.plan:
             return
         if tariff.plan(usage, self.since) != self.plan:
-            seen = min(max(last, self.since), now)
+            seen = max(min(last, now), self.since)
             self.lines.append(Line(self.since, seen, self.plan))
             self.since = seen
         self._paint_open(tariff, usage, now)
@@ -176,8 +176,8 @@ class Story:
                 self.lines.append(Line(at, edge, tariff.plan(usage, at)))
             at = edge
 
-    def _meter(self, run: RunObservation, opened: int | None, times: tuple[int, int], tariff: Tariff) -> None:
-        now, last = times
+    def _meter(self, run: RunObservation, opened: int | None, times: tuple[int, int, int], tariff: Tariff) -> None:
+        now, last, priced = times
         status, usage = str(run.status), dict(run.usage)
         stops = status == "SCHEDULED" or (run.deleted and status == "RUNNING")
         if opened is not None and stops:
@@ -187,15 +187,18 @@ class Story:
             return
         start = run.start_ms if YEAR_2001 <= run.start_ms <= now else now
         if opened is None and not self.lines:
-            self._first(run, start, now, tariff)
+            self._first(run, start, (now, priced), tariff)
             return
-        old_end = self.seen.end_ms if self.seen is not None else None
+        assert self.seen is not None
+        old_end = self.seen.end_ms
+        if run.start_ms != self.seen.start_ms and (self.lines or old_end is None):
+            self._begin_at(start, usage, tariff)
         if status == "RUNNING" and not run.deleted:
             if opened is None:
                 after = self.lines[-1].end
                 alive = run.last_metric_ms
                 self.since = alive if alive is not None and after < alive <= now else max(now, after)
-                self._paint_open(tariff, usage, now)
+                self._paint_open(tariff, usage, priced)
         elif opened is not None:
             unended = run.end_ms is None or (old_end is not None and run.end_ms <= old_end)
             end = max(last, self._began()) if unended or run.end_ms is None else min(run.end_ms, now)
@@ -204,19 +207,32 @@ class Story:
         elif run.end_ms is not None and run.end_ms != old_end:
             self._another_end(run, run.end_ms, old_end, now, tariff)
 
-    def _first(self, run: RunObservation, start: int, now: int, tariff: Tariff) -> None:
+    def _begin_at(self, start: int, usage: dict[str, str], tariff: Tariff) -> None:
+        """Rule 2: paint the time before what is painted, if the start is earlier."""
+        first = min([line.start for line in self.lines] + ([] if self.since is None else [self.since]))
+        earlier = Story()
+        earlier._paint(tariff, usage, start, first)
+        if self.believed is not None:
+            self.believed[0][:0] = [replace(line) for line in earlier.lines]
+        self.lines[:0] = earlier.lines
+        if self.since == first and earlier.lines and earlier.lines[-1].plan == self.plan:
+            self.lines.remove(earlier.lines[-1])
+            self.since = earlier.lines[-1].start
+
+    def _first(self, run: RunObservation, start: int, times: tuple[int, int], tariff: Tariff) -> None:
+        now, priced = times
         usage = dict(run.usage)
         lives = str(run.status) == "RUNNING" and not run.deleted
         if lives and run.end_ms is None:
             self.since = start
-            self._paint_open(tariff, usage, now)
+            self._paint_open(tariff, usage, priced)
             return
         end = start if run.end_ms is None else min(max(run.end_ms, start), now)
         self._paint(tariff, usage, start, end)
         if lives and run.end_ms is not None:
             alive = run.last_metric_ms
             self.since = max(alive if alive is not None and run.end_ms < alive <= now else now, end)
-            self._paint_open(tariff, usage, now)
+            self._paint_open(tariff, usage, priced)
 
     def _another_end(self, run: RunObservation, end: int, old_end: int | None, now: int, tariff: Tariff) -> None:
         last_end, blocks = self.lines[-1].end, self._block_ends()
@@ -268,27 +284,3 @@ class Story:
 
 def _content(run: RunObservation) -> tuple[object, ...]:
     return (str(run.status), run.start_ms, run.end_ms, run.deleted, run.tags, run.usage, run.parent_uuid)
-
-
-def midnights(zone: str, start: int, end: int) -> Iterable[tuple[date, int, int]]:
-    """Each local day that `[start, end)` touches, and the part of it in epoch ms: by asking the zone for every hour."""
-    tz = ZoneInfo(zone)
-    day = datetime.fromtimestamp(start / 1000, tz).date()
-    at = start
-    while at < end:
-        following = day + timedelta(days=1)
-        local = datetime(following.year, following.month, following.day, tzinfo=tz)
-        edge = int(local.astimezone(UTC).timestamp()) * 1000
-        if edge > at:
-            yield day, at, min(edge, end)
-            at = min(edge, end)
-        day = following
-
-
-def daily(lines: Sequence[Line], zone: str) -> dict[date, int]:
-    """Nanos by local day."""
-    found: dict[date, int] = {}
-    for line in lines:
-        for day, since, until in midnights(zone, line.start, line.end):
-            found[day] = found.get(day, 0) + line.until(until) - line.until(since)
-    return found

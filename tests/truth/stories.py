@@ -15,6 +15,7 @@ NO_END = (HOUR, ("end", "r1", None))
 LONG = (40 * HOUR, ("poll", 3, None))
 """Across at least one date at which the price of r1 changes."""
 LATE = (34 * HOUR, ("tag", "r1", 0))
+EARLIER = (HOUR, ("earlier", "r1", 5 * HOUR))
 BEATS = (MINUTE, ("beat", "r1", 0))
 STALE = (4 * HOUR, POLL[1])
 NESTS: Steps = [RUNS, POLL, (MINUTE, ("begin", "r2", 1, "RUNNING", 0, "r1")), POLL]
@@ -45,6 +46,11 @@ STORIES: dict[str, Steps] = {
     "one that shares a machine ends just after a date of a price, before the poll": [
         *[(27_000_000, ("begin", name, machine, "RUNNING", 0, None)) for name, machine in MACHINES],
         *[(27_000_003, POLL[1]), (27_000_003, POLL[1]), (3_599_995, ("end", "r2", 0)), (1, POLL[1]), POLL],
+    ],
+    "a price edited before another one joins, then stale to before that, woken": [
+        *[(MINUTE, ("begin", "r2", 10, "RUNNING", 0, None)), (MINUTE, ("beat", "r2", 25 * MINUTE)), (HOUR, POLL[1])],
+        *[(MINUTE, ("reprice",)), (MINUTE, ("begin", "r1", 6, "RUNNING", 0, None)), (5 * HOUR, POLL[1])],
+        *[(MINUTE, ("beat", "r2", 0)), POLL, ENDS, POLL],
     ],
     "a poll breaks off between a run above and one below, across a date of a price": [
         *[(MINUTE, ("begin", "r2", 5, "RUNNING", 0, None)), (13 * HOUR, ("begin", "r3", 1, "RUNNING", 0, "r2"))],
@@ -120,6 +126,12 @@ STORIES: dict[str, Steps] = {
     "... or gone": [RUNS, POLL, LATE, READ, (HOUR, ("vanish", "r1")), POLL, POLL],
     "... or resumed, and another label without a new end": [
         *[RUNS, ENDS, POLL, RESUMES, POLL, LATE, READ, NO_END, READ, POLL, TAGGED, POLL]
+    ],
+    "an earlier start, before the date of a price": [
+        *[(40 * HOUR, ("begin", "r1", 1, "RUNNING", 0)), POLL, EARLIER, POLL, ENDS, POLL, TAGGED, POLL, EARLIER, POLL]
+    ],
+    "an earlier start of a suspect": [
+        *[(40 * HOUR, ("begin", "r1", 1, "RUNNING", 0)), BEATS, POLL, STALE, EARLIER, POLL, BEATS, POLL, ENDS, POLL]
     ],
     "scheduled again": [RUNS, POLL, POLL, (HOUR, ("wait", "r1")), POLL, (HOUR, ("begin", "r1", 1, "", 0)), POLL, POLL],
     "a price edited while the source is down": [

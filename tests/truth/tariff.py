@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
 Plan = tuple[tuple[str, Fraction, Fraction], ...]
 """(what, price an hour in currency units, how many) of each part."""
 
-YEAR_2001 = 1_000_000_000_000
+FOREVER = 2**60
+"""The end of a line that accrues."""
 
 
 class Tariff:
@@ -78,3 +79,8 @@ def joined(lines: Sequence[Line]) -> list[Line]:
         elif line.start < line.end:
             found.append(line)
     return found
+
+
+def counted(line: Line, complete: int) -> Line:
+    """Rule 3: a line that accrues counts up to the last complete poll; it has no length if it began later."""
+    return line if line.end < FOREVER else replace(line, end=max(complete, line.start))

@@ -10,20 +10,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from alerter.config import Config
 from alerter.verify import verify_ledger
-from tests.truth.comparing import (
-    BUDGETS,
-    FIRST_MS,
-    M5,
-    PRICES,
-    Truth,
-    alerts_of,
-    check,
-    check_evidence,
-    ledger_totals,
-    without_blanks,
-)
+from tests.truth.comparing import alerts_of, check, check_evidence, ledger_totals, without_blanks
 from tests.truth.ledgers import HOUR, House, config_of, house
 from tests.truth.stories import STORIES
+from tests.truth.truth import BUDGETS, FIRST_MS, M5, PRICES, Truth
 from tests.truth.worlds import Steps, World, as_int, nested_and_shared_steps, nested_steps, shared_steps, steps
 
 

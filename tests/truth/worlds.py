@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
@@ -60,6 +59,7 @@ edits = st.one_of(
     st.tuples(st.just("tag"), names, st.integers(0, len(TAGS) - 1)),
     st.tuples(st.just("params"), names, machines),
     st.tuples(st.just("no start"), names),
+    st.tuples(st.just("earlier"), names, st.sampled_from([MINUTE, 5 * HOUR, 30 * HOUR])),
     st.tuples(st.sampled_from(["delete", "restore", "vanish", "reappear"]), names),
     st.tuples(st.just("reprice")),
 )
@@ -83,21 +83,13 @@ steps = stories()
 
 
 def _families(drawn: tuple[Steps, list[tuple[int, int, int]]]) -> Steps:
-    """Three runs within each other, seen in any order; then a story without edits of params and prices.
-
-    No poll breaks off: where one learns that a run above ended, the time below it counts up to there at once.
-    """
+    """Three runs within each other, seen in any order; then a story without edits of params and prices."""
     story, family = drawn
     found: Steps = []
     for name, (pause, machine, above) in zip(("r1", "r2", "r3"), family, strict=True):
         parent = (None, "r1", "r2")[min(above, int(name[1]) - 1)]
         found.append((pause, ("begin", name, machine, "RUNNING", 0, parent)))
-    return found + _unbroken(each for each in story if each[1][0] not in {"params", "reprice"})
-
-
-def _unbroken(story: Iterable[Step]) -> Steps:
-    """The same story where each poll reads everything."""
-    return [(pause, (*what[:2], None) if what[0] == "poll" else what) for pause, what in story]
+    return found + [each for each in story if each[1][0] not in {"params", "reprice"}]
 
 
 nested_steps = st.tuples(
@@ -107,7 +99,7 @@ nested_steps = st.tuples(
 
 
 def _on_boxes(drawn: tuple[Steps, list[int]]) -> Steps:
-    """The same story on machines that have names, most of them one; no poll breaks off part-way."""
+    """The same story on machines that have names, most of them one."""
     story, boxes = drawn
     rest = iter(boxes)
     found: Steps = []
@@ -115,7 +107,7 @@ def _on_boxes(drawn: tuple[Steps, list[int]]) -> Steps:
         if kind in {"begin", "params"}:
             values[1] = as_int(values[1]) + len(USAGES) * next(rest, 1)
         found.append((pause, (kind, *values)))
-    return _unbroken(found)
+    return found
 
 
 on_boxes = st.lists(st.sampled_from([1, 1, 1, 1, 2, 0]), min_size=8, max_size=8)
@@ -177,6 +169,8 @@ class World:
                 return _with(old, tags=tuple(sorted(TAGS[as_int(value)].items())))
             case "params":
                 return _with(old, usage=tuple(sorted(usage_of(as_int(value)).items())))
+            case "earlier":
+                return _with(old, start_ms=old.start_ms - as_int(value))
             case "no start":  # a source gives the poll's time to a run that has none
                 return _with(old, start_ms=max(now, old.start_ms))
             case "delete" | "restore":
