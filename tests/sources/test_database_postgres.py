@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from alerter.core.ports import SourceError
 from alerter.sources.mlflow_database import MlflowDatabaseSource
 from alerter.sources.mlflow_database.tables import MovedError, Postgres
-from tests.fixtures.mlflow_server import MlflowServer
+from tests.fixtures.mlflow_server import MlflowServer, serving
+from tests.fixtures.store import PostgresServer, create
 from tests.sources.conftest import Way, database_of
 from tests.sources.poller import DAY, MINUTE, NOW, Poller
 
@@ -76,3 +80,23 @@ def test_another_table_or_an_earlier_state_of_it_means_a_sweep(way: Way) -> None
         ):
             with pytest.raises(MovedError):
                 tables.news(other)
+
+
+def test_a_database_that_is_stopped_and_started_again(tmp_path: Path) -> None:
+    with closing(PostgresServer(tmp_path)) as postgres, serving(tmp_path, store=create(postgres.url)) as server:
+        way = Way(server, database_of(server))
+        experiment = way.experiment()
+        running = server.start_run(experiment, NOW)
+        poller = way.poller(experiment).poll()
+        postgres.stop()
+        with pytest.raises(
+            SourceError, match=r"could not be read: .+ Check backend_store, and that the database is up"
+        ):
+            poller.poll(NOW + MINUTE)
+        postgres.start()
+        new = server.ended_run(experiment, NOW, NOW + MINUTE)
+        server.set_run(running, "FINISHED", NOW + MINUTE)
+        poller.poll(NOW + 2 * MINUTE)
+        poll_until_told(poller, new)
+        assert set(poller.runs) == {running, new}
+        assert not poller.runs[running].is_live

@@ -1,0 +1,49 @@
+"""A PostgreSQL that is stopped for a minute and started again, under two daemons: the one test that waits so long."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.daemon.conftest import until
+from tests.daemon.several.conftest import EVERY_S, Fleet, role
+from tests.fixtures.store import PostgresServer, create_migrated
+
+pytestmark = [pytest.mark.needs_postgres, pytest.mark.timeout(400)]
+
+AWAY_S = 62
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
+    with closing(PostgresServer(tmp_path)) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_store_url(postgres: PostgresServer) -> str:
+    return create_migrated(postgres.url)
+
+
+def test_a_database_that_is_away_for_a_minute(fleet: Fleet, postgres: PostgresServer) -> None:
+    both = fleet.start_all(2)
+    fleet.polled()
+    postgres.stop()
+    stopped = time.monotonic()
+    fleet.spend(8)
+    until(lambda: all(httpx2.get(f"{each.url()}/readyz").status_code == 503 for each in both), fleet.logs)
+    while time.monotonic() < stopped + AWAY_S:
+        time.sleep(EVERY_S)
+        assert [httpx2.get(f"{each.url()}/healthz").status_code for each in both] == [200, 200]
+    assert not fleet.told()
+    postgres.start()
+    fleet.polled()
+    until(lambda: sorted(role(each).partition(";")[0] for each in both) == ["polls", "standing by"], fleet.logs)
+    until(lambda: len(fleet.told()) == 1, fleet.logs)
+    until(lambda: all(httpx2.get(f"{each.url()}/readyz").status_code == 200 for each in both), fleet.logs)
+    fleet.told_once(1)
+    assert [each.end() for each in both] == [0, 0]
+    assert all("Traceback" not in each.log() for each in both)
