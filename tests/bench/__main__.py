@@ -19,6 +19,7 @@ from tests.bench.evaluation import evaluation
 from tests.bench.first_sync import first_sync
 from tests.bench.ledger import backfill, rereading
 from tests.bench.start_up import start_up
+from tests.bench.takeover import takeover
 from tests.bench.workbench import Figure
 
 _ROW = "{:42} {:>10} {:12} {:>8}  {:3}  {}"
@@ -26,7 +27,17 @@ _ROW = "{:42} {:>10} {:12} {:>8}  {:3}  {}"
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = ("first-sync", "database", "cycle", "start-up", "evaluation", "rereading", "backfill", "detection")
+    names = (
+        "first-sync",
+        "database",
+        "cycle",
+        "start-up",
+        "evaluation",
+        "rereading",
+        "backfill",
+        "detection",
+        "takeover",
+    )
     parser.add_argument("--only", choices=names, help="one of them")
     parser.add_argument("--runs", type=int, default=5000, help="runs on the MLflow server (default 5000)")
     parser.add_argument("--database-runs", type=int, default=100_000, help="in MLflow's own database (default 100000)")
@@ -34,7 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--by-hand", type=int, default=10_000, help=by_hand)
     parser.add_argument("--concurrency", type=int, default=2, help="windows at once over REST (default 2)")
     parser.add_argument("--crossings", type=int, default=1000, help="alerts at once (default 1000)")
-    parser.add_argument("--interval", type=float, default=5.0, help="seconds between two polls of them (default 5)")
+    parser.add_argument("--interval", type=float, default=5.0, help="seconds between two polls of daemons (default 5)")
     parser.add_argument("--keep", type=Path, default=DEFAULT, help=f"where databases are kept (default {DEFAULT})")
     sizes = "runs in MLflow's own database for quiet cycles (default 10000 100000)"
     parser.add_argument("--histories", type=int, nargs="+", default=[10_000, 100_000], help=sizes)
@@ -58,6 +69,7 @@ def main() -> int:
         "rereading": lambda: rereading(given.runs),
         "backfill": lambda: backfill(given.charges),
         "detection": lambda: detection(given.crossings, given.interval),
+        "takeover": lambda: takeover(databases, given.interval, given.rounds),
     }
     print(_ROW.format("what", "measured", "", "target", "", "detail"))
     figures = []
