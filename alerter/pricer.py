@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from alerter.core.budgets import TagCleaning
 from alerter.core.charges import ChargeLine, Rate
@@ -15,6 +16,16 @@ from alerter.core.resources import read_resources
 from alerter.core.usage import MachineTime, Pairs, Resources
 
 _REMEMBERED = 50_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """``(rate, micro-units)`` of each line that a machine costs between two changes of price.
+
+    It is the same object for all runs of the same machine, so it is looked up by its identity.
+    """
+
+    parts: tuple[tuple[Rate, int], ...]
 
 
 class Pricer:
@@ -46,7 +57,7 @@ class Pricer:
         self._cleaning = cleaning or TagCleaning()
         self._machines = machines or {}
         self._resources: dict[Pairs, Resources] = {}
-        self._templates: dict[tuple[Pairs, Pairs, int | None], tuple[tuple[Rate, int], ...]] = {}
+        self._templates: dict[tuple[Pairs, Pairs, int | None], Template] = {}
 
     @property
     def currency(self) -> str:
@@ -74,17 +85,23 @@ class Pricer:
 
     def lines(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
         """Return the charge lines of a machine held over ``[start, end)``, split where a dated price changes."""
+        template = self.template(usage, tags, start_ms, end_ms)
+        if template is None:
+            return self._price(usage, tags, start_ms, end_ms)
+        return tuple([ChargeLine(rate, quantity, start_ms, end_ms) for rate, quantity in template.parts])
+
+    def template(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> Template | None:
+        """Return what a machine costs throughout ``[start, end)``; None where a dated price changes within."""
         change = next_change_ms(self._rules, start_ms)
         if change is not None and change < end_ms:
-            return self._price(usage, tags, start_ms, end_ms)
+            return None
         key = (usage, self._seen(tags), change)
         template = self._templates.get(key)
         if template is None:
             _bound(self._templates)
             lines = self._price(usage, tags, start_ms, max(end_ms, start_ms + 1))
-            template = tuple((line.rate, line.quantity) for line in lines)
-            self._templates[key] = template
-        return tuple(ChargeLine(rate, quantity, start_ms, end_ms) for rate, quantity in template)
+            template = self._templates[key] = Template(tuple((line.rate, line.quantity) for line in lines))
+        return template
 
     def plan(self, usage: Pairs, tags: Pairs, at_ms: int) -> tuple[tuple[Rate, int], ...]:
         """Return the rates and quantities at which a machine accrues at an instant."""
@@ -120,6 +137,6 @@ def merge(lines: Sequence[ChargeLine]) -> tuple[ChargeLine, ...]:
     return tuple(joined)
 
 
-def _bound(cache: dict[Pairs, Resources] | dict[tuple[Pairs, Pairs, int | None], tuple[tuple[Rate, int], ...]]) -> None:
+def _bound(cache: dict[Pairs, Resources] | dict[tuple[Pairs, Pairs, int | None], Template]) -> None:
     if len(cache) >= _REMEMBERED:
         cache.clear()

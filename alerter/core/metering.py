@@ -109,6 +109,13 @@ def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) 
     return _ended(run, known, start, (last_seen_ms, now_ms), clamps)
 
 
+def is_told_whole(run: RunObservation, now_ms: int) -> bool:
+    """Whether a new run has ended and tells believable times: `meter` charges it for just these."""
+    if run.end_ms is None or run.status in {RunStatus.RUNNING, RunStatus.SCHEDULED}:
+        return False
+    return EARLIEST_MS <= run.start_ms < run.end_ms <= now_ms
+
+
 def vanished(known: Known, *, last_seen_ms: int) -> Metered:
     """Return the segments of an open run that MLflow no longer has: it closes at the last complete poll."""
     if known.open_since_ms is None or known.stretch_ms is None:

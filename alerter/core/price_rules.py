@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -256,6 +257,7 @@ class PriceRules:
         fallback_per_run_hour: the price of a run that nothing else prices; None is off.
         tokens: prices of LLM tokens, tried before genai-prices, in order.
         tag_keys: the tags that any rule matches on; no other tag changes a price.
+        edges_ms: the instants (epoch ms) at which any dated price begins or ends, ascending.
     """
 
     currency: str = "USD"
@@ -269,12 +271,16 @@ class PriceRules:
     fallback_per_run_hour: Decimal | None = None
     tokens: tuple[TokenRule, ...] = ()
     tag_keys: frozenset[str] = field(init=False, compare=False, repr=False)
+    edges_ms: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         rules: tuple[PriceRule | DeriveRule | Multiplier, ...] = (*self.prices, *self.derive, *self.multipliers)
         wanted = (key for rule in rules for key, _ in rule.match.wanted)
         keys = frozenset(key.removeprefix(TAG) for key in wanted if key.startswith(TAG))
         object.__setattr__(self, "tag_keys", keys)
+        dated: tuple[PriceRule | Multiplier, ...] = (*self.prices, *self.multipliers)
+        edges = {edge for each in dated for edge in each.term.edges()}
+        object.__setattr__(self, "edges_ms", tuple(sorted(edges)))
 
     def __hash__(self) -> int:
         """Hash what is cheap to hash: rules key a cache that is asked for every usage set and day."""
@@ -283,6 +289,5 @@ class PriceRules:
 
 def next_change_ms(rules: PriceRules, after_ms: int) -> int | None:
     """Return the first instant (epoch ms) after ``after_ms`` at which a dated price begins or ends, if any."""
-    dated: tuple[PriceRule | Multiplier, ...] = (*rules.prices, *rules.multipliers)
-    edges = (edge for each in dated for edge in each.term.edges())
-    return min((edge for edge in edges if edge > after_ms), default=None)
+    following = bisect_right(rules.edges_ms, after_ms)
+    return rules.edges_ms[following] if following < len(rules.edges_ms) else None

@@ -19,7 +19,7 @@ from alerter.core.usage import RunObservation
 from alerter.pricer import Pricer
 from alerter.recording.clamping import note_clamps
 from alerter.recording.corrections import Counted, charges_of
-from alerter.recording.endings import note_endings
+from alerter.recording.endings import just_ended, note_endings
 from alerter.recording.entries import (
     Entry,
     put_open,
@@ -31,11 +31,13 @@ from alerter.recording.entries import (
 from alerter.recording.family import Family
 from alerter.recording.life import Heard, hear_descendants, suspects, tell_ancestors
 from alerter.recording.loading import Loader
+from alerter.recording.newcomers import Newcomer, Newcomers
 from alerter.recording.sharing import Sharing, divide, note_times
 from alerter.recording.valuation import Valuation
 from alerter.settlement import known_of
 from alerter.store import ledger
 from alerter.store.interning import Interner
+from alerter.store.ledger import Charge
 from alerter.store.sources import SourceState, advance
 from alerter.store.totals import Attribution, add_daily, daily_parts
 
@@ -87,6 +89,7 @@ class Recorder:
     ) -> None:
         self._interner = interner
         self._attribution = attribution
+        self._newcomers = Newcomers(interner, pricer)
         self._loader = Loader(interner)
         self._valuation = Valuation(interner, pricer)
         self._patience = patience or Patience()
@@ -153,15 +156,26 @@ class Recorder:
             for run in runs
             if (digest := run_digest(run)) != (row.hash if (row := known.get(run.run_uuid)) else None)
         ]
-        entries = self._loader.observed(connection, changed, known)
+        newcomers, others = self._newcomers.part(connection, source.id, changed, known, now_ms)
+        fresh = self._enter(connection, source, newcomers)
+        entries = self._loader.observed(connection, others, known)
         entries += self._loader.stored(connection, [known[uuid] for uuid in gone if uuid in known])
         entries = self._heard.put_off(entries)
         clamped = self._meter(entries, now_ms, source.complete_ms or 0)
         priced = self._price(connection, source, entries, now_ms)
         corrected = self._write(connection, source, priced, now_ms)
         ledger.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
-        written = tuple(entry.run_id for entry in entries)
-        return Recorded(len(runs), len(entries), corrected, clamped, changed=written)
+        written = (*fresh, *(entry.run_id for entry in entries))
+        return Recorded(len(runs), len(written), corrected, clamped, changed=written)
+
+    def _enter(self, connection: Connection, source: SourceState, newcomers: Sequence[Newcomer]) -> range:
+        """Write runs that need no more than that; return the ledger's ids of them."""
+        if not newcomers:
+            return range(0)
+        ids, charges = self._newcomers.write(connection, source.id, newcomers)
+        note_endings(connection, source, zip(ids, (each.run.end_ms for each in newcomers), strict=True))
+        self._count(connection, charges, {charge.tag_set_id for charge in charges})
+        return ids
 
     def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> int:
         """Bring what accrues up to date: who is alive, and what it costs now.
@@ -250,14 +264,16 @@ class Recorder:
         ledger.add_charges(connection, charges)
         hear_descendants(connection, source.id, entries)
         put_open(connection, entries, rate_ids)
-        note_endings(connection, source, entries)
+        note_endings(connection, source, just_ended(entries))
         note_times(connection, entries)
         note_clamps(connection, entries, now_ms)
         tell_ancestors(connection, source.id, entries)
         # Those of runs without a charge too: a reader finds every scope there and needn't write.
-        shares = self._attribution.shares(
-            connection, {entry.tag_set_id for entry in entries} | {charge.tag_set_id for charge in charges}
-        )
+        self._count(connection, charges, {each.tag_set_id for row in (entries, charges) for each in row})
+        return corrected
+
+    def _count(self, connection: Connection, charges: Sequence[Charge], tag_set_ids: set[int]) -> None:
+        """Add charges to the daily totals of the scopes that they count for."""
+        shares = self._attribution.shares(connection, tag_set_ids)
         rates = self._interner.rates.values(connection, {charge.rate_id for charge in charges})
         add_daily(connection, daily_parts(charges, shares, rates))
-        return corrected

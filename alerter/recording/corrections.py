@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from alerter.core.charges import TOTAL, Rate, cost_between
 from alerter.core.metering import Segment
 from alerter.core.nesting import FOREVER
-from alerter.recording.entries import Entry, check_cost
+from alerter.recording.entries import Entry, accrued_nanos, check_cost
 from alerter.settlement import Wanted, difference
 from alerter.store import ledger
 from alerter.store.interning import Interner
@@ -47,7 +47,7 @@ def charges_of(
             added = [each._replace(correction_id=correction) if each.start_ms < since else each for each in added]
             log.info("charges corrected run_id=%d reason=%r", entry.run_id, entry.reason)
         settled = sum([each.cost_nanos for each in (*history.standing, *reversals, *added)])
-        check_cost(settled, entry.wanted, now_ms)
+        check_cost(settled + accrued_nanos(entry.wanted, now_ms))
         charges += withdrawn
         charges += reversals
         charges += added

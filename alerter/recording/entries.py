@@ -74,20 +74,22 @@ def run_digest(run: RunObservation) -> int:
     return digest_of_text(f"{times}\x1f{names}\x1f{sets}\x1f{run.costs}\x1f{run.parent_uuid}")
 
 
-def check_cost(settled: int, wanted: Wanted, now_ms: int) -> None:
+def check_cost(nanos: int) -> None:
     """Refuse what no run can have cost: it would not fit the ledger's sums.
 
-    ``settled`` are the nanos of its charges.
-
     Raises:
-        OverflowError: it costs more than `MAX_RUN_NANOS`, settled and accrued.
+        OverflowError: it is more than `MAX_RUN_NANOS`.
     """
-    cost = settled
-    if wanted.open_since_ms is not None:
-        since = wanted.open_since_ms
-        cost += sum(cost_until(rate, quantity, (since, now_ms), now_ms) for rate, quantity in wanted.plan)
-    if cost > MAX_RUN_NANOS:
-        raise OverflowError(f"a cost of {cost} nanos is more than a run can have")
+    if nanos > MAX_RUN_NANOS:
+        raise OverflowError(f"a cost of {nanos} nanos is more than a run can have")
+
+
+def accrued_nanos(wanted: Wanted, now_ms: int) -> int:
+    """Return what an open segment has come to."""
+    since = wanted.open_since_ms
+    if since is None:
+        return 0
+    return sum(cost_until(rate, quantity, (since, now_ms), now_ms) for rate, quantity in wanted.plan)
 
 
 def rates_in(entries: Iterable[Entry]) -> Iterable[Rate]:

@@ -1,0 +1,118 @@
+"""New runs that have ended and concern no other run: nearly all of a first sync, straight to their charges.
+
+There is nothing to look up, to correct or to share, so they come in a few steps to what all others come to in many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from alerter.core.charges import Rate, cost_until
+from alerter.core.metering import is_told_whole
+from alerter.core.usage import RunObservation
+from alerter.pricer import Pricer, Template
+from alerter.recording.entries import check_cost
+from alerter.store import ledger
+from alerter.store.interning import Interner
+from alerter.store.ledger import METER_CODES, Charge, StoredRun
+
+Told = tuple[RunObservation, int]
+"""A run as a poll saw it, and its digest."""
+
+
+class Newcomer(NamedTuple):
+    """A run on its way, and what its machine costs throughout."""
+
+    run: RunObservation
+    digest: int
+    template: Template
+
+
+class _Part(NamedTuple):
+    """What a charge of a template's line is made of; the second one of a meter is its second revision."""
+
+    meter: int
+    revision: int
+    rate_id: int
+    rate: Rate
+    quantity: int
+
+
+class Newcomers:
+    """Finds such runs, and writes them into one ledger."""
+
+    def __init__(self, interner: Interner, pricer: Pricer) -> None:
+        self._interner = interner
+        self._pricer = pricer
+
+    def part(
+        self,
+        connection: Connection,
+        source_id: int,
+        runs: Sequence[Told],
+        known: Mapping[str, StoredRun],
+        now_ms: int,
+    ) -> tuple[list[Newcomer], list[Told]]:
+        """Return the newcomers among some runs, and the others; ``known`` are those that the ledger has."""
+        new = [run.run_uuid for run, _ in runs if run.run_uuid not in known]
+        concerned = {row.parent_uuid for row in ledger.nested_in(connection, source_id, new)}
+        concerned.update([run.parent_uuid for run, _ in runs], known)
+        newcomers, others = [], []
+        for run, digest in runs:
+            template = None if run.run_uuid in concerned else self._template(run, now_ms)
+            if template is None:
+                others.append((run, digest))
+            else:
+                newcomers.append(Newcomer(run, digest, template))
+        return newcomers, others
+
+    def _template(self, run: RunObservation, now_ms: int) -> Template | None:
+        """Return what a new run's machine costs; None where it is no newcomer."""
+        if run.parent_uuid is not None or run.costs or run.end_ms is None or not is_told_whole(run, now_ms):
+            return None
+        if self._pricer.resources(run.usage).resource_id is not None:
+            return None
+        return self._pricer.template(run.usage, run.tags, run.start_ms, run.end_ms)
+
+    def write(
+        self, connection: Connection, source_id: int, newcomers: Sequence[Newcomer]
+    ) -> tuple[range, list[Charge]]:
+        """Write runs and their charges; return the ledger's ids of them, and the charges."""
+        tag_ids = self._interner.tag_sets.ids(connection, {each.run.tags for each in newcomers})
+        usage_ids = self._interner.usage_sets.ids(connection, {each.run.usage for each in newcomers})
+        parts = self._parts(connection, {each.template for each in newcomers})
+        first = ledger.next_run_id(connection)
+        rows, charges = [], []
+        for run_id, (run, digest, template) in enumerate(newcomers, first):
+            tag_set_id = tag_ids[run.tags]
+            rows.append(ledger.run_values(run, (run_id, source_id), (tag_set_id, usage_ids[run.usage], digest)))
+            charges += _charges(run_id, run, tag_set_id, parts[template])
+        ledger.add_runs(connection, rows)
+        ledger.add_charges(connection, charges)
+        return range(first, first + len(newcomers)), charges
+
+    def _parts(self, connection: Connection, templates: Iterable[Template]) -> dict[Template, list[_Part]]:
+        ids = self._interner.rates.ids(connection, {rate for each in templates for rate, _ in each.parts})
+        found: dict[Template, list[_Part]] = {}
+        for template in templates:
+            times: Counter[int] = Counter()
+            found[template] = []
+            for rate, quantity in template.parts:
+                meter = METER_CODES[rate.meter]
+                found[template].append(_Part(meter, times[meter], ids[rate], rate, quantity))
+                times[meter] += 1
+        return found
+
+
+def _charges(run_id: int, run: RunObservation, tag_set_id: int, parts: Iterable[_Part]) -> list[Charge]:
+    start, end = run.start_ms, run.end_ms or run.start_ms
+    charges = []
+    for meter, revision, rate_id, rate, quantity in parts:
+        cost = cost_until(rate, quantity, (start, end), end)
+        charges.append(Charge(run_id, meter, start, revision, end, tag_set_id, rate_id, quantity, cost))
+    check_cost(sum([each.cost_nanos for each in charges]))
+    return charges
