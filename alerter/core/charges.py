@@ -140,6 +140,12 @@ def part_of(nanos: int, share: EqualPart) -> int:
     return (nanos + parts - place) // parts
 
 
+def pace(rate: Rate, quantity: int) -> tuple[int, int]:
+    """Return the nanos a millisecond of a line of whole machines as (numerator, denominator); a `TOTAL` has none."""
+    numerator, denominator = _per_ms(rate.unit_price, hours_in(rate.pricing_unit))
+    return numerator * quantity, denominator
+
+
 def hours_in(pricing_unit: str) -> int:
     """Return how many hours of one thing held a price is for."""
     return MONTH_HOURS if pricing_unit == GIB_MONTH else 1

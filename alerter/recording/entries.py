@@ -68,10 +68,10 @@ class Entry:
 
 def run_digest(run: RunObservation) -> int:
     """Return a digest of everything of a run that the ledger keeps; a sign of life alone changes nothing."""
-    times = f"{run.status}\x1f{run.start_ms}\x1f{run.end_ms}\x1f{run.deleted}"
-    names = f"{run.name}\x1f{run.user}\x1f{run.experiment_id}"
-    sets = f"{pairs_text(run.tags)}\x1f{pairs_text(run.usage)}"
-    return digest_of_text(f"{times}\x1f{names}\x1f{sets}\x1f{run.costs}\x1f{run.parent_uuid}")
+    return digest_of_text(
+        f"{run.status}\x1f{run.start_ms}\x1f{run.end_ms}\x1f{run.deleted}\x1f{run.name}\x1f{run.user}\x1f"
+        f"{run.experiment_id}\x1f{pairs_text(run.tags)}\x1f{pairs_text(run.usage)}\x1f{run.costs}\x1f{run.parent_uuid}"
+    )
 
 
 def check_cost(nanos: int) -> None:

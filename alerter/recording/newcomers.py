@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from alerter.core.charges import Rate, cost_until
+from alerter.core.charges import pace
 from alerter.core.metering import is_told_whole
+from alerter.core.money import div_half_even
 from alerter.core.usage import RunObservation
 from alerter.pricer import Pricer, Template
 from alerter.recording.entries import check_cost
@@ -38,8 +39,8 @@ class _Part(NamedTuple):
     meter: int
     revision: int
     rate_id: int
-    rate: Rate
     quantity: int
+    pace: tuple[int, int]
 
 
 class Newcomers:
@@ -103,16 +104,17 @@ class Newcomers:
             found[template] = []
             for rate, quantity in template.parts:
                 meter = METER_CODES[rate.meter]
-                found[template].append(_Part(meter, times[meter], ids[rate], rate, quantity))
+                found[template].append(_Part(meter, times[meter], ids[rate], quantity, pace(rate, quantity)))
                 times[meter] += 1
         return found
 
 
 def _charges(run_id: int, run: RunObservation, tag_set_id: int, parts: Iterable[_Part]) -> list[Charge]:
     start, end = run.start_ms, run.end_ms or run.start_ms
-    charges = []
-    for meter, revision, rate_id, rate, quantity in parts:
-        cost = cost_until(rate, quantity, (start, end), end)
+    charges, total = [], 0
+    for meter, revision, rate_id, quantity, (numerator, denominator) in parts:
+        cost = div_half_even(numerator * (end - start), denominator)
         charges.append(Charge(run_id, meter, start, revision, end, tag_set_id, rate_id, quantity, cost))
-    check_cost(sum([each.cost_nanos for each in charges]))
+        total += cost
+    check_cost(total)
     return charges

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from alerter.core.budgets import Budget, Scope, TagCleaning, scope_of
 from alerter.core.charges import Rate, cost_until
-from alerter.core.periods import day_edges
+from alerter.core.periods import day_edges, day_of, midnight_ms
 from alerter.core.usage import COMPONENTS, Meter, Pairs
 from alerter.store.bulk import insert_rows, query
 from alerter.store.interning import Interner
@@ -148,9 +148,10 @@ def _by_zone(shares: Iterable[Share], meter: Meter) -> dict[str, list[tuple[int,
 
 def split(charge: Charge, rate: Rate, zone: str) -> list[tuple[int, int]]:
     """Return ``(local day, nanos)`` of a charge; the nanos sum to its cost."""
+    day = day_of(zone, charge.start_ms)
+    if charge.end_ms <= midnight_ms(zone, day + 1):  # nearly every one of a short run
+        return [(day, charge.cost_nanos)]
     *edges, (last_day, _) = day_edges(zone, charge.start_ms, charge.end_ms)
-    if not edges:
-        return [(last_day, charge.cost_nanos)]
     before, found = 0, []
     for day, until in edges:
         nanos = cost_to(rate, charge.quantity, (charge.start_ms, charge.end_ms), until)

@@ -101,7 +101,7 @@ class Poll:
     def _walk(self, after: Key) -> Iterator[tuple[list[RunRow], list[RunObservation]]]:
         while rows := self._tables.page(after, self._batch):
             after = rows[-1].key
-            yield rows, self._observe(self._runs.chosen(rows))
+            yield rows, self._runs.observe(self._runs.chosen(rows), self._request.now_ms, rows)
 
     def _refresh(self, ids: Sequence[str], news: News) -> Iterator[Batch]:
         """Yield a later poll's runs; only the last batch moves the cursor: one that breaks off is repeated whole."""

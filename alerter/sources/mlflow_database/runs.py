@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 
 from alerter.core.usage import Pairs, RunObservation
-from alerter.sources.mlflow_database.tables import BATCH, RunRow, Tables, marks
+from alerter.sources.mlflow_database.tables import BATCH, RunRow, Some, Tables, marks
 from alerter.sources.mlflow_rest.decoding import Decoder, Seen
 
 _OWN = "substr(c.key, 1, 7) <> 'mlflow.'"
@@ -43,35 +43,39 @@ class Runs:
         for first in range(0, len(run_uuids), BATCH):
             yield self.chosen(self.tables.by_ids(run_uuids[first : first + BATCH]))
 
-    def observe(self, rows: Sequence[RunRow], now_ms: int) -> list[RunObservation]:
-        """Return the observations of at most `BATCH` rows; one that can't be used at all is logged and left out."""
+    def observe(self, rows: Sequence[RunRow], now_ms: int, page: Sequence[RunRow] = ()) -> list[RunObservation]:
+        """Return the observations of at most `BATCH` rows; one that can't be used at all is logged and left out.
+
+        ``page`` is what they were chosen from, where that lies together in the database.
+        """
         if not rows:
             return []
-        ids = [row.run_uuid for row in rows]
+        span = (page[0].run_uuid, page[-1].run_uuid) if 0 < len(page) < 2 * len(rows) else None
+        some = Some([row.run_uuid for row in rows], span)
         runs = [_seen(row) for row in rows]
-        self._read_params(ids, runs)
-        self._read_tags(ids, runs)
-        for number, at_ms in self.tables.beats(ids):
+        self._read_params(some, runs)
+        self._read_tags(some, runs)
+        for number, at_ms in self.tables.beats(some):
             runs[number].last_metric_ms = at_ms
         if self._metrics:
-            for number, key, value, is_nan in self.tables.metrics(ids, self._metrics):
+            for number, key, value, is_nan in self.tables.metrics(some.ids, self._metrics):
                 runs[number].metrics.append((key, "NaN" if is_nan else str(float(value))))
         return self._decoder.observe(runs, now_ms)
 
-    def _read_params(self, ids: Sequence[str], runs: Sequence[Seen]) -> None:
+    def _read_params(self, some: Some, runs: Sequence[Seen]) -> None:
         condition = f"c.key IN {marks(self._params)}"
-        for number, text in self.tables.texts("params", ids, condition, *self._params):
+        for number, text in self.tables.texts("params", some, condition, *self._params):
             runs[number].params = self._pairs(text)
 
-    def _read_tags(self, ids: Sequence[str], runs: Sequence[Seen]) -> None:
+    def _read_tags(self, some: Some, runs: Sequence[Seen]) -> None:
         condition = f"({_OWN} OR c.key IN {marks(self._tags)})"
-        for number, text in self.tables.texts("tags", ids, condition, *self._tags):
+        for number, text in self.tables.texts("tags", some, condition, *self._tags):
             runs[number].tags = self._pairs(text)
         # Every run has these tags, but only those of old clients say there alone what they are called.
         unnamed = [number for number, run in enumerate(runs) if not run.name or not run.user]
         if unnamed:
-            some = [ids[number] for number in unnamed]
-            for index, text in self.tables.texts("tags", some, f"c.key IN {marks(_UNNAMED)}", *_UNNAMED):
+            older = Some([some.ids[number] for number in unnamed])
+            for index, text in self.tables.texts("tags", older, f"c.key IN {marks(_UNNAMED)}", *_UNNAMED):
                 runs[unnamed[index]].tags += self._pairs(text)
 
     def _pairs(self, text: str) -> Pairs:

@@ -7,7 +7,6 @@ a walk goes by, and in how news is known.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -24,9 +23,7 @@ NEWS_MAX: Final = 50_000
 UNFINISHED: Final = ("RUNNING", "SCHEDULED")
 
 _RUN = "r.run_uuid, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.lifecycle_stage"
-
-
-_OWN_ID = re.compile("[0-9a-f]{32}").fullmatch
+_ANY = "c.run_uuid = ANY(?::text[])"
 
 
 class RunRow(NamedTuple):
@@ -41,6 +38,13 @@ class RunRow(NamedTuple):
     start_ms: int | None
     end_ms: int | None
     stage: str | None
+
+
+class Some(NamedTuple):
+    """Runs by their ids, numbered from 0; ``span`` are the first and the last id of a page that most of are these."""
+
+    ids: Sequence[str]
+    span: tuple[str, str] | None = None
 
 
 class MovedError(Exception):
@@ -76,19 +80,19 @@ class Tables(Protocol):
         """Return the next runs that are unfinished by their status alone, and where to go on; 0 is from the start."""
         ...
 
-    def texts(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
-        """Return ``(number, JSON object)`` of params or tags of numbered runs (from 0), by a condition on ``c.key``.
+    def texts(self, table: str, some: Some, condition: str, *values: object) -> Rows:
+        """Return ``(number, JSON object)`` of params or tags of some runs, by a condition on ``c.key``.
 
         Most runs have theirs in common with others: one text of a run is quicker read, and known again, than its rows.
         """
         ...
 
-    def beats(self, run_uuids: Sequence[str]) -> Rows:
-        """Return ``(number, timestamp)`` of each numbered run's newest metric; 0 or nothing where it has none."""
+    def beats(self, some: Some) -> Rows:
+        """Return ``(number, timestamp)`` of each run's newest metric; 0 or nothing where it has none."""
         ...
 
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
-        """Return ``(number, key, value, is NaN)`` of some latest metrics of numbered runs."""
+        """Return ``(number, key, value, is NaN)`` of some latest metrics of runs, numbered from 0."""
         ...
 
     def count(self) -> int:
@@ -155,20 +159,20 @@ class Sqlite:
         following = after + AWAKE
         return [row[0] for row in rows], following if following < self.count() else 0
 
-    def texts(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
+    def texts(self, table: str, some: Some, condition: str, *values: object) -> Rows:
         """See `Tables`."""
         # The sign keeps SQLite from looking up every key of every run where it could walk over a run's few.
         condition = condition.replace("c.key", "+c.key")
         sql = f"SELECT json_group_object(c.key, c.value) FROM {table} AS c WHERE c.run_uuid = j.value AND {condition}"
         each = f"SELECT ({sql}) AS t FROM {self._ids}"
-        ((text,),) = self._rows(f"SELECT group_concat(t, char(10)) FROM ({each})", *values, json.dumps(run_uuids))
+        ((text,),) = self._rows(f"SELECT group_concat(t, char(10)) FROM ({each})", *values, json.dumps(some.ids))
         return list(enumerate(str(text).split("\n")))
 
-    def beats(self, run_uuids: Sequence[str]) -> Rows:
+    def beats(self, some: Some) -> Rows:
         """See `Tables`."""
         newest = "SELECT MAX(timestamp) FROM latest_metrics WHERE run_uuid = j.value"
         each = f"SELECT COALESCE(({newest}), 0) AS t FROM {self._ids}"
-        ((text,),) = self._rows(f"SELECT group_concat(t) FROM ({each})", json.dumps(run_uuids))
+        ((text,),) = self._rows(f"SELECT group_concat(t) FROM ({each})", json.dumps(some.ids))
         return list(enumerate(map(int, str(text).split(","))))
 
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
@@ -188,7 +192,6 @@ class Postgres:
     """MLflow's PostgreSQL, by ``run_uuid``."""
 
     start: Key = ""
-    _ids = "unnest(?::text[]) WITH ORDINALITY AS j(value, key)"
 
     def __init__(self, reading: Reading) -> None:
         self._rows = reading.rows
@@ -231,32 +234,32 @@ class Postgres:
         """See `Tables`: a run that runs again is a row that was written, and so among the news."""
         return [], after
 
-    def texts(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
+    def texts(self, table: str, some: Some, condition: str, *values: object) -> Rows:
         """See `Tables`."""
-        within, span = _within("c", run_uuids)
-        sql = (
-            f"SELECT j.key - 1, json_object_agg(c.key, c.value)::text FROM {self._ids} "
-            f"JOIN {table} AS c ON c.run_uuid = j.value{within} WHERE {condition} GROUP BY j.key"
-        )
-        return self._rows(sql, list(run_uuids), *span, *values)
+        return self._each(f"json_object_agg(c.key, c.value)::text FROM {table}", some, condition, *values)
 
-    def beats(self, run_uuids: Sequence[str]) -> Rows:
+    def beats(self, some: Some) -> Rows:
         """See `Tables`."""
-        within, span = _within("m", run_uuids)
-        sql = (
-            f"SELECT j.key - 1, MAX(m.timestamp) FROM {self._ids} "
-            f"JOIN latest_metrics AS m ON m.run_uuid = j.value{within} GROUP BY j.key"
-        )
-        return self._rows(sql, list(run_uuids), *span)
+        return self._each("MAX(c.timestamp) FROM latest_metrics", some, "TRUE")
+
+    def _each(self, what: str, some: Some, condition: str, *values: object) -> Rows:
+        """Return ``(number, what)`` of each run, out of a table's rows ``c``.
+
+        A page of a walk lies together in the index: it is read as a whole, which costs half of looking up each run.
+        """
+        within, place = ("c.run_uuid BETWEEN ? AND ?", some.span) if some.span else (_ANY, (list(some.ids),))
+        sql = f"SELECT c.run_uuid, {what} AS c WHERE {within} AND {condition} GROUP BY c.run_uuid"
+        numbers = {run_uuid: number for number, run_uuid in enumerate(some.ids)}
+        rows = self._rows(sql, *place, *values)
+        return [(numbers[run_uuid], found) for run_uuid, found in rows if run_uuid in numbers]
 
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
         """See `Tables`."""
-        within, span = _within("m", run_uuids)
         sql = (
-            f"SELECT j.key - 1, m.key, m.value, m.is_nan FROM {self._ids} "
-            f"JOIN latest_metrics AS m ON m.run_uuid = j.value{within} AND m.key IN {marks(keys)}"
+            "SELECT j.key - 1, m.key, m.value, m.is_nan FROM unnest(?::text[]) WITH ORDINALITY AS j(value, key) "
+            f"JOIN latest_metrics AS m ON m.run_uuid = j.value AND m.key IN {marks(keys)}"
         )
-        return self._rows(sql, list(run_uuids), *span, *keys)
+        return self._rows(sql, list(run_uuids), *keys)
 
     def count(self) -> int:
         """See `Tables`."""
@@ -270,13 +273,3 @@ class Postgres:
         sql = "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE relid = 'runs'::regclass"
         found: Sequence[Any] = self._rows(sql)
         return str(found[0][0]) if found else "0"
-
-
-def _within(alias: str, run_uuids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Return a condition that lets PostgreSQL take a page of a walk from the index, and not from the whole table.
-
-    None where ids aren't MLflow's own, of which every collation has the same order.
-    """
-    if not run_uuids or not all(map(_OWN_ID, run_uuids)):
-        return "", ()
-    return f" AND {alias}.run_uuid BETWEEN ? AND ?", (min(run_uuids), max(run_uuids))
