@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from typing import Any
 from alerter.core.charges import MICRO, TOTAL, Confidence, EqualPart, Rate, cost_between, hours_in
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
-from alerter.core.usage import Meter
+from alerter.core.usage import Meter, TokenCount
 from alerter.restatements import restatement_of
 from alerter.settlement import known_of
 from alerter.spending import Accruing, accruals
@@ -22,6 +22,7 @@ from alerter.store.bulk import query
 from alerter.store.clamped import clamped_note
 from alerter.store.folding import folded_of
 from alerter.store.ledger import METERS, Charge, part_of
+from alerter.store.token_counts import counts_of, place_of
 from alerter.store.totals import Share, View
 
 Json = dict[str, Any]
@@ -35,7 +36,7 @@ class UnknownReferenceError(Exception):
 class Line:
     """One charge, or what a running run accrues (``settled`` False), within ``[start, end)``; ``cost`` in nanos.
 
-    ``suspected``: it accrues no further, since the run is suspected stale.
+    ``suspected``: it accrues no further, since the run is suspected stale. ``tokens`` is how many of them it is for.
     """
 
     run_id: int
@@ -47,6 +48,7 @@ class Line:
     settled: bool
     correction_id: int | None = None
     suspected: bool = False
+    tokens: TokenCount | None = None
 
     def as_json(self, reasons: dict[int, str]) -> Json:
         """Return it for scripts: quantities in the rate's unit, money as decimal strings."""
@@ -54,6 +56,7 @@ class Line:
             "meter": self.rate.meter.value,
             "quantity": self._consumed(),
             "unit": self.rate.pricing_unit,
+            "tokens": None if self.tokens is None else asdict(self.tokens),
             "unit_price": self.rate.unit_price,
             "list_unit_price": self.rate.list_unit_price,
             "cost": plain(self.cost),
@@ -131,12 +134,12 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
         raise UnknownReferenceError(f"the budget of {alert.public_id} is no longer configured")
     period = _period_of(alert, period_at(budget.period, budget.timezone, now_ms))
     start_ms, end_ms = bounds_ms(period, budget.timezone)
-    lines = []
-    shares = view.all_shares()
+    charges, shares = [], view.all_shares()
     for charge in ledger.charges_within(view.connection, start_ms, end_ms):
         share = _share(shares[charge.tag_set_id], alert)
         if share is not None and share.counts(METERS[charge.meter]):
-            lines += _settled(view, [charge], start_ms, end_ms)
+            charges.append(charge)
+    lines = _settled(view, charges, start_ms, end_ms)
     for running in accruals(view, now_ms):
         share = _share(view.shares({running.tag_set_id})[running.tag_set_id], alert)
         if share is not None:
@@ -171,20 +174,28 @@ def _evidence(view: View, lines: Sequence[Line]) -> Json:
     return {
         "charges": [line.as_json(reasons) for line in priced],
         "gaps": [
-            {"meter": gap.rate.meter.value, "missing": gap.rate.note, "period": [iso(gap.start_ms), iso(gap.end_ms)]}
+            {
+                "meter": gap.rate.meter.value,
+                "missing": gap.rate.note,
+                "tokens": None if gap.tokens is None else asdict(gap.tokens),
+                "period": [iso(gap.start_ms), iso(gap.end_ms)],
+            }
             for gap in gaps
         ],
     }
 
 
-def _settled(view: View, charges: Iterable[Charge], since_ms: int, until_ms: int) -> list[Line]:
-    rates = view.all_rates()
+def _settled(view: View, charges: Sequence[Charge], since_ms: int, until_ms: int) -> list[Line]:
+    rates, counts = view.all_rates(), counts_of(view.connection, charges)
     lines = []
     for charge in charges:
         start, end = max(charge.start_ms, since_ms), min(charge.end_ms, until_ms)
         rate = rates[charge.rate_id]
         cost = part_of(charge, rate, start, end)
-        lines.append(Line(charge.run_id, rate, charge.quantity, start, end, cost, True, charge.correction_id))
+        count = counts.get(place_of(charge))
+        tokens = None if count is None else count.within((charge.start_ms, charge.end_ms), (start, end))
+        known = (charge.run_id, rate, charge.quantity, start, end, cost)
+        lines.append(Line(*known, settled=True, correction_id=charge.correction_id, tokens=tokens))
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
@@ -15,13 +15,14 @@ from alerter.core.charges import MICRO, TOTAL, WHOLE, Confidence, Rate, cost_bet
 from alerter.core.money import plain
 from alerter.core.periods import HOUR_MS, iso, utc
 from alerter.core.text import hushed, visible_json
-from alerter.core.usage import Meter, Pairs, Resources
+from alerter.core.usage import Meter, Pairs, Resources, TokenCount
 from alerter.evidence import RunFacts, run_facts
 from alerter.pricer import Pricer
 from alerter.spending import accruals
 from alerter.store.audit import Correction, charges_by_time, corrections
 from alerter.store.carriers import FOLDED, STORAGE, TOKENS, kind_of, run_of
 from alerter.store.ledger import part_of
+from alerter.store.token_counts import counts_of, place_of
 from alerter.store.totals import View
 
 COLUMNS = (
@@ -63,6 +64,10 @@ COLUMNS = (
     "x_Settled",
     "x_SharedBy",
     "x_Source",
+    "x_TokensCached",
+    "x_TokensIn",
+    "x_TokensIntoCache",
+    "x_TokensOut",
 )
 """FOCUS 1.2's columns that apply to an estimate, then our own. There is no BilledCost: nothing here was billed."""
 
@@ -106,6 +111,7 @@ class _Line:
     cost: int
     settled: bool
     correction_id: int | None = None
+    tokens: TokenCount | None = None
 
     @property
     def list_cost(self) -> int:
@@ -122,6 +128,13 @@ class _Line:
             return None
         unit_ms = HOUR_MS * hours_in(self.rate.pricing_unit)
         return Decimal(self.quantity) * (self.part[1] - self.part[0]) / (MICRO * unit_ms * self.rate.share[1])
+
+    @property
+    def used(self) -> tuple[str, str]:
+        """How much was used, and of what; nothing where only its cost is known."""
+        if self.tokens is not None:
+            return str(self.tokens.total), "Tokens"
+        return ("", "") if self.held is None else (_decimal(self.held), unit_of(self.rate.pricing_unit))
 
 
 def export_csv(view: View, pricer: Pricer, window: Window, now_ms: int, out: IO[str]) -> Exported:
@@ -165,12 +178,16 @@ def unit_of(pricing_unit: str) -> str:
 
 def _lines(view: View, window: Window, now_ms: int) -> Iterator[_Line]:
     rates = view.all_rates()
-    for charge in charges_by_time(view.connection, *window):
-        rate, whole = rates[charge.rate_id], (charge.start_ms, charge.end_ms)
-        for part in _months(whole, window):
-            cost = part_of(charge, rate, *part)
-            known = (charge.run_id, charge.tag_set_id, rate, charge.quantity)
-            yield _Line(*known, whole, part, cost, settled=True, correction_id=charge.correction_id)
+    charges = charges_by_time(view.connection, *window)
+    while batch := list(islice(charges, _BATCH)):
+        counts = counts_of(view.connection, batch)
+        for charge in batch:
+            rate, whole = rates[charge.rate_id], (charge.start_ms, charge.end_ms)
+            count = counts.get(place_of(charge))
+            for part in _months(whole, window):
+                known = (charge.run_id, charge.tag_set_id, rate, charge.quantity, whole, part)
+                tokens = None if count is None else count.within(whole, part)
+                yield _Line(*known, part_of(charge, rate, *part), True, charge.correction_id, tokens)
     for run in sorted(accruals(view, now_ms), key=lambda each: (each.start_ms, each.run_id)):
         whole = (run.start_ms, run.as_of_ms)
         for rate, quantity in run.lines if run.as_of_ms > run.start_ms else ():
@@ -213,7 +230,7 @@ class _Describer:
         run, rate = self._runs[line.run_id], line.rate
         machine = self._machines[run.usage_set_id]
         month = _month(line.part[0])
-        quantity, unit = ("", "") if line.held is None else (_decimal(line.held), unit_of(rate.pricing_unit))
+        quantity, unit = line.used
         priced = rate.confidence is not Confidence.GAP and line.held is not None
         correction = self._corrections.get(line.correction_id or 0)
         category, subcategory = _SERVICES.get(rate.meter, _TRAINING)
@@ -257,8 +274,20 @@ class _Describer:
             "x_Settled": "true" if line.settled else "false",
             "x_SharedBy": "" if rate.share == WHOLE else str(rate.share[1]),
             "x_Source": neutral(run.source),
+            **_tokens(line.tokens),
         }
         return [values[column] for column in COLUMNS]
+
+
+def _tokens(count: TokenCount | None) -> dict[str, str]:
+    """Return how many tokens of each kind; nothing where that isn't known, or no tokens were used."""
+    kinds = dict.fromkeys(("fresh", "cached", "into_cache", "out"), "") if count is None else asdict(count)
+    return {
+        "x_TokensCached": str(kinds["cached"]),
+        "x_TokensIn": str(kinds["fresh"]),
+        "x_TokensIntoCache": str(kinds["into_cache"]),
+        "x_TokensOut": str(kinds["out"]),
+    }
 
 
 def _description(run: RunFacts, rate: Rate) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from alerter.cli.table import print_table
 from alerter.core.text import one_line
+from alerter.core.usage import TokenCount
 
 _SHOWN = 200
 _NOTE_LIMIT = 300
@@ -23,7 +24,10 @@ def print_evidence(found: dict[str, Any]) -> None:
     _print_charges(found["charges"])
     if found["gaps"]:
         typer.echo("\nnot priced")
-        print_table(("meter", "missing", "from", "to"), [_gap(each) for each in found["gaps"][:_SHOWN]])
+        rows = [_gap(each) for each in found["gaps"][:_SHOWN]]
+        heads = ("meter", "missing", "from", "to", "tokens")
+        shown = len(heads) if any(row[-1] for row in rows) else -1
+        print_table(heads[:shown], [row[:shown] for row in rows])
         _print_more(found["gaps"])
 
 
@@ -66,8 +70,8 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
     rows = [
         (
             each["meter"],
-            f"{each['quantity']} {each['unit']}",
-            each["unit_price"],
+            _quantity(each),
+            "" if each["tokens"] and each["unit_price"] == "1" else each["unit_price"],  # the rule has their prices
             each["cost"],
             each["period"][0],
             each["period"][1] if each["settled"] or each["suspected_stale"] else "running",
@@ -86,6 +90,10 @@ def _print_charges(charges: list[dict[str, Any]]) -> None:
     _print_more(charges)
 
 
+def _quantity(each: dict[str, Any]) -> str:
+    return str(TokenCount(**each["tokens"])) if each["tokens"] else f"{each['quantity']} {each['unit']}"
+
+
 def _titled(found: dict[str, Any]) -> str:
     """Return a budget and its scope; their names are whatever somebody typed."""
     return " / ".join(one_line(each) for each in (found["budget"], *found["scope"].values()))
@@ -96,5 +104,6 @@ def _print_more(lines: list[dict[str, Any]]) -> None:
         typer.echo(f"and {len(lines) - _SHOWN} more; --json has them all")
 
 
-def _gap(each: dict[str, Any]) -> tuple[str, str, str, str]:
-    return each["meter"], each["missing"], each["period"][0], each["period"][1]
+def _gap(each: dict[str, Any]) -> tuple[str, ...]:
+    tokens = str(TokenCount(**each["tokens"])) if each["tokens"] else ""
+    return each["meter"], each["missing"], each["period"][0], each["period"][1], tokens

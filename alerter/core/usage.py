@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -162,6 +162,45 @@ class StoredBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How many tokens of each kind, in the words of their prices; a reversal's are negative.
+
+    Attributes:
+        fresh: input that neither came from a cache nor went into one.
+        cached: input from a cache.
+        into_cache: input that was written into a cache.
+        out: output.
+    """
+
+    fresh: int = 0
+    cached: int = 0
+    into_cache: int = 0
+    out: int = 0
+
+    def __add__(self, other: TokenCount) -> TokenCount:
+        return TokenCount(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    def __neg__(self) -> TokenCount:
+        return TokenCount(*(-each for each in astuple(self)))
+
+    def __str__(self) -> str:
+        named = {"in": self.fresh, "cached": self.cached, "into the cache": self.into_cache, "out": self.out}
+        return ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.fresh + self.cached + self.into_cache + self.out
+
+    def within(self, whole: tuple[int, int], part: tuple[int, int]) -> TokenCount:
+        """Return what of them, spread evenly over ``[start, end)``, falls into a part; parts sum to the whole."""
+        start, end = whole
+        low, high = (at - start for at in part)
+        length = end - start
+        return TokenCount(*(each * high // length - each * low // length for each in astuple(self)))
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """Tokens of one model used at an instant; ``input_tokens`` are all of them, those from and into a cache too.
 
@@ -181,3 +220,9 @@ class Tokens:
     def total(self) -> int:
         """All of them."""
         return self.input_tokens + self.output_tokens
+
+    @property
+    def count(self) -> TokenCount:
+        """How many of each kind."""
+        fresh = max(self.input_tokens - self.cached_input_tokens - self.cache_write_tokens, 0)
+        return TokenCount(fresh, self.cached_input_tokens, self.cache_write_tokens, self.output_tokens)

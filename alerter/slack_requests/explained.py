@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from alerter.core.money import human, to_nanos
+from alerter.core.usage import TokenCount
 from alerter.notifiers.slack.escape import untrusted
 from alerter.slack_requests.desk import Evidence
 from alerter.slack_requests.reply import Reply, say
@@ -67,15 +68,19 @@ def _run(found: Evidence, currency: str) -> tuple[list[str], str]:
 def _rules(charges: Iterable[Mapping[str, Any]], currency: str) -> list[str]:
     """Return what was charged, by rule and price, dearest first."""
     sums: dict[tuple[str, str, str, str], Decimal] = {}
+    tokens: dict[tuple[str, str, str, str], TokenCount] = {}
     for each in charges:
         rule = "; ".join(filter(None, (str(each["rule"]), each.get("share"))))
         key = (str(each["meter"]), rule, str(each["unit_price"]), str(each["unit"]))
         sums[key] = sums.get(key, Decimal(0)) + Decimal(each["cost"])
+        if each.get("tokens"):
+            tokens[key] = tokens.get(key, TokenCount()) + TokenCount(**each["tokens"])
     ordered = sorted(sums, key=lambda key: -sums[key])
     lines = ["*Charged as*"] if ordered else ["Nothing was charged."]
     for key in ordered[:ROWS]:
         meter, rule, price, unit = map(untrusted, key)
-        lines.append(f"• {meter} · {rule} · {price} per {unit} · {human(to_nanos(sums[key]), currency, cents=True)}")
+        priced = str(tokens[key]) if key in tokens else f"{price} per {unit}"
+        lines.append(f"• {meter} · {rule} · {priced} · {human(to_nanos(sums[key]), currency, cents=True)}")
     return [*lines, _more(len(ordered), "price")]
 
 

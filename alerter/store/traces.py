@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
-from alerter.core.usage import Meter
+from alerter.core.usage import Meter, TokenCount
 from alerter.store.bulk import insert_rows, query, select_in
 from alerter.store.interning import digest_of
 from alerter.store.ledger import METER_CODES
@@ -17,13 +18,17 @@ from alerter.store.meta import fact, set_fact
 
 @dataclass(frozen=True, slots=True)
 class TraceLine:
-    """A part of a charge: of a row, in a quarter of an hour, at a rate; ``model`` is whose tokens."""
+    """A part of a charge: of a row, in a quarter of an hour, at a rate; ``model`` is whose tokens.
+
+    ``count`` is how many they are; None of those that an earlier version counted.
+    """
 
     row_id: int
     start_ms: int
     rate_id: int
     quantity: int
     model: str
+    count: TokenCount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def counted_traces(connection: Connection, source_id: int, trace_ids: Collection
     digests = {digest_of(each): each for each in trace_ids}
     sql = "SELECT digest, tags_digest, lines FROM counted_trace WHERE source_id = ? AND digest IN {values}"
     return {
-        digests[digest]: CountedTrace(tags_digest, tuple(TraceLine(*each) for each in json.loads(lines)))
+        digests[digest]: CountedTrace(tags_digest, tuple(map(_line, json.loads(lines))))
         for digest, tags_digest, lines in select_in(connection, sql, list(digests), source_id)
         if lines is not None
     }
@@ -88,6 +93,11 @@ def token_revisions(connection: Connection, run_ids: Sequence[int], since_ms: in
     for run_id, start_ms, revision in select_in(connection, sql, run_ids, METER_CODES[Meter.TOKENS], since_ms):
         found[run_id, start_ms] = max(revision, found.get((run_id, start_ms), -1))
     return found
+
+
+def _line(values: Sequence[Any]) -> TraceLine:
+    row_id, start_ms, rate_id, quantity, model, *count = values
+    return TraceLine(row_id, start_ms, rate_id, quantity, model, TokenCount(*count[0]) if any(count) else None)
 
 
 def _text(lines: Sequence[TraceLine]) -> str:

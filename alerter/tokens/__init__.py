@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from alerter.core.charges import Confidence, Rate
 from alerter.core.money import from_nanos
 from alerter.core.traces import TraceBatch, TraceUse, bucket_of, differs
-from alerter.core.usage import Pairs
+from alerter.core.usage import Pairs, TokenCount
 from alerter.store.interning import Interner, digest_of
 from alerter.store.sources import SourceState
 from alerter.store.totals import Attribution
@@ -59,12 +59,13 @@ class TokensRead:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a trace adds to one carrier's charge of one quarter of an hour, at one rate."""
+    """What a trace adds to one carrier's charge of one quarter of an hour, at one rate; ``count`` as of a line."""
 
     carrier: Carrier
     start_ms: int
     rate: Rate
     quantity: int
+    count: TokenCount | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,9 @@ class TokenRecorder:
         ids, rate_ids = self._write(connection, source_id, [part for each in parts.values() for part in each], now_ms)
         lines = {
             trace_id: tuple(
-                TraceLine(ids[each.carrier], each.start_ms, rate_ids[each.rate], each.quantity, each.carrier.model)
+                TraceLine(
+                    ids[each.carrier], each.start_ms, rate_ids[each.rate], each.quantity, each.carrier.model, each.count
+                )
                 for each in found
             )
             for trace_id, found in parts.items()
@@ -166,7 +169,7 @@ class TokenRecorder:
             # A gap holds its tokens, so that it differs from its reversal; it costs nothing.
             quantity = used.total if priced.rate.confidence is Confidence.GAP else priced.nanos
             if quantity:
-                parts.append(_Part(carrier, bucket_of(trace.at_ms)[0], priced.rate, quantity))
+                parts.append(_Part(carrier, bucket_of(trace.at_ms)[0], priced.rate, quantity, used.count))
         return parts, TokensRead(
             1,
             int(gaps),
@@ -183,15 +186,20 @@ class TokenRecorder:
         rate_ids = self._interner.rates.ids(connection, {each.rate for each in parts})
         rows = self._carriers.ids(connection, source_id, _first(parts), now_ms)
         sums: dict[tuple[int, int, int, Rate], int] = defaultdict(int)
+        tokens: dict[tuple[int, int, int, Rate], TokenCount] = defaultdict(TokenCount)
         for each in parts:
-            sums[each.start_ms, *rows[each.carrier], each.rate] += each.quantity
+            key = (each.start_ms, *rows[each.carrier], each.rate)
+            sums[key] += each.quantity
+            tokens[key] += each.count or TokenCount()
         row_ids = sorted({row_id for _, row_id, _, _ in sums})
         revisions = token_revisions(connection, row_ids, min(each.start_ms for each in parts))
-        charges = []
-        for (start, row_id, tag_set_id, rate), quantity in sorted(sums.items(), key=lambda item: item[0][:2]):
+        charges, counts = [], {}
+        for key, quantity in sorted(sums.items(), key=lambda item: item[0][:2]):
+            start, row_id, tag_set_id, rate = key
             revisions[row_id, start] = revision = revisions.get((row_id, start), -1) + 1
             charges.append(charge_of((row_id, start, revision), tag_set_id, (rate_ids[rate], rate), quantity))
-        self._carriers.write(connection, charges)
+            counts[row_id, start, revision] = tokens[key]
+        self._carriers.write(connection, charges, counts)
         return {carrier: row_id for carrier, (row_id, _) in rows.items()}, rate_ids
 
     def _move(
@@ -200,7 +208,7 @@ class TokenRecorder:
         """Bring the tokens of counted traces to the tags that these have now, at the rates of then."""
         rates = self._interner.rates.values(connection, {line.rate_id for _, stood in changed for line in stood.lines})
         parts = [
-            _Part(known.carrier(line.model), line.start_ms, rates[line.rate_id], line.quantity)
+            _Part(known.carrier(line.model), line.start_ms, rates[line.rate_id], line.quantity, line.count)
             for known, stood in changed
             for line in stood.lines
         ]
@@ -213,10 +221,10 @@ class TokenRecorder:
             targets = [ids[known.carrier(line.model)] for line in lines]
             if [line.row_id for line in lines] != [row_id for row_id, _ in targets] and rows.take(lines):
                 for line, (row_id, tag_set_id) in zip(lines, targets, strict=True):
-                    rows.put((row_id, line.start_ms, line.rate_id), tag_set_id, line.quantity)
+                    rows.put((row_id, line.start_ms, line.rate_id), tag_set_id, line)
                 lines = tuple(replace(line, row_id=row_id) for line, (row_id, _) in zip(lines, targets, strict=True))
             notes[known.trace.trace_id, known.trace.at_ms] = CountedTrace(known.digest, lines)
-        self._carriers.write(connection, rows.charges)
+        self._carriers.write(connection, rows.charges, rows.counts)
         put_counted(connection, source_id, notes)
 
 

@@ -15,6 +15,7 @@ from alerter.store import ledger
 from alerter.store.carriers import TOKENS, CarrierValues, add_carriers, carrier_id, carriers_of, run_of, set_tags
 from alerter.store.interning import Interner
 from alerter.store.ledger import METER_CODES, Charge, StoredRun
+from alerter.store.token_counts import Counts, counts_of, place_of, put_counts
 from alerter.store.totals import Attribution, add_daily, cost_to, daily_parts
 
 log = logging.getLogger(__name__)
@@ -126,10 +127,14 @@ class Carriers:
         if not standing:
             return
         correction = ledger.add_correction(connection, row.id, now_ms, RETAGGED)
+        known, counts = counts_of(connection, standing), {}
         revisions, charges = dict(history.revisions), []
         for each in standing:
             for sign, tags in ((-1, each.tag_set_id), (1, tag_set_id)):
                 revisions[each.meter, each.start_ms] += 1
+                count = known.get(place_of(each))
+                if count is not None:
+                    counts[row.id, each.start_ms, revisions[each.meter, each.start_ms]] = -count if sign < 0 else count
                 charges.append(
                     each._replace(
                         revision=revisions[each.meter, each.start_ms],
@@ -139,12 +144,13 @@ class Carriers:
                         correction_id=correction,
                     )
                 )
-        self.write(connection, charges)
+        self.write(connection, charges, counts)
         log.info("tokens moved row_id=%d charges=%d reason=%r", row.id, len(standing), RETAGGED)
 
-    def write(self, connection: Connection, charges: Sequence[Charge]) -> None:
-        """Add charges and what they make of the totals."""
+    def write(self, connection: Connection, charges: Sequence[Charge], counts: Counts) -> None:
+        """Add charges, how many tokens they are for, and what they make of the totals."""
         ledger.add_charges(connection, charges)
+        put_counts(connection, counts)
         shares = self._attribution.shares(connection, {charge.tag_set_id for charge in charges})
         rates = self._interner.rates.values(connection, {charge.rate_id for charge in charges})
         add_daily(connection, daily_parts(charges, shares, rates))

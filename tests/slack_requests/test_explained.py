@@ -51,6 +51,16 @@ def test_an_explanation_is_short_and_says_where_the_whole_is() -> None:
     ]
 
 
+def test_of_tokens_it_says_how_many() -> None:
+    used = {"fresh": 1_234_000, "cached": 500, "into_cache": 0, "out": 60}
+    line = {"meter": "tokens", "rule": "genai-prices openai gpt-4o-mini: in 0.15, out 0.6 a million", "unit": "total"}
+    priced = {**line, "unit_price": "1", "currency": "USD", "cost": "0.1", "tokens": used}
+    text = handle_command(
+        command("explain a-7f3k"), FakeDesk(evidence={**EVIDENCE, "charges": [priced] * 2}), OPEN
+    ).text
+    assert f"• tokens · {line['rule']} · 2,468,000 in, 1,000 cached, 120 out · $0.20" in text.splitlines()
+
+
 def test_a_run_is_explained_by_what_it_counts_for() -> None:
     evidence = {
         "run": {"run_id": "9f2c", "name": EVIL, "status": "RUNNING", "cost": "12"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from mlflow import MlflowClient
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from alerter.status import budget_status
+from alerter.store.bulk import query
 from alerter.verify import verify_ledger
 from tests.tokens.traced import Traced
 from tests.truth.ledgers import HOUR, MINUTE, FakeSource, House, config_of, house, run
@@ -57,6 +59,22 @@ def spent(made: House) -> dict[str, int]:
     with made.services.windows.read() as view:
         assert verify_ledger(view).ok
         return {row.title: row.spent_nanos for row in budget_status(view, T0 + HOUR) if row.spent_nanos}
+
+
+def counted(made: House) -> int:
+    """How many tokens the charges are for, all of them input; at a dollar a million their cost tells it, too."""
+    sums = (
+        "SELECT SUM(c.quantity), SUM(t.fresh), COUNT(*), COUNT(t.fresh) FROM charge c LEFT JOIN token_count t "
+        "ON t.run_id = c.run_id AND t.start_ms = c.start_ms AND t.revision = c.revision WHERE c.meter = 6 "
+        "GROUP BY c.run_id, c.start_ms, c.tag_set_id, c.rate_id"
+    )
+    found = 0
+    for nanos, tokens, charges, told in made.rows(sums):
+        assert isinstance(nanos, int)
+        assert isinstance(tokens, int)
+        assert (nanos, charges) == (tokens * 1000, told)
+        found += tokens
+    return found
 
 
 TEAMS = st.sampled_from([None, "a", "b", "research"])
@@ -114,9 +132,30 @@ def test_whatever_is_tagged_anew_every_team_has_its_tokens(
             # A rate once applied is kept: the discount is that of the team for which it was counted.
             expected[team_of(source, each)] += nanos * 82 // 100 if factors[key] else nanos
         assert spent(made) == dict(expected)
+        assert counted(made) == sum(each.used[0].input_tokens for each in source.held.values())
         before = made.everything()
         made.cycle(T0 + HOUR)
         assert made.everything() == before
+
+
+def test_what_an_earlier_version_counted_moves_without_a_number(migrated_sqlite: Path, tmp_path: Path) -> None:
+    with house(config_of(tmp_path, BUDGETS, PRICES), migrated_sqlite, T0) as made:
+        source = Tracing()
+        made.services = replace(made.services, sources=[source])
+        source.log(1, "m1", 5, "a", None)
+        made.cycle(T0 + HOUR)
+        with made.store.write() as connection:
+            query(connection, "DELETE FROM token_count")
+            ((text,),) = query(connection, "SELECT lines FROM counted_trace").all()
+            query(connection, "UPDATE counted_trace SET lines = ?", json.dumps([each[:5] for each in json.loads(text)]))
+        source.log(2, "m1", 7, "a", None)
+        made.cycle(T0 + HOUR)
+        assert made.rows("SELECT fresh FROM token_count") == [(7,)]
+        happen(source, ("edit", 1, "b"))
+        made.cycle(T0 + HOUR)
+        assert spent(made) == {"a": 7000, "b": 5000}
+        # Of a sum of which one part isn't known neither is the rest.
+        assert made.rows("SELECT fresh FROM token_count ORDER BY 1") == [(-7,), (7,)]
 
 
 def team_of(source: Tracing, trace: TraceUse) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from csv import DictReader
 from dataclasses import asdict, replace
 from decimal import Decimal
 from io import StringIO
@@ -16,7 +18,7 @@ from hypothesis import given, settings, strategies as st
 
 from alerter.bootstrap import wire
 from alerter.core.money import from_nanos
-from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
+from alerter.core.traces import TraceBatch, TraceRequest, TraceUse, bucket_of
 from alerter.core.usage import Tokens
 from alerter.coverage import coverage_lines, measure
 from alerter.cycle import run_cycle
@@ -179,7 +181,33 @@ def test_tokens_are_in_the_export(migrated_sqlite: Path) -> None:
         with made.services.windows.read() as view:
             done = export_csv(view, made.services.pricer, (T0 - DAY, T0 + DAY), T0 + HOUR, out)
         assert done.nanos == total(made, "SELECT SUM(cost_nanos) FROM charge")
-        assert "LLM tokens gpt-4o-mini" in out.getvalue()
+        rows = {row["ResourceName"]: row for row in DictReader(StringIO(out.getvalue()))}
+        row, unpriced = rows["LLM tokens gpt-4o-mini"], rows["LLM tokens our-llm"]
+        used = trace(1).used[0]
+        assert (row["ConsumedQuantity"], row["ConsumedUnit"], row["ListUnitPrice"]) == (str(used.total), "Tokens", "")
+        assert (row["x_TokensIn"], row["x_TokensOut"]) == (str(used.input_tokens), str(used.output_tokens))
+        given, got = PRICES["gpt-4o-mini"]
+        assert Decimal(row["EffectiveCost"]) * 10**6 == given * used.input_tokens + got * used.output_tokens
+        assert (unpriced["x_TokensIn"], Decimal(unpriced["EffectiveCost"])) == (row["x_TokensIn"], Decimal(0))
+
+
+def test_parts_of_tokens_sum_to_the_whole(migrated_sqlite: Path) -> None:
+    with traced(migrated_sqlite, [[trace(1)]]) as made:
+        made.cycle(T0 + HOUR)
+        (start, end), found = bucket_of(trace(1).at_ms), Counter[str]()
+        for window in ((0, start + 7), (start + 7, start + 123_456), (start + 123_456, end)):
+            out = StringIO()
+            with made.services.windows.read() as view:
+                export_csv(view, made.services.pricer, window, T0 + HOUR, out)
+            for row in DictReader(StringIO(out.getvalue())):
+                if row["ResourceType"] == "LLM":
+                    found.update({key: int(row[key]) for key in ("ConsumedQuantity", "x_TokensIn", "x_TokensOut")})
+        used = trace(1).used[0]
+        assert found == {
+            "ConsumedQuantity": used.total,
+            "x_TokensIn": used.input_tokens,
+            "x_TokensOut": used.output_tokens,
+        }
 
 
 def test_status_names_a_model_without_a_price_and_what_to_do(migrated_sqlite: Path) -> None:

@@ -84,6 +84,9 @@ def test_cached_tokens_cost_less_and_what_mlflow_counts_otherwise_is_told(traced
     assert traced.spent()["llm"] == "0.0075"
     # MLflow's own sums agree.
     assert (polled.tokens.count_differs, polled.tokens.cost_differs) == (0, 0)
+    (line,) = traced.explained("LLM tokens claude-sonnet-4-5")["charges"]
+    assert line["tokens"] == {"fresh": 1_000, "cached": 5_000, "into_cache": 0, "out": 200}
+    assert "in 3 (" in line["rule"]
 
 
 @pytest.mark.parametrize(("price", "differs"), [("0.15", 0), ("0.157", 0), ("0.16", 1), ("0.14", 1)])

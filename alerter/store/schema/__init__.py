@@ -26,7 +26,7 @@ from alerter.store.schema.ledger import (
 )
 from alerter.store.schema.machines import ClampedRunRow, MachineTimeRow
 from alerter.store.schema.storage import HoldingRow, StorageLevelRow
-from alerter.store.schema.traces import CountedTraceRow
+from alerter.store.schema.traces import CountedTraceRow, TokenCountRow
 
 __all__ = [
     "AlertNotificationRow",
@@ -57,5 +57,6 @@ __all__ = [
     "SourceRow",
     "StorageLevelRow",
     "TagSetRow",
+    "TokenCountRow",
     "UsageSetRow",
 ]

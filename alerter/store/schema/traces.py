@@ -1,7 +1,8 @@
-"""Which traces are counted."""
+"""Which traces are counted, and how many tokens are charged."""
 
 from __future__ import annotations
 
+from sqlalchemy import Column, Integer
 from sqlmodel import Field, SQLModel
 
 from alerter.store.schema.columns import big_column, reference, text_column
@@ -21,3 +22,20 @@ class CountedTraceRow(SQLModel, table=True):
     at_ms: int = Field(sa_column=big_column())
     tags_digest: int | None = Field(default=None, sa_column=big_column(nullable=True))
     lines: str | None = Field(default=None, sa_column=text_column(nullable=True))
+
+
+class TokenCountRow(SQLModel, table=True):
+    """How many tokens a charge of tokens is for, by the charge's row, start and revision; a reversal's are negative.
+
+    There is none of charges that an earlier version made.
+    """
+
+    __tablename__ = "token_count"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    run_id: int = Field(sa_column=reference("run.id", primary_key=True))
+    start_ms: int = Field(sa_column=big_column(primary_key=True))
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    fresh: int = Field(sa_column=big_column())
+    cached: int = Field(sa_column=big_column())
+    into_cache: int = Field(sa_column=big_column())
+    out: int = Field(sa_column=big_column())
