@@ -189,7 +189,8 @@ def all_levels(connection: Connection) -> list[tuple[Level, int, int]]:
     """Return every level with its tag set and its source's last complete poll."""
     sql = (
         "SELECT l.run_id, l.since_ms, l.size, l.rate_id, r.tag_set_id, COALESCE(s.complete_ms, l.since_ms) "
-        "FROM storage_level l JOIN run r ON r.id = l.run_id JOIN source s ON s.id = r.source_id"
+        # CROSS: else SQLite walks over every run that there ever was.
+        "FROM storage_level l CROSS JOIN run r CROSS JOIN source s WHERE r.id = l.run_id AND s.id = r.source_id"
     )
     return [(Level(*row[:4]), row[4], row[5]) for row in query(connection, sql)]
 

@@ -129,9 +129,9 @@ def holds_with_ends(connection: Connection) -> dict[Hold, tuple[str, str]]:
     columns = ", ".join(f"h.{each}" for each in _COLUMNS.split(", "))
     rows = query(
         connection,
-        f"SELECT {columns}, MAX(a.period_end), MAX(a.public_id) FROM hold h JOIN alert a ON a.budget_id = h.budget_id "
-        "AND a.scope_id = h.scope_id AND a.period_start = h.period_start AND a.subject = h.subject "
-        f"WHERE h.ended_ms IS NULL GROUP BY {columns}",
+        f"SELECT {columns}, MAX(a.period_end), MAX(a.public_id) FROM hold h CROSS JOIN alert a "
+        "WHERE h.ended_ms IS NULL AND a.budget_id = h.budget_id AND a.scope_id = h.scope_id "
+        f"AND a.period_start = h.period_start AND a.subject = h.subject GROUP BY {columns}",
     )
     return {Hold(*row[:-2]): (row[-2], row[-1]) for row in rows}
 

@@ -12,7 +12,11 @@ class AlertRow(SQLModel, table=True):
     """One alert per (budget, scope, period, basis, percent, subject); ``subject`` is a run's MLflow id, else ``""``."""
 
     __tablename__ = "alert"
-    __table_args__ = (UniqueConstraint("budget_id", "scope_id", "period_start", "basis", "percent", "subject"),)
+    __table_args__ = (
+        UniqueConstraint("budget_id", "scope_id", "period_start", "basis", "percent", "subject"),
+        Index("alert_by_status", "status", "period_end"),
+        Index("alert_by_end", "period_end"),
+    )
     id: int | None = Field(default=None, sa_column=id_column())
     public_id: str = Field(sa_column=text_column(unique=True))
     budget_id: int = Field(sa_column=reference("budget.id"))
@@ -48,6 +52,7 @@ class HoldRow(SQLModel, table=True):
             sqlite_where=text("ended_ms IS NULL"),
             postgresql_where=text("ended_ms IS NULL"),
         ),
+        Index("hold_by_start", "period_start"),
     )
     id: int | None = Field(default=None, sa_column=id_column())
     budget_id: int = Field(sa_column=reference("budget.id"))

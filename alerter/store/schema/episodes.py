@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from alerter.store.schema.columns import big_column, reference, text_column
@@ -15,7 +16,7 @@ class EpisodeRow(SQLModel, table=True):
     """
 
     __tablename__ = "episode"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = (Index("episode_by_start", "period_start"), {"sqlite_with_rowid": False})
     budget_id: int = Field(sa_column=reference("budget.id", primary_key=True))
     scope_id: int = Field(sa_column=reference("scope.id", primary_key=True))
     period_start: str = Field(sa_column=text_column(primary_key=True))

@@ -1,0 +1,141 @@
+"""No cycle walks over what grows with history: every statement that it sends is shown to the database's own planner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.engine import make_url
+
+from alerter.bootstrap import wire
+from alerter.cycle import CycleReport, run_cycle
+from alerter.services import Services
+from alerter.store.bulk import insert_rows, query
+from alerter.store.engine import Store
+from tests.bench.mlflow_database import COLUMNS, make_database
+from tests.fixtures.store import create
+from tests.scans.plans import planner, sent, walked
+from tests.truth.ledgers import MINUTE, config_of
+
+NOW = 1_795_435_200_000
+RUNS = 3_000
+BUDGETS = """
+defaults: {receivers: [console], thresholds: [80%], beyond: 0}
+budgets:
+  - {name: everything, amount: 100, period: monthly}
+  - {name: every-team, group_by: [team], amount: 100, period: yearly}
+  - {name: every-user, group_by: [user], amount: 1000000, period: weekly}
+  - {name: tokens, amount: 100, period: daily, components: [tokens]}
+"""
+PRICES = 'prices: [{match: {instance_type: "*"}, per_instance_hour: "1"}]\n'
+STAYS: Final = {
+    "alembic_version": "a row",
+    "meta": "some rows",
+    "lease": "a row",
+    "source": "a row each",
+    "experiments": "MLflow's, of which every poll looks which are read",
+    "experiment_tags": "theirs",
+    "budget": "a row each",
+    "open_segment": "what accrues now",
+    "storage_level": "what is held now",
+    "ended_run": "what ended since the last evaluation",
+    "hold": "by `hold_in_force`: what is in force",
+}
+"""Tables that may be read whole, as they hold the present and no history."""
+
+
+@dataclass
+class Watched:
+    """A daemon's services on an MLflow database with a history, and a ledger with one of its own."""
+
+    services: Services
+    mlflow: str
+    polls: int = 0
+
+    def cycle(self) -> CycleReport:
+        """Do the next cycle, a minute later."""
+        self.polls += 1
+        report = run_cycle(self.services, NOW + self.polls * MINUTE)
+        assert report.evaluated
+        assert not report.failed
+        return report
+
+    def walked(self) -> dict[str, set[str]]:
+        """Return the statements of the next cycle that read a table whole which is none of `STAYS`, and which."""
+        with sent() as statements:
+            self.cycle()
+        store = self.services.store.url
+        found: dict[str, set[str]] = {}
+        for url in (store, make_url(self.mlflow)):
+            mine = {each.sql: each for each in statements if each.is_planned and (each.url == store) == (url == store)}
+            assert len(mine) > 5
+            with planner(url) as connection:
+                found |= {
+                    sql: tables for sql, each in mine.items() if (tables := walked(connection, each) - STAYS.keys())
+                }
+        return found
+
+    def write(self, *statements: str) -> None:
+        """Change MLflow's database."""
+        engine = create_engine(self.mlflow, poolclass=NullPool)
+        with engine.begin() as connection:
+            for each in statements:
+                connection.execute(text(each))
+
+
+@pytest.fixture
+def watched(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> Watched:
+    mlflow = f"sqlite:///{tmp_path}/mlflow.db"
+    if store.is_shared:
+        mlflow = create(request.getfixturevalue("postgres_url"))
+    make_database(mlflow, RUNS, NOW)
+    sources = f"sources: [{{name: main, tracking_uri: 'http://127.0.0.1:9', backend_store: '{mlflow}'}}]\n"
+    config = config_of(tmp_path / "config", BUDGETS, PRICES, sources)
+    made = Watched(wire(config, store, now_ms=NOW), mlflow)
+    made.write(
+        "UPDATE runs SET status = 'RUNNING', end_time = NULL "
+        "WHERE run_uuid IN (SELECT run_uuid FROM runs ORDER BY start_time DESC LIMIT 20)"
+    )
+    assert made.cycle().fired > 3
+    grow_old(store)
+    made.cycle()
+    made.cycle()
+    return made
+
+
+def grow_old(store: Store) -> None:
+    """Give a ledger alerts and what was told of them, of many periods that are over."""
+    with store.write() as connection:
+        for table in ("alert", "episode", "notification", "alert_notification"):
+            rows = query(connection, f"SELECT * FROM {table}").mappings().all()  # noqa: S608 - ours
+            marks = ", ".join("?" * len(rows[0]))
+            old = [tuple((dict(row) | aged(row, number)).values()) for number in range(1, 301) for row in rows]
+            insert_rows(connection, f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES ({marks})", old)  # noqa: S608
+
+
+def aged(row: Mapping[str, Any], number: int) -> dict[str, object]:
+    """Return what makes another one of a row, of a period long over."""
+    ids = {key: 1_000 * number + row[key] for key in ("id", "alert_id", "notification_id") if key in row}
+    names = {key: f"{row[key]}-{number}" for key in ("public_id", "key") if key in row}
+    past = {"status": "sent" if "receiver" in row else "resolved"}
+    past |= dict.fromkeys(("period_start", "period_end"), f"1990-{number:03}")
+    return ids | names | {key: value for key, value in past.items() if key in row}
+
+
+def test_a_quiet_cycle_and_one_with_news(watched: Watched) -> None:
+    assert watched.walked() == {}
+    fresh = "'ffff' || SUBSTR(run_uuid, 5)"
+    for table, columns in COLUMNS.items():
+        watched.write(
+            f"INSERT INTO {table} ({columns}) SELECT {columns.replace('run_uuid', fresh)} FROM {table} "  # noqa: S608 - ours
+            "WHERE run_uuid IN (SELECT run_uuid FROM runs ORDER BY run_uuid LIMIT 50)"
+        )
+    found = watched.walked()
+    # PostgreSQL has no index that knows what is new in MLflow's `runs`: its server looks, where something was written.
+    news = {sql: found.pop(sql) for sql in list(found) if "age(xmin)" in sql}
+    assert found == {}
+    assert list(news.values()) == ([{"runs"}] if watched.services.store.is_shared else [])
