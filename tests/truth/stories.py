@@ -130,6 +130,10 @@ STORIES: dict[str, Steps] = {
     "an earlier start, before the date of a price": [
         *[(40 * HOUR, ("begin", "r1", 1, "RUNNING", 0)), POLL, EARLIER, POLL, ENDS, POLL, TAGGED, POLL, EARLIER, POLL]
     ],
+    "an earlier start of a run that ends": [
+        *[(MINUTE, ("begin", "r3", 2, "RUNNING", 0)), POLL, POLL, (MINUTE, ("earlier", "r3", 30 * HOUR))],
+        *[(MINUTE, ("end", "r3", 0)), POLL, POLL],
+    ],
     "an earlier start of a suspect": [
         *[(40 * HOUR, ("begin", "r1", 1, "RUNNING", 0)), BEATS, POLL, STALE, EARLIER, POLL, BEATS, POLL, ENDS, POLL]
     ],
