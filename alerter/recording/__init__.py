@@ -229,7 +229,7 @@ class Recorder:
         groups = self._sharing.groups(connection, source.id, family)
         others = self._sharing.others(connection, groups, family, make)
         self._value(connection, source, others, [*family, *others] if others else (), now_ms)
-        divide(groups, others)
+        divide(groups, others, self._valuation.price_on)
         return [*family, *others]
 
     def _value(

@@ -25,9 +25,10 @@ class Entry:
     """One run on its way into the ledger.
 
     ``until_ms`` and ``kin_ms`` are what its open segment should say of its life, ``held`` what a suspect's time is
-    priced at after ``until_ms``. ``cover`` is the time that the run above pays for (None where none does);
-    ``priced_as`` is that run's usage where this one names no machine, ``resource_id`` that run's where this one has
-    none. ``machine_time`` is when it held a machine whose cost it shares, as that was noted and as it is.
+    priced at after ``until_ms``; ``priced_ms`` is up to when dated prices were looked at. ``cover`` is the time that
+    the run above pays for (None where none does); ``priced_as`` is that run's usage where this one names no machine,
+    ``resource_id`` that run's where this one has none. ``machine_time`` is when it held a machine whose cost it shares,
+    as that was noted and as it is.
     """
 
     run_id: int
@@ -49,6 +50,7 @@ class Entry:
     priced_as: Pairs | None = None
     held: Held = ()
     resource_id: str | None = None
+    priced_ms: int = 0
     machine_time: tuple[MachineTime | None, MachineTime | None] = (None, None)
 
     @property

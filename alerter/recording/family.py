@@ -121,4 +121,5 @@ def _time_of(entry: Entry) -> tuple[Segment, ...]:
     else:
         known = known_of(entry.known, entry.history, entry.opened)
         settled, since = known.settled, known.open_since_ms
-    return merged([*settled, *(() if since is None else ((since, FOREVER),))])
+    lasting = [each for each in settled if each[0] < each[1]]
+    return merged([*lasting, *(() if since is None else ((since, FOREVER),))])

@@ -117,16 +117,22 @@ class Sharing:
         return _times(standing(history, opened, rates), opened.until_ms if opened else None)
 
 
-def divide(groups: Mapping[int, Group], others: Sequence[Entry]) -> None:
-    """Cut what entries and others should cost into their parts of the machines."""
+def divide(groups: Mapping[int, Group], others: Sequence[Entry], price_on: Callable[[Entry, int], None]) -> None:
+    """Cut what entries and others should cost into their parts of the machines.
+
+    ``price_on`` looks at an entry's prices up to where it is cut.
+    """
     for entry in others:
         entry.wanted = joined(entry.wanted or Wanted((), None, ()))
     for group in groups.values():
         concerned = [*group.entries, *(entry for entry in others if entry.run_id in group.affected)]
         slices = share_out(group.held, {entry.run_uuid for entry in concerned})
         for entry in concerned:
+            cuts = slices[entry.run_uuid]
+            if cuts:
+                price_on(entry, cuts[-1][0])
             if entry.wanted is not None:
-                entry.wanted = _parts(entry.wanted, slices[entry.run_uuid])
+                entry.wanted = _parts(entry.wanted, cuts)
 
 
 def note_times(connection: Connection, entries: Sequence[Entry]) -> None:

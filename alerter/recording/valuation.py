@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from alerter.core.charges import TOTAL, Confidence, Rate
+from alerter.core.charges import TOTAL, ChargeLine, Confidence, Rate
 from alerter.core.metering import Metered, clipped
 from alerter.core.nesting import COVERED, FOREVER, merged
+from alerter.core.sharing import holds_machine
 from alerter.pricer import Pricer
 from alerter.recording.entries import Entry
 from alerter.settlement import (
@@ -17,6 +18,7 @@ from alerter.settlement import (
     Wanted,
     believed,
     beyond,
+    joined,
     open_pieces,
     settled_pieces,
     standing_total,
@@ -61,7 +63,7 @@ class Valuation:
             pieces = self._pieces(entry, (stood, ongoing), rates, (last_seen_ms, at_ms))
             if lives_on and any(end == FOREVER for _, end, _, _ in pieces):
                 return False
-        entry.until_ms = until_ms
+        entry.until_ms, entry.priced_ms = until_ms, at_ms
         settled = merged((start, end) for start, end, _, _ in stood)
         entry.metered = Metered(clipped(settled, since), since)
         entry.wanted = want_beside(entry.metered, entry.cover, pieces, self._machine(entry), (at_ms, at_ms))
@@ -84,13 +86,14 @@ class Valuation:
         """Return where a run's charges should stand: at the total that it logged, else at prices."""
         if entry.known is None and entry.cover is None and entry.run is not None and not entry.run.costs:
             # Nearly every run of a first sync.
-            return want(metered, (), self._machine(entry), self._priced_ms(entry, metered, last_seen_ms, now_ms))
+            entry.priced_ms = self._priced_ms(entry, metered, last_seen_ms, now_ms)
+            return want(metered, (), self._machine(entry), entry.priced_ms)
         rates = self._rates(connection, entry)
         stood = standing_total(entry.history, entry.opened, rates)
         logged = self._pricer.logged(entry.run.costs) if entry.run is not None else stood
         if entry.known is not None and (stood and stood[1]) != (logged and logged[1]):
             entry.reason = "logged cost changed" if logged else "logged cost removed"
-        priced_ms = self._priced_ms(entry, metered, last_seen_ms, now_ms)
+        entry.priced_ms = priced_ms = self._priced_ms(entry, metered, last_seen_ms, now_ms)
         pieces: list[Piece] = []
         if logged is not None:
             pieces = settled_pieces(entry.history, rates)
@@ -106,14 +109,26 @@ class Valuation:
         """Return up to when dated prices are looked at.
 
         Of what accrues nothing is settled beyond the last complete poll, but where the run above began or ended since;
-        `refresh` sees to the rest once the poll is complete. What shares a machine is settled wherever another run
-        joined or left.
+        `refresh` sees to the rest once the poll is complete.
         """
-        shares = entry.resource_id or self._pricer.resources(entry.usage).resource_id
-        if metered.open_since_ms is None or entry.until_ms is not None or shares:
+        if metered.open_since_ms is None or entry.until_ms is not None:
             return now_ms
         edges = (edge for segment in entry.cover or () for edge in segment if edge <= now_ms)
         return max(last_seen_ms, *edges, 0)
+
+    def price_on(self, entry: Entry, until_ms: int) -> None:
+        """Look at dated prices up to a later instant: where another run joins or leaves, what accrues is settled."""
+        wanted = entry.wanted
+        if wanted is None or wanted.open_since_ms is None or not any(holds_machine(rate) for rate, _ in wanted.plan):
+            return
+        since = max(entry.priced_ms, wanted.open_since_ms)
+        if until_ms <= since:
+            return
+        ahead = want(Metered((), since), (), self._machine(entry), until_ms + 1)
+        before = [ChargeLine(rate, quantity, wanted.open_since_ms, since) for rate, quantity in wanted.plan]
+        lines = [*wanted.lines, *(line for line in before if line.start_ms < line.end_ms), *ahead.lines]
+        entry.wanted = joined(Wanted(tuple(lines), ahead.open_since_ms, ahead.plan))
+        entry.priced_ms = until_ms
 
     def _kept(self, entry: Entry, metered: Metered, rates: dict[int, Rate], times: tuple[int, int]) -> list[Piece]:
         """Return what keeps its rates of a run that is looked at again."""

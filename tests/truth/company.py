@@ -68,13 +68,17 @@ def shared(on_it: dict[str, list[Line]]) -> dict[str, list[Line]]:
     }
 
 
-def met(before: dict[str, list[Line]], after: dict[str, list[Line]]) -> set[str]:
-    """Rule 10: the runs on one machine that others joined or left, by their lines before and after a poll."""
-    found: set[str] = set()
+def met(before: dict[str, list[Line]], after: dict[str, list[Line]]) -> dict[str, int]:
+    """Rule 10: where the runs on one machine last met others, if that changed, by the lines before and after a poll."""
+    changed: set[str] = set()
+    last: dict[str, int] = {}
+    earlier: set[str] = set()
     for at in _marks(before, after):
         here, now = _there(before, at), _there(after, at)
-        found |= {name for name in now if (here ^ now) - {name}}
-    return found
+        changed |= {name for name in now if (here ^ now) - {name}}
+        last |= dict.fromkeys(now if now != earlier else (), at)
+        earlier = now
+    return {name: last[name] for name in changed}
 
 
 def _marks(*on_it: dict[str, list[Line]]) -> list[int]:

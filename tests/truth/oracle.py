@@ -17,9 +17,8 @@ Observations change the painting as docs/numbers.md tells. Where that leaves roo
     in between, else nothing more. If it had no end of its own so far (rule 4), it is charged up to the new one. An
     earlier end cuts; but one that is not after the last gap doesn't count.
 6.  A painted line keeps its prices. Other params paint all of a run anew at the prices of today's configuration. An
-    open line is cut where a dated price changes (UTC midnights) up to the last complete poll, or up to this one where
-    the run names a machine that it may share; where the price was edited instead, it is cut at the last complete poll:
-    the old price before it, the new configuration after it.
+    open line is cut where a dated price changes (UTC midnights) up to the last complete poll; where the price was
+    edited instead, it is cut at that poll: the old price before it, the new configuration after it.
 7.  A line's cost is a sum over its parts; each is rounded once, half to even, over its whole length; what falls to a
     day is the difference of such cumulative costs at the day's end and at its beginning.
 8.  A run that accrues gives signs of life: its newest metric, if that is not before its start and at most 3 h ahead of
@@ -118,7 +117,7 @@ class Story:
         other_params = before is not None and before.usage != run.usage
         opened, ends_of_blocks = self.since, self._block_ends()
         goes_on = str(run.status) == "RUNNING" and not run.deleted
-        priced = last if goes_on and "resource_id" not in usage else now
+        priced = last if goes_on else now
         waits = self.until is not None and goes_on
         if self.since is not None and not waits and not other_params:
             self.reprice(tariff, priced, last)

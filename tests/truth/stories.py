@@ -56,6 +56,10 @@ STORIES: dict[str, Steps] = {
         *[(MINUTE, ("begin", "r2", 5, "RUNNING", 0, None)), (13 * HOUR, ("begin", "r3", 1, "RUNNING", 0, "r2"))],
         *[(13 * HOUR, POLL[1]), (15 * HOUR, ("params", "r2", 0)), (1, ("poll", 1, 1)), (1, POLL[1])],
     ],
+    "a poll that breaks off learns that a run above had no time at all, below it one runs since a dated price": [
+        *[(7 * HOUR, ("begin", "r2", 7, "RUNNING", 0, None)), (7 * HOUR, ("begin", "r3", 7, "RUNNING", 0, "r2"))],
+        *[(25 * HOUR, ("no start", "r2")), (MINUTE, ("end", "r2", None)), READ, POLL],
+    ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
     "a price edited, then stale to before that, other params, woken": [
         *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],

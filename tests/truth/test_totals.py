@@ -71,10 +71,20 @@ def play(home: House, configs: Configs, happened: Steps, *, twice: bool = False,
 lightly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], print_blob=False)
 
 
+def _has_families(story: Steps) -> bool:
+    return any(what[0] == "begin" and what[5:] and what[5] is not None for _, what in story)
+
+
 @pytest.mark.parametrize("story", STORIES)
 def test_a_known_story(configs: Configs, migrated_sqlite: Path, story: str) -> None:
     with house(configs[0], migrated_sqlite, FIRST_MS) as home:
         play(home, configs, STORIES[story], twice=True)
+
+
+@pytest.mark.parametrize("story", [name for name, steps in STORIES.items() if _has_families(steps)])
+def test_a_known_story_of_a_family(nesting: Configs, migrated_sqlite: Path, story: str) -> None:
+    with house(nesting[0], migrated_sqlite, FIRST_MS) as home:
+        play(home, nesting, STORIES[story], twice=True, nests=True)
 
 
 @settings(lightly, max_examples=90)

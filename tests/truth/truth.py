@@ -101,9 +101,9 @@ class Truth:
                 if name not in world.runs and story.since is not None:
                     story.vanish(now, self.complete, tariff)
         for box, on_it in self._on_machines()[1].items():
-            for name in met(before.get(box, {}), on_it):
+            for name, at in met(before.get(box, {}), on_it).items():
                 if self.stories[name].until is None:
-                    self.stories[name].reprice(tariff, now, self.complete)
+                    self.stories[name].reprice(tariff, max(at, self.complete), self.complete)
         if complete:
             self._live(world, now, ended)
             self.complete = now
