@@ -44,6 +44,7 @@ class Fleet:
     stack: ExitStack
     budgets: int = 1
     ways: int = 1
+    more: str = ""
     started: list[Process] = field(default_factory=list)
 
     @property
@@ -175,7 +176,8 @@ class Fleet:
         hooks = [f"{{name: hook{way}, webhook: {{url: '{hook}/{way}'}}}}" for way in range(self.ways)]
         (config / "alerter.yaml").write_text(
             f"sources: [{{name: main, experiments: {{include: ['{name}']}}}}]\ndatabase: '{database}'\n"
-            f"poll: {{every: {EVERY_S:g}s}}\nreceivers: [{', '.join(hooks)}]\nweb: {{listen: '127.0.0.1:0'}}\n",
+            f"poll: {{every: {EVERY_S:g}s}}\nreceivers: [{', '.join(hooks)}]\nweb: {{listen: '127.0.0.1:0'}}\n"
+            f"{self.more}",
             encoding="utf-8",
         )
         lines = [BUDGET.format(number=number, way=number % self.ways) for number in range(self.budgets)]
