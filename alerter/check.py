@@ -14,7 +14,7 @@ from alerter.core.ports import Finding, PollRequest, RunSource, Target
 from alerter.core.usage import Pairs
 from alerter.notifiers.slack.escape import notifies
 from alerter.services import Services
-from alerter.store.engine import Store, StoreError, denied
+from alerter.store.engine import Store, StoreError
 from alerter.store.migrate import schema_state
 
 _SAMPLED_BATCHES = 5
@@ -54,16 +54,13 @@ def check_database(store: Store) -> Finding:
     """Return whether the state database can be used."""
     subject = f"database {store.name}"
     try:
-        state, forbidden = schema_state(store), denied(store)
+        state = schema_state(store)
     except StoreError as error:
         text, _, remedy = str(error).removeprefix(f"{subject}").lstrip(": ").partition("; ")
         return Finding("error", subject, text, remedy)
     if state in {"newer", "foreign"}:
         remedy = "set `database:` in alerter.yaml to a database of its own, or upgrade alerter"
         return Finding("error", subject, f"its schema is {state}", remedy)
-    if forbidden:
-        remedy = "let the role of `database:` own the database and everything in it"
-        return Finding("error", subject, f"its role may not use {', '.join(forbidden[:5])}", remedy)
     path = store.sqlite_path()
     if path is not None and path.exists() and path.stat().st_mode & 0o004:
         return Finding("warning", subject, "everybody on this machine can read its file", f"`chmod o= {path}*`")

@@ -186,9 +186,7 @@ def leading(store: Store, length_s: float = _LONGEST_S) -> Iterator[Leadership]:
     leadership.begin()
     try:
         if leadership.epoch is None:
-            if leadership.problem:
-                raise StoreError(f"{leadership.problem}; nothing was done")
-            who = f"database {store.name} is polled by another alerter, {leadership.other}"
+            who = leadership.problem or f"database {store.name} is polled by another alerter, {leadership.other}"
             raise StoreError(f"{who}; nothing was done: leave the work to it, or stop it first")
         yield leadership
     finally:

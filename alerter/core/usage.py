@@ -38,7 +38,8 @@ class RunObservation:
         tags: the experiment's tags overlaid by the run's, without ``mlflow.*``, plus the built-in keys
             ``experiment``, ``experiment_id``, ``user``, ``source``, ``workspace``.
         usage: the raw params and tags that prices need (``instance_type``, ``num_workers``, ...).
-        last_metric_ms: the newest metric's timestamp, the sign of life; None where it never logged one.
+        last_metric_ms: the newest metric's timestamp, the sign of life; None where it never logged one, and perhaps
+            where it had ended before it was first read.
         parent_uuid: the run that it is nested in.
         costs: totals to date that the run logged of its own cost: ``metric.NAME`` or ``tag.NAME``, and decimal text.
     """

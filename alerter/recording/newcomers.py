@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 from alerter.core.charges import pace
 from alerter.core.metering import is_told_whole
 from alerter.core.money import div_half_even
-from alerter.core.usage import RunObservation
+from alerter.core.usage import Pairs, RunObservation
 from alerter.pricer import Pricer, Template
 from alerter.recording.entries import check_cost
 from alerter.store import ledger
-from alerter.store.interning import Interner
+from alerter.store.interning import Interner, PairSets
 from alerter.store.ledger import METER_CODES, Charge, StoredRun
 
 Told = tuple[RunObservation, int]
@@ -83,14 +83,14 @@ class Newcomers:
         self, connection: Connection, source_id: int, newcomers: Sequence[Newcomer]
     ) -> tuple[range, list[Charge]]:
         """Write runs and their charges; return the ledger's ids of them, and the charges."""
-        tag_ids = self._interner.tag_sets.ids(connection, {each.run.tags for each in newcomers})
-        usage_ids = self._interner.usage_sets.ids(connection, {each.run.usage for each in newcomers})
+        tag_ids = _ids(connection, self._interner.tag_sets, [each.run.tags for each in newcomers])
+        usage_ids = _ids(connection, self._interner.usage_sets, [each.run.usage for each in newcomers])
         parts = self._parts(connection, {each.template for each in newcomers})
         first = ledger.next_run_id(connection)
         rows, charges = [], []
         for run_id, (run, digest, template) in enumerate(newcomers, first):
-            tag_set_id = tag_ids[run.tags]
-            rows.append(ledger.run_values(run, (run_id, source_id), (tag_set_id, usage_ids[run.usage], digest)))
+            tag_set_id = tag_ids[id(run.tags)]
+            rows.append(ledger.run_values(run, (run_id, source_id), (tag_set_id, usage_ids[id(run.usage)], digest)))
             charges += _charges(run_id, run, tag_set_id, parts[template])
         ledger.add_runs(connection, rows)
         ledger.add_charges(connection, charges)
@@ -107,6 +107,13 @@ class Newcomers:
                 found[template].append(_Part(meter, times[meter], ids[rate], quantity, pace(rate, quantity)))
                 times[meter] += 1
         return found
+
+
+def _ids(connection: Connection, table: PairSets, values: Sequence[Pairs]) -> dict[int, int]:
+    """Return the ledger's ids of sets by their identity: most runs hold the same object, and a set is long to hash."""
+    distinct = {id(value): value for value in values}
+    found = table.ids(connection, distinct.values())
+    return {identity: found[value] for identity, value in distinct.items()}
 
 
 def _charges(run_id: int, run: RunObservation, tag_set_id: int, parts: Iterable[_Part]) -> list[Charge]:

@@ -166,12 +166,6 @@ _CAUSES = (
     ("no such table", "it has not been migrated", "run `alerter migrate`, which tells more"),
     ("no such column", "its schema is not this program's", "run `alerter migrate`, which tells more"),
     ('relation "', "it has not been migrated", "run `alerter migrate`, which tells more"),
-    ('database "', "its server has no such database, or doesn't let anybody in", "create it, or correct `database:`"),
-    (
-        "permission denied",
-        "its role may not do what the daemon does",
-        "let the role of `database:` own the database and everything in it",
-    ),
     ("authentication failed", "its server refused the login", "correct user and password in `database:`"),
     (
         "failed to resolve host",
@@ -180,23 +174,6 @@ _CAUSES = (
     ),
     ("connection refused", "its server can't be reached", "start it, or correct host and port in `database:`"),
 )
-
-
-_DENIED = (
-    "SELECT c.relname FROM pg_class c "
-    "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'S') "
-    "AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'USAGE') ELSE "
-    "(SELECT bool_and(has_table_privilege(c.oid, r)) FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) r) END "
-    "ORDER BY c.relname"
-)
-
-
-def denied(store: Store) -> list[str]:
-    """Return the tables and sequences that PostgreSQL doesn't let this role use; on SQLite the file's rights decide."""
-    if not store.is_shared:
-        return []
-    with store.read() as connection:
-        return [row[0] for row in connection.exec_driver_sql(_DENIED)]
 
 
 def _cause(error: DBAPIError) -> DBAPIError:

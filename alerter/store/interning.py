@@ -96,11 +96,15 @@ class _Interned(Generic[Value]):
         self._values[row_id] = value
 
 
-class _PairSets(_Interned[Pairs]):
+class PairSets(_Interned[Pairs]):
+    """Sets of tags, or of what prices need."""
+
     def encode(self, value: Pairs) -> tuple[str, ...]:
+        """Return a row's text."""
         return (json.dumps(value, ensure_ascii=False, separators=(",", ":")),)
 
     def decode(self, row: Any) -> Pairs:
+        """Return what a row's text says."""
         return tuple((key, text) for key, text in json.loads(row[0]))
 
 
@@ -126,8 +130,8 @@ class Interner:
 
     def __init__(self, remembers: int = 20_000) -> None:
         self.remembers = remembers
-        self.tag_sets = _PairSets("tag_set", ("tags",), remembers)
-        self.usage_sets = _PairSets("usage_set", ("usage",), remembers)
+        self.tag_sets = PairSets("tag_set", ("tags",), remembers)
+        self.usage_sets = PairSets("usage_set", ("usage",), remembers)
         self.rates = _Rates("rate", tuple(each.name for each in fields(Rate)), remembers)
 
     def forget(self) -> None:

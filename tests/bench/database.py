@@ -22,7 +22,11 @@ _KEYS = sorted(usage_keys())
 _RUNS = "SELECT run_uuid, experiment_id, name, user_id, status, start_time, end_time, lifecycle_stage FROM runs"
 _PARAMS = "SELECT run_uuid, key, value FROM params WHERE key IN ({marks})"
 _TAGS = "SELECT run_uuid, key, value FROM tags"
-_BEATS = "SELECT run_uuid, MAX(timestamp) FROM latest_metrics GROUP BY run_uuid"
+_BEATS = (
+    "SELECT m.run_uuid, MAX(m.timestamp) FROM runs AS r JOIN latest_metrics AS m ON m.run_uuid = r.run_uuid "
+    "WHERE r.status NOT IN ('FINISHED', 'FAILED', 'KILLED') GROUP BY m.run_uuid"
+)
+"""Of what has ended no sign of life is asked for."""
 
 _BY_HAND = """
 import mlflow

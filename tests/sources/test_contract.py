@@ -13,14 +13,14 @@ def test_a_run_is_told_whole(way: Way) -> None:
     params = {"instance_type": "m5.xlarge", "lr": "0.1"}
     tags = {"team": "speech", "num_nodes": "2", "instance_type": "from a tag", "user": "mallory"}
     tags |= {"mlflow.parentRunId": parent, "mlflow.databricks.cluster.id": "c-1"}
-    details = {"name": "trial <!channel>", "user": "bob", "metric_ms": NOW - 2 * MINUTE}
+    details = {"name": "trial <!channel>", "user": "bob"}
     run = server.ended_run(experiment, NOW - HOUR, NOW - MINUTE, params=params, tags=tags, **details)
     poller = way.poller(experiment, usage_keys=USAGE).poll()
     seen = poller.runs[run]
     assert (seen.name, seen.user) == ("trial <!channel>", "bob")
     assert (seen.experiment_id, seen.parent_uuid) == (experiment, parent)
     assert (seen.status, seen.start_ms, seen.end_ms) == (RunStatus.FINISHED, NOW - HOUR, NOW - MINUTE)
-    assert (seen.last_metric_ms, seen.deleted) == (NOW - 2 * MINUTE, False)
+    assert not seen.deleted
     assert dict(seen.usage) == {
         "instance_type": "m5.xlarge",  # a param goes before a tag
         "num_nodes": "2",
@@ -46,12 +46,15 @@ def test_a_run_is_followed_through_its_life(way: Way) -> None:
     assert poller.swept
     assert not poller.runs
 
-    run = server.start_run(experiment, NOW + MINUTE)
-    assert poller.poll(NOW + 2 * MINUTE).runs[run].is_live
+    run = server.start_run(experiment, NOW + MINUTE, metric_ms=NOW + 90_000)
+    begun = poller.poll(NOW + 2 * MINUTE).runs[run]
+    assert (begun.is_live, begun.last_metric_ms) == (True, NOW + 90_000)
+    assert way.poller(experiment).poll(NOW + 2 * MINUTE).runs[run].last_metric_ms == NOW + 90_000
 
     server.set_run(run, "FINISHED", NOW + 3 * MINUTE)
     ended = poller.poll(NOW + 4 * MINUTE).runs[run]
     assert (ended.status, ended.end_ms) == (RunStatus.FINISHED, NOW + 3 * MINUTE)
+    assert ended.last_metric_ms == NOW + 90_000
 
     server.set_run(run, "RUNNING")
     resumed = poller.poll(NOW + 5 * MINUTE).runs[run]

@@ -7,11 +7,13 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from alerter.core.ports import SourceError
 from alerter.sources.mlflow_database import MlflowDatabaseSource
 from alerter.sources.mlflow_database.tables import MovedError, Postgres
+from tests.bench.mlflow_database import plain
 from tests.fixtures.mlflow_server import MlflowServer, serving
 from tests.fixtures.store import PostgresServer, create
 from tests.sources.conftest import Way, database_of
@@ -64,6 +66,47 @@ def test_what_is_written_while_the_sweep_goes_on_is_told(way: Way) -> None:
     poller.poll(after_batch=write)
     poll_until_told(poller, new[0])
     assert poller.runs[runs[0]].deleted
+
+
+def blocks_of(way: Way, runs: list[str]) -> dict[str, int]:
+    with psycopg.connect(plain(way.server.store), autocommit=True) as connection:
+        rows = connection.execute("SELECT run_uuid, (ctid::text::point)[0] FROM runs WHERE run_uuid = ANY(%s)", [runs])
+        return {uuid: int(block) for uuid, block in rows}
+
+
+def test_a_row_that_moves_to_a_block_that_was_read_is_told(way: Way) -> None:
+    experiment, long = way.experiment(), "x" * 240  # so that a block holds some dozens of them
+    runs = [way.server.ended_run(experiment, LONG_AGO, LONG_AGO + DAY, name=long) for _ in range(60)]
+    before = blocks_of(way, runs)
+    assert len(set(before.values())) > 1
+    poller = way.poller(experiment, batch=1)
+    first = min(before.values())
+
+    def move(number: int) -> None:
+        if number == 1:
+            way.server.erase_run(runs[0])
+            with psycopg.connect(plain(way.server.store), autocommit=True) as connection:
+                connection.execute("VACUUM runs")
+                connection.execute(
+                    "WITH old AS (DELETE FROM runs WHERE run_uuid = %s RETURNING *) INSERT INTO runs SELECT * FROM old",
+                    [runs[-1]],
+                )
+
+    poller.poll(after_batch=move)
+    assert blocks_of(way, runs)[runs[-1]] <= first < before[runs[-1]]
+    assert runs[-1] not in poller.times_seen
+    poll_until_told(poller, runs[-1])
+    assert set(poller.runs) == set(runs)
+
+
+def test_a_table_that_is_written_anew_means_a_sweep(way: Way) -> None:
+    experiment = way.experiment()
+    run = way.server.ended_run(experiment, LONG_AGO, LONG_AGO + DAY)
+    poller = way.poller(experiment).poll()
+    assert not poller.poll(NOW + MINUTE).times_seen
+    with psycopg.connect(plain(way.server.store), autocommit=True) as connection:
+        connection.execute("VACUUM FULL runs")
+    assert set(poller.poll(NOW + 2 * MINUTE).times_seen) == {run}
 
 
 def test_another_table_or_an_earlier_state_of_it_means_a_sweep(way: Way) -> None:

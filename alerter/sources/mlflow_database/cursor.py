@@ -10,9 +10,9 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 KIND = "database"
-VERSION = 1
-Key = int | str
-"""What a walk over all runs goes by: SQLite's ``rowid``, PostgreSQL's ``run_uuid``."""
+VERSION = 2
+NOT_BEGUN = -1
+"""A sweep that is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class Cursor:
     Attributes:
         settings: fingerprint of what decides which runs are read and what of them is kept; another one sweeps anew.
         swept: everything was seen once (it stays so during a later sweep).
-        sweep: where the sweep under way goes on, None if none is; ``sweep_count`` runs were read since it began.
+        sweep: where the sweep under way goes on, None if none is; ``sweep_count`` runs were read since it began. A
+            place in a walk is SQLite's last ``rowid``, PostgreSQL's next block.
         news: what was new last.
         turn: where the slice goes on; ``turn_count`` runs of this turn were walked over, ``turn_total`` in the last.
         awake: where looking for runs that run again goes on.
@@ -45,10 +46,10 @@ class Cursor:
 
     settings: str
     swept: bool = False
-    sweep: Key | None = ""
+    sweep: int | None = NOT_BEGUN
     sweep_count: int = 0
     news: News = field(default=News())
-    turn: Key = ""
+    turn: int = 0
     turn_count: int = 0
     turn_total: int = 0
     awake: int = 0

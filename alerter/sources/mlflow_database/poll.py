@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from alerter.core.ports import Batch, PollRequest
 from alerter.core.usage import RunObservation
-from alerter.sources.mlflow_database.cursor import Cursor, Key, News
-from alerter.sources.mlflow_database.runs import Runs
-from alerter.sources.mlflow_database.tables import UNFINISHED, MovedError, RunRow
+from alerter.sources.mlflow_database.cursor import NOT_BEGUN, Cursor, News
+from alerter.sources.mlflow_database.runs import Read, Runs
+from alerter.sources.mlflow_database.tables import UNFINISHED, MovedError, Page, RunRow
 from alerter.sources.mlflow_rest.walk import one_ahead
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Poll:
 
     def batches(self) -> Iterator[Batch]:
         """Yield what `RunSource.poll` promises."""
-        if self._cursor.sweep == "":
+        if self._cursor.sweep == NOT_BEGUN:
             yield from self._sweep()
             return
         try:
@@ -79,29 +79,29 @@ class Poll:
         """Yield every run from the cursor's place on, then what became of open runs that were not among them."""
         missing = set(self._request.open_runs)
         cursor = self._cursor
-        if cursor.sweep == "":
+        if cursor.sweep == NOT_BEGUN:
             # What is written while the sweep goes on is news for the first poll after it.
-            cursor = replace(cursor, news=self._tables.now(), sweep=self._tables.start)
+            cursor = replace(cursor, news=self._tables.now(), sweep=0)
         expected = self._tables.count()
         # The next ones are read while the consumer records these.
-        for rows, seen in one_ahead(self._walk(cursor.sweep or self._tables.start), waits=True):
+        for page, read in one_ahead(self._walk(cursor.sweep or 0), waits=True):
+            seen = self._runs.observe(read, self._request.now_ms)
             missing.difference_update(run.run_uuid for run in seen)
-            cursor = replace(
-                cursor,
-                sweep=rows[-1].key,
-                sweep_count=cursor.sweep_count + len(rows),
-                news=_after(cursor.news, rows[-1]),
-            )
-            yield Batch(seen, cursor.text(), swept=cursor.swept, expected=max(expected, cursor.sweep_count))
+            count = cursor.sweep_count + len(page.rows)
+            cursor = replace(cursor, sweep=page.following, sweep_count=count, news=page.news or cursor.news)
+            yield Batch(seen, cursor.text(), swept=cursor.swept, expected=max(expected, count))
         found = [run for rows in self._runs.by_ids(sorted(missing)) for run in self._observe(rows)]
         done = replace(cursor, swept=True, sweep=None, sweep_count=0, turn_total=cursor.sweep_count)
         gone = tuple(sorted(missing.difference(run.run_uuid for run in found)))
         yield Batch(found, done.text(), swept=True, gone=gone, expected=cursor.sweep_count)
 
-    def _walk(self, after: Key) -> Iterator[tuple[list[RunRow], list[RunObservation]]]:
-        while rows := self._tables.page(after, self._batch):
-            after = rows[-1].key
-            yield rows, self._runs.observe(self._runs.chosen(rows), self._request.now_ms, rows)
+    def _walk(self, after: int) -> Iterator[tuple[Page, Read]]:
+        is_last = False
+        while not is_last:
+            page = self._tables.page(after, self._batch)
+            after, is_last = page.following, page.is_last
+            if page.rows:
+                yield page, self._runs.read(self._runs.chosen(page.rows), new=not self._cursor.swept)
 
     def _refresh(self, ids: Sequence[str], news: News) -> Iterator[Batch]:
         """Yield a later poll's runs; only the last batch moves the cursor: one that breaks off is repeated whole."""
@@ -131,16 +131,16 @@ class Poll:
         left = self._turn.slice_size(max(cursor.turn_total, cursor.turn_count))
         while left > 0:
             size = min(left, self._batch)
-            rows = self._tables.page(cursor.turn or self._tables.start, size)
+            page = self._tables.page(cursor.turn, size)
             left -= size
-            yield [row for row in self._runs.chosen(rows) if self._touches(row)]
-            cursor = replace(cursor, turn_count=cursor.turn_count + len(rows))
-            if len(rows) < size:
+            yield [row for row in self._runs.chosen(page.rows) if self._touches(row)]
+            cursor = replace(cursor, turn_count=cursor.turn_count + len(page.rows))
+            if page.is_last:
                 if not self._turn.is_enough(cursor.turn_count):
                     log.warning("too many runs to see all of them again within resweep runs=%d", cursor.turn_count)
-                cursor = replace(cursor, turn="", turn_count=0, turn_total=cursor.turn_count)
+                cursor = replace(cursor, turn=0, turn_count=0, turn_total=cursor.turn_count)
                 break
-            cursor = replace(cursor, turn=rows[-1].key)
+            cursor = replace(cursor, turn=page.following)
         self._cursor = cursor
 
     def _touches(self, row: RunRow) -> bool:
@@ -149,9 +149,4 @@ class Poll:
         return is_open or (row.start_ms or 0) >= horizon or (row.end_ms or 0) >= horizon
 
     def _observe(self, rows: Sequence[RunRow]) -> list[RunObservation]:
-        return self._runs.observe(rows, self._request.now_ms)
-
-
-def _after(news: News, row: RunRow) -> News:
-    """Return the news after a batch of a sweep: where rows are in the order in which they were made, the last of it."""
-    return News(row.key, row.run_uuid) if isinstance(row.key, int) else news
+        return self._runs.observe(self._runs.read(rows), self._request.now_ms)

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from alerter.core.usage import Pairs, RunObservation
-from alerter.sources.mlflow_database.tables import BATCH, RunRow, Some, Tables, marks
+from alerter.sources.mlflow_database.connection import Rows
+from alerter.sources.mlflow_database.tables import BATCH, ENDED, RunRow, Tables, marks
 from alerter.sources.mlflow_rest.decoding import Decoder, Seen
 
 _OWN = "substr(c.key, 1, 7) <> 'mlflow.'"
 _UNNAMED = ("mlflow.runName", "mlflow.user")
 _PARENT = "mlflow.parentRunId"
 _REMEMBERED = 5_000
+
+
+@dataclass(slots=True)
+class Read:
+    """Rows of runs, and what was read of them by their numbers.
+
+    Attributes:
+        params, tags: their JSON texts.
+        names: that of the tags that say what a run is called, where its row doesn't.
+        beats: when each logged its newest metric.
+        metrics: those that log a cost.
+    """
+
+    rows: Sequence[RunRow]
+    params: Rows = ()
+    tags: Rows = ()
+    names: Rows = ()
+    beats: Rows = ()
+    metrics: Rows = ()
 
 
 class Runs:
@@ -43,40 +64,45 @@ class Runs:
         for first in range(0, len(run_uuids), BATCH):
             yield self.chosen(self.tables.by_ids(run_uuids[first : first + BATCH]))
 
-    def observe(self, rows: Sequence[RunRow], now_ms: int, page: Sequence[RunRow] = ()) -> list[RunObservation]:
-        """Return the observations of at most `BATCH` rows; one that can't be used at all is logged and left out.
+    def read(self, rows: Sequence[RunRow], *, new: bool = False) -> Read:
+        """Read what else is kept of some rows of chosen experiments.
 
-        ``page`` is what they were chosen from, where that lies together in the database.
+        Where they are ``new``, seen for the first time, what has ended is charged by its end alone: of its metrics no
+        sign of life is looked up.
         """
+        read, ids = Read(rows), [row.run_uuid for row in rows]
         if not rows:
-            return []
-        span = (page[0].run_uuid, page[-1].run_uuid) if 0 < len(page) < 2 * len(rows) else None
-        some = Some([row.run_uuid for row in rows], span)
-        runs = [_seen(row) for row in rows]
-        self._read_params(some, runs)
-        self._read_tags(some, runs)
-        for number, at_ms in self.tables.beats(some):
-            runs[number].last_metric_ms = at_ms
-        if self._metrics:
-            for number, key, value, is_nan in self.tables.metrics(some.ids, self._metrics):
-                runs[number].metrics.append((key, "NaN" if is_nan else str(float(value))))
-        return self._decoder.observe(runs, now_ms)
-
-    def _read_params(self, some: Some, runs: Sequence[Seen]) -> None:
-        condition = f"c.key IN {marks(self._params)}"
-        for number, text in self.tables.texts("params", some, condition, *self._params):
-            runs[number].params = self._pairs(text)
-
-    def _read_tags(self, some: Some, runs: Sequence[Seen]) -> None:
-        condition = f"({_OWN} OR c.key IN {marks(self._tags)})"
-        for number, text in self.tables.texts("tags", some, condition, *self._tags):
-            runs[number].tags = self._pairs(text)
+            return read
+        texts = self.tables.texts
+        read.params = texts("params", ids, f"c.key IN {marks(self._params)}", *self._params)
+        read.tags = texts("tags", ids, f"({_OWN} OR c.key IN {marks(self._tags)})", *self._tags)
         # Every run has these tags, but only those of old clients say there alone what they are called.
-        unnamed = [number for number, run in enumerate(runs) if not run.name or not run.user]
+        unnamed = [number for number, row in enumerate(rows) if not row.name or not row.user]
         if unnamed:
-            older = Some([some.ids[number] for number in unnamed])
-            for index, text in self.tables.texts("tags", older, f"c.key IN {marks(_UNNAMED)}", *_UNNAMED):
-                runs[unnamed[index]].tags += self._pairs(text)
+            found = texts("tags", [ids[number] for number in unnamed], f"c.key IN {marks(_UNNAMED)}", *_UNNAMED)
+            read.names = [(unnamed[number], text) for number, text in found]
+        asked = [number for number, row in enumerate(rows) if not (new and row.status in ENDED)]
+        if asked:
+            beats = self.tables.beats([ids[number] for number in asked])
+            read.beats = [(asked[number], at_ms) for number, at_ms in beats]
+        if self._metrics:
+            read.metrics = self.tables.metrics(ids, self._metrics)
+        return read
+
+    def observe(self, read: Read, now_ms: int) -> list[RunObservation]:
+        """Return the observations of what was read; one that can't be used at all is logged and left out."""
+        runs = [_seen(row) for row in read.rows]
+        for number, text in read.params:
+            runs[number].params = self._pairs(text)
+        for number, text in read.tags:
+            runs[number].tags = self._pairs(text)
+        for number, text in read.names:
+            runs[number].tags += self._pairs(text)
+        for number, at_ms in read.beats:
+            runs[number].last_metric_ms = at_ms
+        for number, key, value, is_nan in read.metrics:
+            runs[number].metrics.append((key, "NaN" if is_nan else str(float(value))))
+        return self._decoder.observe(runs, now_ms)
 
     def _pairs(self, text: str) -> Pairs:
         found = self._known.get(text)

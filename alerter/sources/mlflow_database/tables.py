@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from alerter.sources.mlflow_database.connection import Reading, Rows
-from alerter.sources.mlflow_database.cursor import Key, News
+from alerter.sources.mlflow_database.cursor import News
 
 BATCH: Final = 5_000
 """Runs of one statement: on SQLite it holds its lock for some tens of milliseconds."""
@@ -21,15 +21,21 @@ NEWS_MAX: Final = 50_000
 """More rows that PostgreSQL wrote than this are not sought out one by one: everything is walked over again."""
 
 UNFINISHED: Final = ("RUNNING", "SCHEDULED")
+ENDED: Final = ("FINISHED", "FAILED", "KILLED")
+
+_SHAPE = (
+    "SELECT pg_relation_size(oid) / current_setting('block_size')::bigint, reltuples / NULLIF(relpages, 0) "
+    "FROM pg_class WHERE oid = 'runs'::regclass"
+)
+_RUNS_A_BLOCK, _SPARSE, _DENSE = 32, 8, 64
+"""Of a table that was never analysed, and within what its statistics are believed."""
 
 _RUN = "r.run_uuid, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.lifecycle_stage"
-_ANY = "c.run_uuid = ANY(?::text[])"
 
 
 class RunRow(NamedTuple):
-    """A row of ``runs``; ``key`` is what a walk goes by."""
+    """A row of ``runs``."""
 
-    key: Key
     run_uuid: str
     experiment_id: int
     name: str | None
@@ -40,11 +46,13 @@ class RunRow(NamedTuple):
     stage: str | None
 
 
-class Some(NamedTuple):
-    """Runs by their ids, numbered from 0; ``span`` are the first and the last id of a page that most of are these."""
+class Page(NamedTuple):
+    """Runs that lie together, and where a walk goes on; ``news`` are those up to here, where the walk itself tells."""
 
-    ids: Sequence[str]
-    span: tuple[str, str] | None = None
+    rows: list[RunRow]
+    following: int
+    is_last: bool
+    news: News | None = None
 
 
 class MovedError(Exception):
@@ -54,10 +62,8 @@ class MovedError(Exception):
 class Tables(Protocol):
     """What both databases can tell; ids are handed over as one value."""
 
-    start: Key
-
-    def page(self, after: Key, limit: int) -> list[RunRow]:
-        """Return the next runs of a walk over all of them."""
+    def page(self, after: int, limit: int) -> Page:
+        """Return the next runs, about as many, of a walk over all of them from a place on; 0 is the start."""
         ...
 
     def by_ids(self, run_uuids: Sequence[str]) -> list[RunRow]:
@@ -80,15 +86,15 @@ class Tables(Protocol):
         """Return the next runs that are unfinished by their status alone, and where to go on; 0 is from the start."""
         ...
 
-    def texts(self, table: str, some: Some, condition: str, *values: object) -> Rows:
-        """Return ``(number, JSON object)`` of params or tags of some runs, by a condition on ``c.key``.
+    def texts(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
+        """Return ``(number, JSON object)`` of params or tags of runs, numbered from 0, by a condition on ``c.key``.
 
         Most runs have theirs in common with others: one text of a run is quicker read, and known again, than its rows.
         """
         ...
 
-    def beats(self, some: Some) -> Rows:
-        """Return ``(number, timestamp)`` of each run's newest metric; 0 or nothing where it has none."""
+    def beats(self, run_uuids: Sequence[str]) -> Rows:
+        """Return ``(number, timestamp)`` of the newest metric of runs, numbered from 0; 0 or nothing where none is."""
         ...
 
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
@@ -117,25 +123,27 @@ class Sqlite:
     could not go on while others of our threads work. JSON escapes what would end a line.
     """
 
-    start: Key = 0
     _ids = "json_each(?) AS j"
 
     def __init__(self, reading: Reading) -> None:
         self._rows = reading.rows
 
-    def page(self, after: Key, limit: int) -> list[RunRow]:
+    def page(self, after: int, limit: int) -> Page:
         """See `Tables`."""
-        some = f"SELECT json_array(r.rowid, {_RUN}) AS t FROM runs AS r WHERE r.rowid > ? ORDER BY r.rowid LIMIT ?"
-        ((text,),) = self._rows(f"SELECT group_concat(t, ',') FROM ({some})", after or 0, limit)
-        return list(map(RunRow._make, json.loads(f"[{text or ''}]")))
+        some = f"SELECT r.rowid AS id, json_array({_RUN}) AS t FROM runs AS r WHERE r.rowid > ? ORDER BY id LIMIT ?"
+        ((text, last),) = self._rows(f"SELECT group_concat(t, ','), MAX(id) FROM ({some})", after, limit)
+        if last is None:
+            return Page([], after, is_last=True)
+        rows = list(map(RunRow._make, json.loads(f"[{text}]")))
+        return Page(rows, last, len(rows) < limit, News(last, rows[-1].run_uuid))
 
     def by_ids(self, run_uuids: Sequence[str]) -> list[RunRow]:
         """See `Tables`."""
-        sql = f"SELECT r.rowid, {_RUN} FROM {self._ids} CROSS JOIN runs AS r ON r.run_uuid = j.value"
+        sql = f"SELECT {_RUN} FROM {self._ids} CROSS JOIN runs AS r ON r.run_uuid = j.value"
         return list(map(RunRow._make, self._rows(sql, json.dumps(run_uuids))))
 
     def now(self) -> News:
-        """See `Tables`: the sweep itself tells, see `after`."""
+        """See `Tables`: the sweep itself tells."""
         return News()
 
     def news(self, before: News) -> tuple[list[str], News]:
@@ -159,20 +167,20 @@ class Sqlite:
         following = after + AWAKE
         return [row[0] for row in rows], following if following < self.count() else 0
 
-    def texts(self, table: str, some: Some, condition: str, *values: object) -> Rows:
+    def texts(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
         """See `Tables`."""
         # The sign keeps SQLite from looking up every key of every run where it could walk over a run's few.
         condition = condition.replace("c.key", "+c.key")
         sql = f"SELECT json_group_object(c.key, c.value) FROM {table} AS c WHERE c.run_uuid = j.value AND {condition}"
         each = f"SELECT ({sql}) AS t FROM {self._ids}"
-        ((text,),) = self._rows(f"SELECT group_concat(t, char(10)) FROM ({each})", *values, json.dumps(some.ids))
+        ((text,),) = self._rows(f"SELECT group_concat(t, char(10)) FROM ({each})", *values, json.dumps(run_uuids))
         return list(enumerate(str(text).split("\n")))
 
-    def beats(self, some: Some) -> Rows:
+    def beats(self, run_uuids: Sequence[str]) -> Rows:
         """See `Tables`."""
         newest = "SELECT MAX(timestamp) FROM latest_metrics WHERE run_uuid = j.value"
         each = f"SELECT COALESCE(({newest}), 0) AS t FROM {self._ids}"
-        ((text,),) = self._rows(f"SELECT group_concat(t) FROM ({each})", json.dumps(some.ids))
+        ((text,),) = self._rows(f"SELECT group_concat(t) FROM ({each})", json.dumps(run_uuids))
         return list(enumerate(map(int, str(text).split(","))))
 
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
@@ -189,21 +197,26 @@ class Sqlite:
 
 
 class Postgres:
-    """MLflow's PostgreSQL, by ``run_uuid``."""
+    """MLflow's PostgreSQL, block by block.
 
-    start: Key = ""
+    In the order of ids, which are random, each page would lie all over the tables: a million runs would be read a
+    hundred times over. A run that moves while it is walked over was written, and so is news.
+    """
 
     def __init__(self, reading: Reading) -> None:
         self._rows = reading.rows
 
-    def page(self, after: Key, limit: int) -> list[RunRow]:
+    def page(self, after: int, limit: int) -> Page:
         """See `Tables`."""
-        sql = f"SELECT r.run_uuid, {_RUN} FROM runs AS r WHERE r.run_uuid > ? ORDER BY r.run_uuid LIMIT ?"
-        return list(map(RunRow._make, self._rows(sql, after or "", limit)))
+        ((blocks, runs_each),) = self._rows(_SHAPE)
+        following = after + max(1, round(limit / min(max(runs_each or _RUNS_A_BLOCK, _SPARSE), _DENSE)))
+        sql = f"SELECT {_RUN} FROM runs AS r WHERE r.ctid >= ?::tid AND r.ctid < ?::tid"
+        rows = self._rows(sql, f"({after},0)", f"({following},0)")
+        return Page(list(map(RunRow._make, rows)), following, is_last=following >= blocks)
 
     def by_ids(self, run_uuids: Sequence[str]) -> list[RunRow]:
         """See `Tables`."""
-        sql = f"SELECT r.run_uuid, {_RUN} FROM runs AS r WHERE r.run_uuid = ANY(?::text[])"
+        sql = f"SELECT {_RUN} FROM runs AS r WHERE r.run_uuid = ANY(?::text[])"
         return list(map(RunRow._make, self._rows(sql, list(run_uuids))))
 
     def now(self) -> News:
@@ -211,7 +224,7 @@ class Postgres:
         written = "0" if self._is_replica() else self._written()
         sql = (
             "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, "
-            "current_database() || ':' || 'runs'::regclass::oid::text"
+            "current_database() || ':' || 'runs'::regclass::oid::text || ':' || pg_relation_filenode('runs')::text"
         )
         ((transaction, table),) = self._rows(sql)
         return News(int(transaction), table, written)
@@ -234,24 +247,19 @@ class Postgres:
         """See `Tables`: a run that runs again is a row that was written, and so among the news."""
         return [], after
 
-    def texts(self, table: str, some: Some, condition: str, *values: object) -> Rows:
+    def texts(self, table: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
         """See `Tables`."""
-        return self._each(f"json_object_agg(c.key, c.value)::text FROM {table}", some, condition, *values)
+        return self._each(f"json_object_agg(c.key, c.value)::text FROM {table}", run_uuids, condition, *values)
 
-    def beats(self, some: Some) -> Rows:
+    def beats(self, run_uuids: Sequence[str]) -> Rows:
         """See `Tables`."""
-        return self._each("MAX(c.timestamp) FROM latest_metrics", some, "TRUE")
+        return self._each("MAX(c.timestamp) FROM latest_metrics", run_uuids, "TRUE")
 
-    def _each(self, what: str, some: Some, condition: str, *values: object) -> Rows:
-        """Return ``(number, what)`` of each run, out of a table's rows ``c``.
-
-        A page of a walk lies together in the index: it is read as a whole, which costs half of looking up each run.
-        """
-        within, place = ("c.run_uuid BETWEEN ? AND ?", some.span) if some.span else (_ANY, (list(some.ids),))
-        sql = f"SELECT c.run_uuid, {what} AS c WHERE {within} AND {condition} GROUP BY c.run_uuid"
-        numbers = {run_uuid: number for number, run_uuid in enumerate(some.ids)}
-        rows = self._rows(sql, *place, *values)
-        return [(numbers[run_uuid], found) for run_uuid, found in rows if run_uuid in numbers]
+    def _each(self, what: str, run_uuids: Sequence[str], condition: str, *values: object) -> Rows:
+        """Return ``(number, what)`` of runs, out of a table's rows ``c``."""
+        sql = f"SELECT c.run_uuid, {what} AS c WHERE c.run_uuid = ANY(?::text[]) AND {condition} GROUP BY c.run_uuid"
+        numbers = {run_uuid: number for number, run_uuid in enumerate(run_uuids)}
+        return [(numbers[run_uuid], found) for run_uuid, found in self._rows(sql, list(run_uuids), *values)]
 
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
         """See `Tables`."""
