@@ -193,15 +193,18 @@ def _ended_before(run: RunObservation, known: Known, start: int, now_ms: int, cl
 
 
 def _begun(run: RunObservation, known: Known, start: int) -> tuple[tuple[Segment, ...], int | None]:
-    """Return the settled segments and the open one's start, from an earlier beginning if the client tells one."""
+    """Return the settled segments and the open one's start, from an earlier beginning if the client tells one.
+
+    It is none of a run that goes on if all that is charged of it came after the end that it had: it was resumed.
+    """
     settled, opened = known.settled, known.open_since_ms
-    if run.start_ms == known.start_ms:
+    first = settled[0][0] if settled else opened
+    is_resumed = opened is not None and first is not None and known.end_ms is not None and first >= known.end_ms
+    if first is None or is_resumed or run.start_ms == known.start_ms:
         return settled, opened
     if settled:
-        return ((min(start, settled[0][0]), settled[0][1]), *settled[1:]), opened
-    if opened is not None and known.end_ms is None:
-        return settled, min(start, opened)
-    return settled, opened
+        return ((min(start, first), settled[0][1]), *settled[1:]), opened
+    return settled, min(start, first)
 
 
 def _clipped(segments: Sequence[Segment], end: int, now_ms: int, clamps: tuple[Clamp, ...]) -> Metered:

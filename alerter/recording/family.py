@@ -84,7 +84,7 @@ class Family:
         entry.cover = _time_of(above)
         entry.resource_id = other.resource_id
         if not names_machine(own):
-            entry.priced_as = above.usage
+            entry.priced_as, entry.is_elsewhere = above.usage, _has_other_params(above)
 
     def _is_priced(self, connection: Connection, entry: Entry) -> bool:
         start_ms = entry.run.start_ms if entry.run is not None else entry.known.start_ms if entry.known else 0
@@ -109,6 +109,10 @@ def _matters_below(entry: Entry) -> bool:
         entry.run is not None and row.hash != entry.digest and _content(entry) != (row.usage_set_id, row.tag_set_id)
     )
     return moved or renamed or row.parent_uuid != entry.parent_uuid
+
+
+def _has_other_params(entry: Entry) -> bool:
+    return entry.known is not None and entry.known.usage_set_id != entry.usage_set_id
 
 
 def _content(entry: Entry) -> tuple[int, int]:

@@ -97,7 +97,7 @@ class Valuation:
         pieces: list[Piece] = []
         if logged is not None:
             pieces = settled_pieces(entry.history, rates)
-        elif stood is None and entry.known is not None and entry.known.usage_set_id == entry.usage_set_id:
+        elif stood is None and not _has_other_machine(entry):
             pieces = self._kept(entry, metered, rates, (last_seen_ms, priced_ms))
         else:
             entry.held = ()  # other params are another machine: all of the run's time is priced anew
@@ -157,6 +157,10 @@ class Valuation:
             last_seen_ms, now_ms = times
             pieces += open_pieces(opened, rates, self._machine(entry), last_seen_ms=last_seen_ms, now_ms=now_ms)
         return pieces
+
+
+def _has_other_machine(entry: Entry) -> bool:
+    return entry.known is None or entry.known.usage_set_id != entry.usage_set_id or entry.is_elsewhere
 
 
 def _holds(entry: Entry, rate: Rate) -> bool:

@@ -60,6 +60,16 @@ CASES = {
     "a later start is not believed": (seen("RUNNING", 5), known(since=0), ([], 0)),
     "an earlier start is": (seen("RUNNING", -5), known(since=0), ([], -5)),
     "an earlier start after the end": (seen("FINISHED", -5, 4), known((0, 4), end=4), ([(-5, 4)], None)),
+    "... nor is one of what all came after an end": (
+        seen("RUNNING", -5, 1),
+        known((6, 8), since=8, end=1),
+        ([(6, 8)], 8),
+    ),
+    "an earlier start of one that ended and was resumed unseen": (
+        seen("RUNNING", -5, 4),
+        known(since=0, end=4),
+        ([], -5),
+    ),
     "seen first after it was resumed": (seen("RUNNING", 0, 4), NEW, ([(0, 4)], 10)),
     "... with a metric since": (seen("RUNNING", 0, 4, alive=7), NEW, ([(0, 4)], 7)),
     "... with a metric from before": (seen("RUNNING", 0, 4, alive=3), NEW, ([(0, 4)], 10)),

@@ -2,7 +2,7 @@
 
 9.  A run is free over the time of the nearest run above it that names a priced machine, unless it names another one
     itself. One that names none is priced as that run's outside of its time, and is on its machine.
-    (Tried without edits of params and prices.)
+    (Tried without edits of prices.)
 10. Runs that name one `resource_id` and pay a price for it at the same time (rules 8 and 9) pay each an equal part of
     its own rates. Time is cut where the set of them changes, and not where it was once thought to; of each part's nanos
     those left over go to the first by name, one each.

@@ -6,8 +6,8 @@ Observations change the painting as docs/numbers.md tells. Where that leaves roo
 1.  Nothing is charged beyond the poll's time. A start in the future, or before September 2001 (seconds taken for
     milliseconds, or none), is the time of the poll that saw it. An end before the start is the start.
 2.  What a client says again moves nothing. A start that is told anew moves a run's beginning only to an earlier time,
-    and never that of a resumption before which nothing was charged. That time is painted at today's configuration; a
-    line that goes on takes it in where the prices are the same.
+    and never that of a run that goes on of which nothing was charged before the end that it had. That time is painted
+    at today's configuration; a line that goes on takes it in where the prices are the same.
 3.  RUNNING accrues from its start up to the last complete poll. RUNNING with an old end is a resumption: it accrues
     from the newest metric after the old end, or else from the poll that saw it.
 4.  An end closes the open line there. No end, or one not after the end that a resumed run already had, closes it at the
@@ -191,8 +191,9 @@ class Story:
             return
         assert self.seen is not None
         old_end = self.seen.end_ms
-        if run.start_ms != self.seen.start_ms and (self.lines or old_end is None):
-            self._begin_at(start, usage, tariff, goes_on=status == "RUNNING" and not run.deleted)
+        first = min([line.start for line in self.lines] + ([] if self.since is None else [self.since]))
+        if run.start_ms != self.seen.start_ms and (self.since is None or old_end is None or first < old_end):
+            self._begin_at((start, first), usage, tariff, goes_on=status == "RUNNING" and not run.deleted)
         if status == "RUNNING" and not run.deleted:
             if opened is None:
                 after = self.lines[-1].end
@@ -207,9 +208,9 @@ class Story:
         elif run.end_ms is not None and run.end_ms != old_end:
             self._another_end(run, run.end_ms, old_end, now, tariff)
 
-    def _begin_at(self, start: int, usage: dict[str, str], tariff: Tariff, *, goes_on: bool) -> None:
-        """Rule 2: paint the time before what is painted, if the start is earlier."""
-        first = min([line.start for line in self.lines] + ([] if self.since is None else [self.since]))
+    def _begin_at(self, time: tuple[int, int], usage: dict[str, str], tariff: Tariff, *, goes_on: bool) -> None:
+        """Rule 2: paint the time from a start to the first that is painted, if the start is earlier."""
+        start, first = time
         earlier = Story()
         earlier._paint(tariff, usage, start, first)
         if self.believed is not None:

@@ -60,6 +60,10 @@ STORIES: dict[str, Steps] = {
         *[(7 * HOUR, ("begin", "r2", 7, "RUNNING", 0, None)), (7 * HOUR, ("begin", "r3", 7, "RUNNING", 0, "r2"))],
         *[(25 * HOUR, ("no start", "r2")), (MINUTE, ("end", "r2", None)), READ, POLL],
     ],
+    "the run above names another machine, on which one below ran before it began": [
+        *[(HOUR, ("begin", "r2", 5, "RUNNING", 0, "r1")), (5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), POLL],
+        *[(MINUTE, ("params", "r1", 1)), POLL, (HOUR, ("end", "r2", 0)), POLL, (MINUTE, ("params", "r1", 2)), POLL],
+    ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
     "a price edited, then stale to before that, other params, woken": [
         *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
@@ -137,6 +141,10 @@ STORIES: dict[str, Steps] = {
     "an earlier start of a run that ends": [
         *[(MINUTE, ("begin", "r3", 2, "RUNNING", 0)), POLL, POLL, (MINUTE, ("earlier", "r3", 30 * HOUR))],
         *[(MINUTE, ("end", "r3", 0)), POLL, POLL],
+    ],
+    "an earlier start of a run that was ended and resumed between two polls, on a shared machine": [
+        *[(MINUTE, ("begin", "r1", 6, "RUNNING", 0, None)), (MINUTE, ("begin", "r2", 8, "RUNNING", 0, "r1")), POLL],
+        *[(MINUTE, ("end", "r1", 0)), (MINUTE, ("resume", "r1", MINUTE)), POLL, (1, ("earlier", "r1", 5 * HOUR)), POLL],
     ],
     "an earlier start of a suspect": [
         *[(40 * HOUR, ("begin", "r1", 1, "RUNNING", 0)), BEATS, POLL, STALE, EARLIER, POLL, BEATS, POLL, ENDS, POLL]
