@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 from alerter.store.engine import Store
 from alerter.store.sources import states
@@ -42,10 +43,9 @@ def detection(crossings: int, every_s: float) -> Iterator[Figure]:
         ended = time.time()
         _end(store, crossings)
         before = _cpu_s(daemon.pid)
-        url = f"http://127.0.0.1:{port}/times"
-        _until(lambda: len(_times(url)) >= crossings)
+        _until(lambda: _asked(port, "count") >= crossings)
         spent = _cpu_s(daemon.pid) - before
-        waited = sorted(min(each) - ended for each in _times(url).values())
+        waited = sorted(min(each) - ended for each in _asked(port, "times").values())
     late = waited[max(0, len(waited) * 99 // 100 - 1)]
     detail = f"median {waited[len(waited) // 2]:.2f} s, the last {waited[-1]:.2f} s; a poll every {every_s:g} s, "
     detail += f"runs that end just after one; {spent * 1000 / crossings:.1f} ms of the daemon's CPU a message"
@@ -104,10 +104,9 @@ def _polls(database: Path) -> int:
         store.close()
 
 
-def _times(url: str) -> dict[str, list[float]]:
-    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own
-        found: dict[str, list[float]] = json.load(answer)
-    return found
+def _asked(port: int, what: str) -> Any:  # noqa: ANN401 - as the stand-in says
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{what}", timeout=60) as answer:
+        return json.load(answer)
 
 
 def _until(true: Callable[[], bool]) -> None:

@@ -4,10 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
-import threading
 import time
-from contextlib import suppress
 from email.utils import format_datetime
 from typing import Any
 
@@ -32,6 +29,7 @@ from alerter.notifiers.webhook.signature import signature
 from tests.digests.sample import MESSAGE as DIGEST
 from tests.fixtures.http_receiver import HttpReceiver, Posted, ReceiverStarter
 from tests.fixtures.slack_emulator import free_port
+from tests.fixtures.tunnel import a_tunnel
 from tests.notifiers.samples import HOSTILE, NOW, RESOLVED, acknowledged, alert, forecast, hostile, message, over
 
 SECRET = "a-secret-of-both-sides"
@@ -239,36 +237,9 @@ def test_a_path_is_sent_as_it_is_written_and_kept_out_of_sight() -> None:
     assert "ü" not in repr(made)
 
 
-def tunnel(listening: socket.socket, asked: list[str], port: int) -> None:
-    """Be a proxy for one connection."""
-    client, _ = listening.accept()
-    asked.append(client.recv(4096).decode())
-    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    with client, socket.create_connection(("127.0.0.1", port)) as server:
-        back = threading.Thread(target=pump, args=(server, client), daemon=True)
-        back.start()
-        pump(client, server)
-        back.join(5)
-
-
-def pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-
-
 def test_a_proxy_of_the_environment_is_used(http_receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=tunnel, args=(listening, asked, http_receiver.port), daemon=True)
-        thread.start()
-        monkeypatch.setenv("HTTPS_PROXY", f"http://me:pass@127.0.0.1:{listening.getsockname()[1]}")
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
-        monkeypatch.delenv("https_proxy", raising=False)
+    with a_tunnel(http_receiver.port, monkeypatch) as asked:
         send(http_receiver)
-        thread.join(5)
     assert len(http_receiver.requests) == 1
     assert asked[0].startswith(f"CONNECT 127.0.0.1:{http_receiver.port} HTTP/1.")
     assert "Proxy-Authorization: Basic bWU6cGFzcw==" in asked[0]

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Mapping
 from socket import gaierror
 from typing import Any
-from urllib.error import URLError
 
 from alerter.core.ports import DeliveryAmbiguousError, DeliveryDelayedError, DeliveryError, DeliveryRejectedError
 
@@ -52,6 +51,11 @@ _LATER = {
     "team_added_to_org": 60.0,
 }
 _AMBIGUOUS = frozenset({"internal_error", "fatal_error", "service_unavailable"})
+_UNREACHED: dict[type[BaseException], str] = {
+    ConnectionRefusedError: "connection refused",
+    gaierror: "its name was not found",
+    TimeoutError: "time-out",
+}
 _CODE = re.compile(r"^[a-z][a-z0-9_]{1,60}$")
 _RETRY_DEFAULT = 30.0
 _RETRY_MOST = 3600.0
@@ -86,7 +90,7 @@ _KINDS: dict[str, type[DeliveryRejectedError]] = {
 }
 
 
-def answered(what: str, status: int, data: object, headers: Mapping[str, Any]) -> DeliveryError:
+def answered(what: str, status: int, data: Mapping[str, Any], headers: Mapping[str, str]) -> DeliveryError:
     """Return what an answer other than ``ok: true`` means; ``what`` names the call's object, as in ``#ml-costs``."""
     code = _code(data)
     if status == 429 or code in _LATER:
@@ -107,19 +111,26 @@ def answered(what: str, status: int, data: object, headers: Mapping[str, Any]) -
 
 def unanswered(what: str, error: Exception) -> DeliveryError:
     """Return what an exception in place of an answer means: only a failure to connect is sure not to have delivered."""
-    cause = error.reason if isinstance(error, URLError) else error
+    from urllib3.exceptions import ConnectTimeoutError, ProxyError, TimeoutError as LateError  # noqa: PLC0415 - slow
+
+    cause = _cause(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return DeliveryDelayedError(  # a clock or a proxy that is put right again
             f"Slack's certificate is not trusted ({cause.verify_message}), nothing was sent for {what}; "
             "install your proxy's CA certificate or set SSL_CERT_FILE"
         )
-    if isinstance(error, URLError) and isinstance(cause, (ConnectionRefusedError, gaierror)):
-        reason = "its name was not found" if isinstance(cause, gaierror) else "connection refused"
-        return DeliveryDelayedError(
-            f"Slack can't be reached for {what} ({reason}); check the network and slack.base_url"
-        )
-    reason = "time-out" if isinstance(cause, TimeoutError) else type(cause).__name__
+    if isinstance(error, (ConnectTimeoutError, ProxyError)):
+        reason = _UNREACHED.get(type(cause), type(cause).__name__)
+        where = "the proxy in between" if isinstance(error, ProxyError) else "the network and slack.base_url"
+        return DeliveryDelayedError(f"Slack can't be reached for {what} ({reason}); check {where}")
+    reason = "time-out" if isinstance(error, LateError) else type(cause).__name__
     return DeliveryAmbiguousError(f"the connection to Slack broke on {what} ({reason}): it may have been delivered")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what broke at the bottom of it: urllib3 keeps that in one place or the other."""
+    deeper = error.__cause__ or next((each for each in error.args if isinstance(each, Exception)), None)
+    return error if deeper is None else _cause(deeper)
 
 
 def remedy(code: str) -> str:
@@ -127,14 +138,11 @@ def remedy(code: str) -> str:
     return REMEDIES.get(code, f"see https://docs.slack.dev/ for {code}")
 
 
-def _code(data: object) -> str:
-    code = data.get("error") if isinstance(data, Mapping) else None
+def _code(data: Mapping[str, Any]) -> str:
+    code = data.get("error")
     return code if isinstance(code, str) and _CODE.match(code) else ""
 
 
-def _retry_after(headers: Mapping[str, Any]) -> float:
-    for name, value in headers.items():
-        text = str(value[0] if isinstance(value, list) and value else value)
-        if name.lower() == "retry-after" and text.isascii() and text.isdigit():
-            return min(float(text), _RETRY_MOST)
-    return _RETRY_DEFAULT
+def _retry_after(headers: Mapping[str, str]) -> float:
+    text = headers.get("retry-after", "")
+    return min(float(text), _RETRY_MOST) if text.isascii() and text.isdigit() else _RETRY_DEFAULT

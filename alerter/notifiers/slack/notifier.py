@@ -46,7 +46,7 @@ class SlackNotifier:
         timeout: seconds until a call counts as ambiguous.
         pace: seconds between two posts to one channel.
         stop: ends every wait when set.
-        clock: seconds, for pacing only.
+        clock: seconds, for pacing, and for how long a connection stays open.
         backoff: seconds before an edit or a read is repeated, doubled each time.
     """
 
@@ -64,7 +64,7 @@ class SlackNotifier:
         backoff: float = 0.5,
     ) -> None:
         stopping = stop or threading.Event()
-        self._api = SlackApi(token, base_url=base_url, timeout=timeout, stop=stopping, backoff=backoff)
+        self._api = SlackApi(token, base_url=base_url, timeout=timeout, stop=stopping, backoff=backoff, clock=clock)
         self._channels = Channels(self._api)
         self._clock = clock
         self._pace = Pace(pace, clock, stopping)
