@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 from typing import TypedDict
 
 from alerter.burn_up import burn_ups
@@ -92,16 +93,25 @@ def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Mome
     keys = [(each.standing.budget_id, each.standing.scope_id) for each in fired]
     periods = [each.standing.period for each in fired]
     days = burn_ups(view, zip(keys, periods, strict=True), runs, moment.now_ms)
+    named = [_named(found[key]) for key in keys]
+    shown = iter(describer.runs(view, [run for each in named for run in each]))
     return [
-        replace(_alert(view, each, found[key], describer, moment), burn_up=points)
-        for each, key, points in zip(fired, keys, days, strict=True)
+        replace(_alert(each, found[key], [*islice(shown, len(runs))], describer, moment), burn_up=points)
+        for each, key, runs, points in zip(fired, keys, named, days, strict=True)
     ]
 
 
-def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, moment: Moment) -> Alert:
+def _named(evidence: Evidence) -> list[RunShare]:
+    """Return the runs that a message names: the most expensive ones, then who spent most lately, if any did."""
+    leader = max(evidence.runs.values(), key=lambda each: each.recent, default=None)
+    return [*evidence.top(TOP_RUNS), *([leader] if leader and evidence.recent > 0 else [])]
+
+
+def _alert(
+    fired: Fired, evidence: Evidence, named: Sequence[RunEvidence], describer: Describer, moment: Moment
+) -> Alert:
     standing, budget = fired.standing, fired.standing.budget
-    shares, priced = evidence.top(TOP_RUNS), evidence.priced_percent()
-    leader, share = _leader(view, evidence, describer)
+    top, priced = named[: min(len(evidence.runs), TOP_RUNS)], evidence.priced_percent()
     return Alert(
         id=fired.told.public_id,
         budget=budget.name,
@@ -123,11 +133,9 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         reason=fired.reason.value,
         **_outlook(standing),
         **_ahead(fired, moment.now_ms),
-        recent_nanos=evidence.recent,
-        recent_run=leader,
-        recent_share=share,
-        top=tuple(describer.runs(view, shares)),
-        more_runs=len(evidence.runs) - len(shares),
+        **_lately(evidence, named),
+        top=tuple(top),
+        more_runs=len(evidence.runs) - len(top),
         priced_percent=priced,
         coverage_shown=priced < describer.coverage_floor,
         low_confidence=evidence.is_low(),
@@ -138,6 +146,21 @@ def _alert(view: View, fired: Fired, evidence: Evidence, describer: Describer, m
         stale=moment.stale,
         page_url=f"{describer.links.page}#{fired.told.public_id}" if describer.links.page else "",
     )
+
+
+class _Lately(TypedDict):
+    """The fields of an `Alert` about the last 24 hours."""
+
+    recent_nanos: int
+    recent_run: str
+    recent_share: int
+
+
+def _lately(evidence: Evidence, named: Sequence[RunEvidence]) -> _Lately:
+    if (recent := evidence.recent) <= 0:
+        return {"recent_nanos": recent, "recent_run": "", "recent_share": 0}
+    most = max(each.recent for each in evidence.runs.values())
+    return {"recent_nanos": recent, "recent_run": named[-1].name, "recent_share": most * 100 // recent}
 
 
 class _Outlook(TypedDict):
@@ -188,14 +211,6 @@ def _ahead(fired: Fired, now_ms: int) -> _Ahead:
         "quiet": str(budget.rules.quiet_hours or ""),
         "next_percent": None if over else next_threshold(budget.thresholds, budget.beyond, standing.level),
     }
-
-
-def _leader(view: View, evidence: Evidence, describer: Describer) -> tuple[str, int]:
-    """Return the run that spent most in the last 24 hours, and its share of that in whole percent."""
-    leader = max(evidence.runs.values(), key=lambda each: each.recent, default=None)
-    if leader is None or evidence.recent <= 0:
-        return "", 0
-    return describer.runs(view, [leader])[0].name, leader.recent * 100 // evidence.recent
 
 
 def days_left(end: date, zone: str, now_ms: int) -> int:

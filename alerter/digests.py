@@ -83,7 +83,7 @@ def _send(view: View, services: Services, facts: _Facts, missing: Sequence[str])
         digest = _digest(view, services.describer, facts, shown, missing)
         message = Message(MessageKind.DIGEST, title=digest_title(digest), at_ms=facts.moment.now_ms, digest=digest)
         key = f"digest:{spec.name}:{facts.day.isoformat()}"
-        count += address(view.connection, services.receivers[name], key, message)
+        count += address(view.connection, [(services.receivers[name], key, message, ())], message.at_ms)
     log.info("digest claimed name=%r day=%s messages=%d incomplete=%s", spec.name, facts.day, count, bool(missing))
     return count
 

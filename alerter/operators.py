@@ -48,7 +48,7 @@ def notify(view: View, services: Services, key: str, notice: Message, to: str = 
     receiver = services.receivers.get(to or services.config.operators or "")
     if receiver is None:
         return
-    address(view.connection, receiver, key, notice)
+    address(view.connection, [(receiver, key, notice, ())], notice.at_ms)
 
 
 def fallback_of(services: Services) -> Fallback:

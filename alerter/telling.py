@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from alerter.core.privacy import without_users
 from alerter.core.wording import opening_title
 from alerter.evaluate import Fired
 from alerter.store import meta
-from alerter.store.outbox import enqueue
+from alerter.store.outbox import Letter, enqueue
 from alerter.store.threads import first_told
 from alerter.store.totals import View
 
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 Told = tuple[Fired, Alert]
 """A crossing, and what is said of it."""
+
+Addressed = tuple[ReceiverConfig, str, Message, Collection[int]]
+"""Who gets a message, under which key, and the rows of the alerts that it tells."""
 
 
 def tell(
@@ -44,20 +47,21 @@ def tell(
         return 0
     told = [*zip(fired, brief(view, fired, describer, moment), strict=True), *runs]
     title = opening_title(len(view.budgets)) if moment.opening else ""
-    count = 0
+    before = first_told(view.connection, [fired.told.id for fired, _ in told])
+    addressed: list[Addressed] = []
     for name, chosen in _by_receiver(told, frozenset(receivers)).items():
         receiver = receivers[name]
-        for group in _groups(view, receiver, chosen):
+        for group in _groups(before, receiver, chosen):
             opening = group[0][0].reason is Reason.OPENING
             kind = MessageKind.OPENING if opening else MessageKind.ALERT
             alerts = tuple(alert for _, alert in group)
             message = Message(kind, alerts, title=title if opening else "", at_ms=moment.now_ms)
-            ids = [alert.id for each, _ in group for alert in each.alerts]
-            count += address(view.connection, receiver, _key([each for each, _ in group]), message, ids)
-    return count
+            ids = tuple(alert.id for each, _ in group for alert in each.alerts)
+            addressed.append((receiver, _key([each for each, _ in group]), message, ids))
+    return address(view.connection, addressed, moment.now_ms)
 
 
-def _groups(view: View, receiver: ReceiverConfig, told: Sequence[Told]) -> list[list[Told]]:
+def _groups(before: Mapping[tuple[str, int], int], receiver: ReceiverConfig, told: Sequence[Told]) -> list[list[Told]]:
     """Return what goes into one message each: what was over before anybody watched always comes as one.
 
     What was told before goes with what was first told in the same message, as it is a reply to that.
@@ -67,10 +71,9 @@ def _groups(view: View, receiver: ReceiverConfig, told: Sequence[Told]) -> list[
     others = [each for each in ordered if each[0].reason is not Reason.OPENING]
     if not receiver.group:
         return [each for each in (opening, *([each] for each in others)) if each]
-    before = first_told(view.connection, receiver.name, [fired.told.id for fired, _ in others])
     groups: dict[int, list[Told]] = {}
     for each in others:
-        groups.setdefault(before.get(each[0].told.id, 0), []).append(each)
+        groups.setdefault(before.get((receiver.name, each[0].told.id), 0), []).append(each)
     return [each for each in (opening, *groups.values()) if each]
 
 
@@ -96,28 +99,19 @@ def _addressed(fired: Fired) -> list[tuple[str, ...]]:
     return [budget.receivers if each.receivers is None else each.receivers for each in thresholds]
 
 
-def address(
-    connection: Connection, receiver: ReceiverConfig, key: str, message: Message, alert_ids: Collection[int] = ()
-) -> int:
-    """Enqueue a message to a receiver, over each of its channels; return how many were new. ``key`` is told once.
+def address(connection: Connection, messages: Iterable[Addressed], now_ms: int) -> int:
+    """Enqueue messages to receivers, over each of their channels; return how many were new. A key is told once.
 
     Two ledgers number alike and may tell the same people: what services recognise a message by names the ledger too.
     """
     ledger = meta.installation(connection)
-    shown = message if receiver.show_users else without_users(message)
-    return sum(
-        enqueue(
-            connection,
-            key=f"{kind}:{receiver.name}:{ledger}:{key}",
-            receiver=receiver.name,
-            kind=kind,
-            target=target,
-            message=shown,
-            alert_ids=alert_ids,
-            now_ms=message.at_ms,
-        )
+    letters = [
+        Letter(f"{kind}:{receiver.name}:{ledger}:{key}", receiver.name, kind, target, shown, alert_ids)
+        for receiver, key, message, alert_ids in messages
+        for shown in (message if receiver.show_users else without_users(message),)
         for kind, target in receiver.channels.items()
-    )
+    ]
+    return enqueue(connection, letters, now_ms=now_ms)
 
 
 def _key(fired: Sequence[Fired]) -> str:

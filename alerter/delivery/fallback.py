@@ -12,7 +12,7 @@ from alerter.core.alerts import Message, MessageKind
 from alerter.core.ports import Target
 from alerter.core.privacy import without_users
 from alerter.core.text import one_line
-from alerter.store.outbox import Claimed, enqueue, told_alerts
+from alerter.store.outbox import Claimed, Letter, enqueue, told_alerts
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +39,15 @@ def hand_over(connection: Connection, claimed: Claimed, fallback: Fallback, *, r
     for kind, target in fallback(claimed.receiver):
         if kind == claimed.kind and dict(target.settings) == dict(claimed.target):
             continue
-        told += enqueue(
-            connection,
+        letter = Letter(
             key=f"{claimed.key}{_MARK}{kind}",
             receiver=target.receiver,
             kind=kind,
             target=target.settings,
             message=_explained(claimed, reason),
             alert_ids=told_alerts(connection, claimed.id),
-            now_ms=now_ms,
         )
+        told += enqueue(connection, [letter], now_ms=now_ms)
     if told:
         log.warning("handed over key=%s receiver=%s kind=%s", claimed.key, claimed.receiver, claimed.kind)
     return told

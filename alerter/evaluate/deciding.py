@@ -152,8 +152,9 @@ def _fired(
     told = {Basis.ACTUAL: before.actual, Basis.FORECAST: before.forecast}
     reminds = decision.reason in REMINDERS
     named = sorted(key for key in alerts if reminds or key.percent > told[key.basis])
-    rows = [replace(alerts[key], reason=decision.reason.value) for key in named]
-    set_reason(work.view.connection, rows, decision.reason.value)
+    why = decision.reason.value
+    set_reason(work.view.connection, [alerts[key] for key in named if alerts[key].reason != why], why)
+    rows = [replace(alerts[key], reason=why) for key in named]
     budget_id, scope_id, start = episode.key
     fired = Fired(
         episode.standing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -78,13 +78,16 @@ def put_alert(connection: Connection, alert: StoredAlert) -> StoredAlert:
             alert.id,
         )
         return alert
-    public_id = _public_id(connection, alert)
     columns = _COLUMNS.removeprefix("id, ").replace(" resolved_ms,", "")
     key = (alert.budget_id, alert.scope_id, alert.period_start, alert.period_end, alert.basis.value, alert.percent)
     facts = (FIRING, alert.reason, alert.amount_nanos, alert.spent_nanos, alert.fired_ms, alert.subject)
-    sql = f"INSERT INTO alert ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id"
-    row_id = int(query(connection, sql, public_id, *key, *facts).scalar_one())
-    return replace(alert, id=row_id, public_id=public_id, status=FIRING, resolved_ms=None)
+    values = f"({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    sql = f"INSERT INTO alert {values} ON CONFLICT (public_id) DO NOTHING RETURNING id"
+    for public_id in _public_ids(alert):
+        row_id = query(connection, sql, public_id, *key, *facts).scalar()
+        if row_id is not None:
+            return replace(alert, id=int(row_id), public_id=public_id, status=FIRING, resolved_ms=None)
+    raise AssertionError("twenty letters of a digest were taken")
 
 
 def resolve_alerts(connection: Connection, alerts: Iterable[StoredAlert], reason: str, now_ms: int) -> None:
@@ -107,17 +110,14 @@ def count_firing(connection: Connection) -> int:
     return int(query(connection, "SELECT COUNT(*) FROM alert WHERE status = 'firing'").scalar_one())
 
 
-def _public_id(connection: Connection, alert: StoredAlert) -> str:
-    """Return a short id that no other alert has: four characters, more only where those are taken."""
+def _public_ids(alert: StoredAlert) -> Iterator[str]:
+    """Yield ids for an alert: four characters, more for where those are taken."""
     key: tuple[int | str, ...] = (alert.budget_id, alert.scope_id, alert.period_start, alert.basis.value, alert.percent)
     key += (alert.subject,) if alert.subject else ()
     number = int.from_bytes(blake2b(repr(key).encode(), digest_size=16).digest(), "big")
     letters = _letters(number, 20)
     for length in range(4, 20):
-        public_id = f"A-{letters[:length]}"
-        if not query(connection, "SELECT 1 FROM alert WHERE public_id = ?", public_id).first():
-            return public_id
-    raise AssertionError("twenty letters of a digest were taken")
+        yield f"A-{letters[:length]}"
 
 
 def _letters(number: int, length: int) -> str:

@@ -39,6 +39,18 @@ _COLUMNS = "id, key, receiver, kind, target, message, attempts, ambiguous, attem
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to be sent to one target of a receiver; ``alert_ids`` are the rows of the alerts that it tells."""
+
+    key: str
+    receiver: str
+    kind: str
+    target: Mapping[str, str]
+    message: Message
+    alert_ids: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A notification that this process may work on until its lease ends.
 
@@ -68,41 +80,31 @@ class Claimed:
     update_attempts: int
 
 
-def enqueue(
-    connection: Connection,
-    *,
-    key: str,
-    receiver: str,
-    kind: str,
-    target: Mapping[str, str],
-    message: Message,
-    alert_ids: Collection[int],
-    now_ms: int,
-) -> bool:
-    """Add a notification, in the transaction of what it tells; False if one of that key exists already.
+def enqueue(connection: Connection, letters: Sequence[Letter], *, now_ms: int) -> int:
+    """Add notifications, in the transaction of what they tell; return how many were new: a key is told once.
 
-    ``alert_ids`` are the rows of the alerts that it tells: earlier messages about them are updated. It is due at once,
-    whatever ``now_ms`` says: that may be the time of an evaluation, and only tells when it was decided.
+    Earlier messages about the same alerts are updated. They are due at once, whatever ``now_ms`` says: that may be the
+    time of an evaluation, and only tells when it was decided.
     """
-    row_id = query(
+    by_key = {each.key: each for each in letters}
+    for row in select_in(connection, "SELECT key FROM notification WHERE key IN {values}", sorted(by_key)):
+        del by_key[row.key]
+    request_update(connection, [alert_id for each in by_key.values() for alert_id in each.alert_ids])
+    insert_rows(
         connection,
         "INSERT INTO notification (key, receiver, kind, target, message, status, attempts, created_ms, not_before_ms, "
         "ambiguous, reference, update_wanted, update_shown, update_attempts, error) "
-        "VALUES (?, ?, ?, ?, ?, 'pending', 0, ?, 0, ?, '', 0, 0, 0, '') ON CONFLICT (key) DO NOTHING RETURNING id",
-        key,
-        receiver,
-        kind,
-        settings(target),
-        encode(message),
-        now_ms,
-        False,
-    ).scalar()
-    if row_id is None:
-        return False
-    request_update(connection, alert_ids)  # what was told before shows the present
-    links = [(alert_id, row_id) for alert_id in sorted(set(alert_ids))]
-    insert_rows(connection, "INSERT INTO alert_notification (alert_id, notification_id) VALUES (?, ?)", links)
-    return True
+        "VALUES (?, ?, ?, ?, ?, 'pending', 0, ?, 0, ?, '', 0, 0, 0, '') ON CONFLICT (key) DO NOTHING",
+        [
+            (each.key, each.receiver, each.kind, settings(each.target), encode(each.message), now_ms, False)
+            for each in by_key.values()
+        ],
+    )
+    rows = select_in(connection, "SELECT id, key FROM notification WHERE key IN {values}", sorted(by_key))
+    links = [(alert_id, row.id) for row in rows for alert_id in sorted(set(by_key[row.key].alert_ids))]
+    sql = "INSERT INTO alert_notification (alert_id, notification_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    insert_rows(connection, sql, links)
+    return len(by_key)
 
 
 def due_kinds(connection: Connection, now_ms: int) -> frozenset[str]:

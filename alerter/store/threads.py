@@ -45,7 +45,7 @@ _TOLD = (
 )
 
 _FIRST = (
-    "SELECT a.id, n.receiver, MIN(n.id) AS first_id FROM alert a "
+    "SELECT n.receiver, a.id, MIN(n.id) FROM alert a "
     f"JOIN alert o ON {_SAME_EPISODE} JOIN alert_notification l ON l.alert_id = o.id "
     "JOIN notification n ON n.id = l.notification_id AND n.status <> 'dead' "
     "WHERE a.id IN {values} GROUP BY a.id, n.receiver"
@@ -99,10 +99,13 @@ def _place(earlier: Sequence[Any]) -> Place:
     return Place(root and root[1])
 
 
-def first_told(connection: Connection, receiver: str, alert_ids: Collection[int]) -> dict[int, int]:
-    """Return, by alert (row ids), the notification that told a receiver first of its episode; none if none did."""
+def first_told(connection: Connection, alert_ids: Collection[int]) -> dict[tuple[str, int], int]:
+    """Return the notification that told a receiver first of an alert's episode; none if none did.
+
+    By receiver and the alert's row id.
+    """
     rows = select_in(connection, _FIRST, sorted(set(alert_ids)))
-    return {row.id: row.first_id for row in rows if row.receiver == receiver}
+    return {(receiver, alert_id): first for receiver, alert_id, first in rows}
 
 
 def present(connection: Connection, notification_id: int, message: Message) -> tuple[Message, dict[str, AlertState]]:

@@ -101,12 +101,10 @@ def find_scope(connection: Connection, budget_id: int, scope: Scope) -> int | No
 def scope_row(connection: Connection, budget_id: int, scope: Scope) -> int:
     """Return the id of a scope's row, made if it is new."""
     found = find_scope(connection, budget_id, scope)
-    if found is None:
-        query(connection, "INSERT INTO scope (budget_id, key) VALUES (?, ?)", budget_id, _scope_key(scope))
-        found = find_scope(connection, budget_id, scope)
-    if found is None:
-        raise AssertionError("a row that was just inserted is there")
-    return found
+    if found is not None:
+        return found
+    sql = "INSERT INTO scope (budget_id, key) VALUES (?, ?) RETURNING id"
+    return int(query(connection, sql, budget_id, _scope_key(scope)).scalar_one())
 
 
 def _scope_key(scope: Scope) -> str:

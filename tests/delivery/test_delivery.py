@@ -9,7 +9,7 @@ from alerter.delivery import Fallback, deliver_due, nobody
 from alerter.delivery.policy import AMBIGUOUS_WAIT_MS, HAND_OVER_AFTER, LONGEST_WAIT_MS, MOST_ATTEMPTS, wait_ms
 from alerter.holds import acknowledge
 from alerter.store.engine import Store
-from alerter.store.outbox import LEASE_MS, enqueue
+from alerter.store.outbox import LEASE_MS, Letter, enqueue
 from alerter.store.outbox_read import NotificationView, list_notifications
 from tests.delivery.fakes import Clock, CrashError, Service
 from tests.fixtures.rows import NOW_MS, add_alert, add_notification
@@ -186,8 +186,7 @@ def test_a_notice_that_is_handed_over_still_says_what_it_said(store: Store, serv
 def test_a_test_is_not_handed_over(store: Store, service: Service) -> None:
     message = Message(MessageKind.TEST, title="a test")
     with store.write() as connection:
-        target = {"channel": "#a"}
-        enqueue(connection, key="t", receiver="a", kind="slack", target=target, message=message, alert_ids=[], now_ms=0)
+        enqueue(connection, [Letter("t", "a", "slack", {"channel": "#a"}, message)], now_ms=0)
     service.script = ["reject"]
     run(store, service, fallback=operators)
     assert list(rows(store)) == ["t"]

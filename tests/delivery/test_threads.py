@@ -14,7 +14,7 @@ from alerter.holds import acknowledge
 from alerter.store.alerts import StoredAlert, resolve_alerts
 from alerter.store.bulk import query
 from alerter.store.engine import Store
-from alerter.store.outbox import enqueue, request_update
+from alerter.store.outbox import Letter, enqueue, request_update
 from tests.delivery.fakes import Clock, Service
 from tests.fixtures.rows import NOW_MS, add_alert, add_notification, alert_message
 
@@ -38,16 +38,8 @@ def tell(store: Store, key: str, *alerts: StoredAlert, spent: int = 8, channel: 
     message = alert_message(*alerts)
     message = replace(message, alerts=tuple(replace(each, spent_nanos=spent) for each in message.alerts))
     with store.write() as connection:
-        enqueue(
-            connection,
-            key=key,
-            receiver="ml-costs",
-            kind="slack",
-            target={"channel": channel},
-            message=message,
-            alert_ids=[each.id for each in alerts],
-            now_ms=NOW_MS,
-        )
+        ids = [each.id for each in alerts]
+        enqueue(connection, [Letter(key, "ml-costs", "slack", {"channel": channel}, message, ids)], now_ms=NOW_MS)
 
 
 def shown(message: Message) -> list[tuple[str, int, tuple[str, ...]]]:

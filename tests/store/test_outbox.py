@@ -12,6 +12,7 @@ from alerter.store.outbox import (
     _TO_UPDATE,
     LEASE_MS,
     Claimed,
+    Letter,
     begin_attempts,
     claim,
     due_kinds,
@@ -61,9 +62,8 @@ def test_enqueueing_is_undone_with_the_transaction(store: Store) -> None:
         pass
 
     message = Message(MessageKind.OPERATOR, title="t")
-    target = {"channel": "#a"}
     with suppress(OnPurposeError), store.write() as connection:
-        enqueue(connection, key="k", receiver="r", kind="slack", target=target, message=message, alert_ids=[], now_ms=1)
+        enqueue(connection, [Letter("k", "r", "slack", {"channel": "#a"}, message)], now_ms=1)
         raise OnPurposeError
     assert take(store) == []
 
