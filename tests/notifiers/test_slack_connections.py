@@ -25,8 +25,8 @@ def over_tls(smtp_certificates: Certificates) -> Iterator[HttpReceiver]:
         yield made
 
 
-def send(server: HttpReceiver) -> None:
-    SlackNotifier(TOKEN, base_url=f"{server.url}/api/", timeout=2).send(TARGET, message(), {}, "k")
+def send(server: HttpReceiver, base: str = "/api/") -> None:
+    SlackNotifier(TOKEN, base_url=f"{server.url}{base}", timeout=2).send(TARGET, message(), {}, "k")
 
 
 def test_messages_that_follow_each_other_share_a_connection(scripted_slack: ScriptedSlack) -> None:
@@ -58,8 +58,9 @@ def test_nothing_is_sent_to_whom_nobody_vouches_for(
     assert over_tls.requests == []
     monkeypatch.setenv("SSL_CERT_FILE", str(smtp_certificates.ca_file))
     send(over_tls)
-    (posted,) = over_tls.requests
-    assert posted.path == "/api/chat.postMessage"
+    send(over_tls, "/api")
+    posted, other = over_tls.requests
+    assert posted.path == other.path == "/api/chat.postMessage"
     assert posted.headers["Authorization"] == f"Bearer {TOKEN}"
 
 

@@ -32,7 +32,7 @@ class Http:
     """Posts to one server. ``timeout``: to connect, and then for each part of the answer; in seconds, as ``clock``."""
 
     def __init__(self, base_url: str, *, timeout: float, clock: Callable[[], float]) -> None:
-        self._base_url = base_url
+        self._base_url = base_url.removesuffix("/") + "/"
         self._timeout = timeout
         self._clock = clock
         self._manager: PoolManager | None = None
