@@ -43,7 +43,7 @@ def evaluate_all(view: View, *, now_ms: int, before_ms: int | None, read_ms: int
     known = alerts_since(view, [*past, *current])
     counted = by_budget(view, accruals(view, now_ms))
     episodes = episodes_of(stirring(view, past, counted, known, now_ms), known, closed=True)
-    episodes += episodes_of(stirring(view, current, counted, known, now_ms), known)
+    episodes += episodes_of(stirring(view, current, counted, known, now_ms, again=True), known)
     work = begin(view, episodes, now_ms, opening=before_ms is None)
     settled = set(waiting)
     for each in episodes:

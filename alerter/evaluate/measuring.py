@@ -72,21 +72,37 @@ def stirring(
     counted: Counted,
     known: Collection[ScopeKey],
     now_ms: int,
+    *,
+    again: bool = False,
 ) -> list[Standing]:
     """Return where scopes stand in some periods, without those that an evaluation would find nothing to do for.
 
     That is where something accrues (``counted``, by budget), where there are alerts (``known`` has the budget's and the
     scope's ids), and where so much is settled that a threshold may be reached. All others need two sums each.
+
+    With ``again`` they need nothing where all were looked at before, on the same local day: of those only the ones are
+    looked at that concerned an evaluation then, or whose totals have changed. Where nothing is spent, a forecast only
+    sinks until the next midnight.
     """
     found: list[Standing] = []
     for budget_id, period in periods:
         runs = counted.get(budget_id, ())
-        some = _maybe_over(view, budget_id, period, now_ms)
+        some = (_watched if again else _maybe_over)(view, budget_id, period, now_ms)
         if some is not None:
             some |= {scope_id for each, scope_id in known if each == budget_id}
             some |= {share.scope_id for _, share in runs}
         found += _standings(view, budget_id, period, runs, now_ms, scope_ids=some)
     return found
+
+
+def _watched(view: View, budget_id: int, period: Period, now_ms: int) -> set[int] | None:
+    """Return what `_maybe_over` does, of the scopes that have changed since it was asked for all of them."""
+    zone, watch = view.budgets[budget_id].timezone, view.attribution.watch
+    occasion = (period, day_of(zone, now_ms), has_forecast(*bounds_ms(period, zone), now_ms))
+    some = watch.scopes(budget_id, occasion)
+    if some is None and (some := _maybe_over(view, budget_id, period, now_ms)) is not None:
+        watch.looked(budget_id, occasion, some)
+    return some
 
 
 def _maybe_over(view: View, budget_id: int, period: Period, now_ms: int) -> set[int] | None:

@@ -39,7 +39,7 @@ from alerter.store import ledger
 from alerter.store.interning import Interner
 from alerter.store.ledger import Charge
 from alerter.store.sources import SourceState, advance
-from alerter.store.totals import Attribution, add_daily, daily_parts
+from alerter.store.totals import Attribution
 
 log = logging.getLogger(__name__)
 
@@ -274,6 +274,5 @@ class Recorder:
 
     def _count(self, connection: Connection, charges: Sequence[Charge], tag_set_ids: set[int]) -> None:
         """Add charges to the daily totals of the scopes that they count for."""
-        shares = self._attribution.shares(connection, tag_set_ids)
         rates = self._interner.rates.values(connection, {charge.rate_id for charge in charges})
-        add_daily(connection, daily_parts(charges, shares, rates))
+        self._attribution.count(connection, charges, tag_set_ids, rates)

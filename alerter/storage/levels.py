@@ -20,7 +20,7 @@ from alerter.store.holdings import Level, Place, levels, levels_of, put_levels
 from alerter.store.interning import Interner
 from alerter.store.ledger import METER_CODES, Charge
 from alerter.store.sources import SourceState
-from alerter.store.totals import Attribution, add_daily, daily_parts
+from alerter.store.totals import Attribution
 
 ALWAYS_KEPT = frozenset({"experiment", "experiment_id", "source", "workspace"})
 """Tags that bytes are always told apart by, beside those that budgets and prices name."""
@@ -191,8 +191,8 @@ class Levels:
         ]
         ledger.add_charges(connection, charges)
         # Those without a charge too: a reader finds every scope there and needn't write.
-        shares = self._attribution.shares(connection, {places[run_id] for run_id in following})
-        add_daily(connection, daily_parts(charges, shares, {row_id: rate for rate, row_id in rate_ids.items()}))
+        rates = {row_id: rate for rate, row_id in rate_ids.items()}
+        self._attribution.count(connection, charges, {places[run_id] for run_id in following}, rates)
         levels_now: dict[int, Level | None] = dict.fromkeys(following)
         for run_id, (since_ms, size, rate) in going_on.items():
             levels_now[run_id] = Level(run_id, since_ms, size, rate_ids[rate])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -34,6 +34,36 @@ class Share:
         return self.meters is None or meter in self.meters
 
 
+class Watch:
+    """Which scopes of each budget an evaluation looks at, once it has looked at all of them.
+
+    Those are the ones that concerned it then, and those whose totals have changed since.
+    """
+
+    def __init__(self) -> None:
+        self._looks: dict[int, tuple[object, set[int]]] = {}
+
+    def scopes(self, budget_id: int, occasion: object) -> set[int] | None:
+        """Return the scopes to look at; None where all are, as they weren't on this occasion."""
+        before, scope_ids = self._looks.get(budget_id, (None, set()))
+        return set(scope_ids) if before == occasion else None
+
+    def looked(self, budget_id: int, occasion: object, scope_ids: Iterable[int]) -> None:
+        """Note that all scopes were looked at, and which concern an evaluation."""
+        self._looks[budget_id] = occasion, set(scope_ids)
+
+    def changed(self, keys: Iterable[DailyKey]) -> None:
+        """Note whose totals change."""
+        if self._looks:
+            for budget_id, scope_id, _ in keys:
+                if budget_id in self._looks:
+                    self._looks[budget_id][1].add(scope_id)
+
+    def forget(self) -> None:
+        """Let all be looked at."""
+        self._looks.clear()
+
+
 class Attribution:
     """Which scopes each tag set counts for, under the budgets of one configuration.
 
@@ -49,6 +79,15 @@ class Attribution:
         self._interner = interner
         self._shares: dict[int, tuple[Share, ...]] = {}
         self._scope_ids: dict[tuple[int, Scope], int] = {}
+        self.watch = Watch()
+
+    def count(
+        self, connection: Connection, charges: Sequence[Charge], tag_set_ids: Iterable[int], rates: dict[int, Rate]
+    ) -> None:
+        """Add charges to the totals of the scopes of their tag sets; ``tag_set_ids`` are those, at least."""
+        parts = daily_parts(charges, self.shares(connection, tag_set_ids), rates)
+        add_daily(connection, parts)
+        self.watch.changed(parts)
 
     def shares(self, connection: Connection, tag_set_ids: Iterable[int]) -> dict[int, tuple[Share, ...]]:
         """Return the scopes of each tag set."""
@@ -70,6 +109,7 @@ class Attribution:
         """Drop what is remembered, after a rollback."""
         self._shares.clear()
         self._scope_ids.clear()
+        self.watch.forget()
 
     def _match(self, connection: Connection, tags: Pairs) -> list[Share | None]:
         """Return a share of each budget that matches; None for one whose scope has no row yet."""

@@ -16,7 +16,7 @@ from alerter.store.carriers import TOKENS, CarrierValues, add_carriers, carrier_
 from alerter.store.interning import Interner
 from alerter.store.ledger import METER_CODES, Charge, StoredRun
 from alerter.store.token_counts import Counts, counts_of, place_of, put_counts
-from alerter.store.totals import Attribution, add_daily, cost_to, daily_parts
+from alerter.store.totals import Attribution, cost_to
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +151,5 @@ class Carriers:
         """Add charges, how many tokens they are for, and what they make of the totals."""
         ledger.add_charges(connection, charges)
         put_counts(connection, counts)
-        shares = self._attribution.shares(connection, {charge.tag_set_id for charge in charges})
         rates = self._interner.rates.values(connection, {charge.rate_id for charge in charges})
-        add_daily(connection, daily_parts(charges, shares, rates))
+        self._attribution.count(connection, charges, {charge.tag_set_id for charge in charges}, rates)

@@ -78,10 +78,14 @@ def evaluation(scopes: int) -> Iterator[Figure]:
                     evaluate_all(view, now_ms=now, before_ms=now)
                     judge_runs(view, services.describer, moment)
 
-            cpu, wall = (min(timed(evaluate) for _ in range(_ROUNDS)) for timed in (cpu_of, seconds_of))
-            detail = (
-                f"5 thresholds; each fiftieth is over, each twentieth accrues; minima of {_ROUNDS}, wall {wall:.3g} s"
-            )
+            def evaluate_anew() -> None:
+                services.ledger.attribution.watch.forget()  # as at a local midnight
+                evaluate()
+
+            again = min(cpu_of(evaluate) for _ in range(_ROUNDS))
+            cpu, wall = (min(timed(evaluate_anew) for _ in range(_ROUNDS)) for timed in (cpu_of, seconds_of))
+            detail = f"5 thresholds; each fiftieth is over, each twentieth accrues; minima of {_ROUNDS}, "
+            detail += f"wall {wall:.3g} s; {again:.3g} s where all were looked at that day"
             yield Figure(f"evaluation of {scopes} scopes", cpu, "CPU s", 0.2 * scopes / 10_000, detail)
             with services.store.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

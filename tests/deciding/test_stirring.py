@@ -51,13 +51,13 @@ budgets:
 TEAMS = 30
 
 
-def stirred(home: House, now_ms: int) -> tuple[int, int]:
+def stirred(home: House, now_ms: int, *, again: bool) -> tuple[int, int]:
     """How many standings there are, and how many are looked at, of which the others have nothing that is due."""
     with home.services.ledger.read() as view:
         everything = {(each.budget_id, each.scope_id): each for each in standings(view, now_ms)}
         current = current_periods(view, now_ms)
         counted = by_budget(view, accruals(view, now_ms))
-        found = stirring(view, current, counted, (), now_ms)  # even without those that have alerts already
+        found = stirring(view, current, counted, (), now_ms, again=again)  # even without those that have alerts already
     looked_at = {(each.budget_id, each.scope_id): each for each in found}
     assert looked_at == {key: everything[key] for key in looked_at}
     left_out = [each for key, each in everything.items() if key not in looked_at]
@@ -69,20 +69,21 @@ def test_only_where_a_threshold_may_be_reached_is_looked_at_and_nothing_is_misse
     rng, start = random.Random(5), at("2026-10-01T00:00")  # noqa: S311 - the same histories every time
     whole = part = 0
     with daemon(store, tmp_path, BUDGETS, start) as home:
-        for day in range(0, 40, 2):
-            now_ms = start + day * DAY + rng.randrange(DAY)
-            for number in range(rng.randrange(12)):
+        for day, hour in sorted((rng.randrange(40), rng.randrange(24)) for _ in range(36)):
+            now_ms = start + day * DAY + hour * HOUR
+            for number in range(rng.randrange(8)):
                 began = now_ms - rng.randrange(1, 30 * HOUR)
                 tags = {"team": f"t{int(TEAMS * rng.random() ** 2)}"}
                 ends = None if rng.random() < 0.2 else rng.randrange(began, now_ms)
                 status = "RUNNING" if ends is None else "FINISHED"
                 alive = now_ms if ends is None else None
-                home.source.put(run(f"{day}-{number}", status, began, ends, tags=tags, alive_ms=alive))
+                home.source.put(run(f"{day}-{hour}-{number}", status, began, ends, tags=tags, alive_ms=alive))
             for uuid, each in list(home.source.runs.items()):
                 if each.status == "RUNNING" and rng.random() < 0.5:
                     home.source.put(run(uuid, "FINISHED", each.start_ms, now_ms - HOUR, tags=dict(each.tags)))
             home.cycle(now_ms)
-            for later in (0, rng.randrange(DAY)):
-                measured, looked_at = stirred(home, now_ms + later)
-                whole, part = whole + measured, part + looked_at
+            for later in (0, rng.randrange(8 * HOUR)):
+                for again in (True, False):
+                    measured, looked_at = stirred(home, now_ms + later, again=again)
+                    whole, part = whole + measured, part + looked_at
     assert 0 < part < whole * 0.7
