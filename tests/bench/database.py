@@ -23,8 +23,8 @@ _RUNS = "SELECT run_uuid, experiment_id, name, user_id, status, start_time, end_
 _PARAMS = "SELECT run_uuid, key, value FROM params WHERE key IN ({marks})"
 _TAGS = "SELECT run_uuid, key, value FROM tags"
 _BEATS = (
-    "SELECT m.run_uuid, MAX(m.timestamp) FROM runs AS r JOIN latest_metrics AS m ON m.run_uuid = r.run_uuid "
-    "WHERE r.status NOT IN ('FINISHED', 'FAILED', 'KILLED') GROUP BY m.run_uuid"
+    "SELECT r.run_uuid, (SELECT MAX(m.timestamp) FROM latest_metrics AS m WHERE m.run_uuid = r.run_uuid) "
+    "FROM runs AS r WHERE r.status NOT IN ('FINISHED', 'FAILED', 'KILLED')"
 )
 """Of what has ended no sign of life is asked for."""
 
@@ -55,9 +55,12 @@ def first_sync_database(databases: Databases, runs: int, by_hand: int, rounds: i
         yield from figures
     if by_hand:
         stores = (databases.sqlite(by_hand), empty)
-        full_s, empty_s = (_by_hand(store, by_hand).cpu for store in stores)
-        ratio = (synced / runs) / (_less(full_s, empty_s) / by_hand)
-        detail = f"CPU for a run, of {by_hand} runs by hand: {1 / ratio:.0f} x faster"
+        hand = [_by_hand(store, by_hand) for store in stores]
+        ratio, of_cpu = (
+            (ours / runs) / (_less(*theirs) / by_hand)
+            for ours, theirs in ((synced.wall, [each.wall for each in hand]), (synced.cpu, [each.cpu for each in hand]))
+        )
+        detail = f"a run, of {by_hand} runs by hand: {1 / ratio:.0f} x faster, with {1 / of_cpu:.0f} x less CPU"
         yield Figure("first sync / search_runs and pandas", ratio, "x", 1 / 40, detail)
     with databases.postgres() as server, tempfile.TemporaryDirectory() as folder:
         if server is not None:
@@ -69,8 +72,8 @@ def first_sync_database(databases: Databases, runs: int, by_hand: int, rounds: i
 
 def _ratios(
     folder: Path, kind: str, stores: tuple[str, str], raw: Callable[[], object], size: tuple[int, int]
-) -> tuple[float, Sequence[Figure]]:
-    """Return the CPU of a first sync less that on an empty server, and the figures; rounds are interleaved."""
+) -> tuple[Took, Sequence[Figure]]:
+    """Return what a first sync takes less that on an empty server, and the figures; rounds are interleaved."""
     runs, rounds = size
     bare: list[Took] = []
     full: list[Took] = []
@@ -86,7 +89,7 @@ def _ratios(
     detail += f"of CPU {cpu:.2f} s against {raw_cpu:.2f} s: {cpu / raw_cpu:.2f} x"
     peak, bare_peak = max(each.peak for each in full), bare_client_mb()
     memory = f"peak {peak:.0f} MB, a bare MlflowClient's {bare_peak:.0f} MB"
-    return cpu, (
+    return Took(wall, cpu), (
         Figure(f"first sync from {kind} / raw read", wall / raw_wall, "x", 2.5, detail),
         Figure(f"peak RSS of a first sync from {kind}", peak - bare_peak, "MB", 150, memory),
     )

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from alerter.sources.mlflow_database.connection import Reading, Rows
 from alerter.sources.mlflow_database.cursor import News
 
-BATCH: Final = 5_000
+BATCH: Final = 10_000
 """Runs of one statement: on SQLite it holds its lock for some tens of milliseconds."""
 
 AWAKE: Final = 50_000
