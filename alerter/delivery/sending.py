@@ -9,8 +9,11 @@ from queue import Empty, SimpleQueue
 from alerter.delivery.courier import Courier, Sent
 from alerter.store.outbox import settings
 
-WORKERS = 8
-"""Attempts of one kind at a time: an attempt mostly waits for its service."""
+WORKERS = 4
+"""Attempts of one kind at a time, as many as a mail server takes connections."""
+
+_MORE = {"slack": 16}
+"""Slack takes as many as there are; an attempt mostly waits for it."""
 
 PASS_S = 5.0
 """After so long nothing more begins, so that messages which are to be edited get their turn."""
@@ -24,15 +27,15 @@ def send_due(courier: Courier, kind: str) -> bool:
     Whatever has ended meanwhile is recorded together, and what takes its place begins in the same transaction: the more
     there is to do, the fewer transactions a message takes.
     """
-    until = time.monotonic() + PASS_S
+    until, workers = time.monotonic() + PASS_S, _MORE.get(kind, WORKERS)
     ended: SimpleQueue[_Attempt] = SimpleQueue()
     under_way: dict[_Attempt, str] = {}
     sent: list[Sent] = []
     found = False
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         while True:
             more = not courier.stop.is_set() and (not found or time.monotonic() < until)
-            free = WORKERS - len(under_way) if more else 0
+            free = workers - len(under_way) if more else 0
             claimed, begun = courier.turn(kind, sent, limit=free, busy=under_way.values())
             found = found or claimed > 0
             for each in begun:
