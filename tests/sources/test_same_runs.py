@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from alerter.core.storage import ModelSeen
+from alerter.core.storage import Artifacts, ModelSeen
 from alerter.core.traces import TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from tests.fixtures.mlflow_server import MlflowServer
@@ -82,6 +82,17 @@ def test_all_of_its_models(world: World) -> None:
     over_rest, *others = (models(way, world) for way in world.ways())
     assert all(over_rest == each for each in others)
     assert [(each.ready, dict(each.tags)["team"]) for each in over_rest] == [(True, "nlp"), (False, "Sprache")] * 2
+
+
+def test_what_of_it_is_still_there(world: World) -> None:
+    over_rest, *others = world.ways()
+    known = {Artifacts(run) for run in polled(over_rest, include=[f"{world.prefix}*"]).runs}
+    known |= {each.artifacts for each in models(over_rest, world)}
+    strangers = {Artifacts("f" * 32), Artifacts("", "m-" + "f" * 32)}
+    assert len(known) == 2 * RUNS + 4
+    for way in (over_rest, *others):
+        assert way.source(include=[f"{world.prefix}*"]).still_there(known | strangers) == known
+        assert not way.source(include=["nothing"]).still_there(known)
 
 
 def models(way: Way, world: World) -> list[ModelSeen]:

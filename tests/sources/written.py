@@ -79,6 +79,8 @@ def write_models(client: MlflowClient, experiment: str) -> None:
     ready = client.create_logged_model(experiment, name="ready", tags={"team": "nlp"})
     client.finalize_logged_model(ready.model_id, LoggedModelStatus.READY)
     client.create_logged_model(experiment, name="uploading")
+    gone = client.create_logged_model(experiment, name="deleted", tags={"team": "nobody"})
+    client.delete_logged_model(gone.model_id)
 
 
 def write_traces(experiment: str, now: int) -> None:

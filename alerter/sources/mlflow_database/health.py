@@ -21,6 +21,8 @@ TABLES = (
     "trace_tags",
     "trace_request_metadata",
     "spans",
+    "logged_models",
+    "logged_model_tags",
 )
 """Every table that is read, with ``alembic_version``."""
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from alerter.core.ports import Batch, Finding, PollRequest
+from alerter.core.storage import Artifacts, ModelBatch
 from alerter.core.traces import TraceBatch, TraceRequest
 from alerter.sources._history import since
 from alerter.sources.mlflow_database.connection import Database, Reading
 from alerter.sources.mlflow_database.cursor import is_mine, parse
 from alerter.sources.mlflow_database.experiments import experiments_of
 from alerter.sources.mlflow_database.health import findings
+from alerter.sources.mlflow_database.models import DatabaseModels
 from alerter.sources.mlflow_database.poll import Poll, Turn
 from alerter.sources.mlflow_database.revisions import WITH_TRACE_COLUMNS, why_unknown
 from alerter.sources.mlflow_database.runs import Runs
 from alerter.sources.mlflow_database.tables import BATCH, tables_of
 from alerter.sources.mlflow_database.traces import DatabaseTraces
+from alerter.sources.mlflow_rest.artifacts import model_batches
 from alerter.sources.mlflow_rest.cursor import Cursor as RestCursor
 from alerter.sources.mlflow_rest.errors import ReadError
 from alerter.sources.mlflow_rest.source import MlflowRestSource
@@ -71,6 +75,22 @@ class MlflowDatabaseSource(MlflowRestSource):
                 return
         yield from super().traces(request)
 
+    def models(self, since_ms: int, limit: int) -> Iterator[ModelBatch]:
+        """See `alerter.core.storage.ArtifactSource.models`."""
+        with self._database.reading() as reading:
+            if self._knows(_revision(reading)):
+                page = partial(self._models(reading).changed, since_ms)
+                yield from model_batches(page, self._decoder, since_ms, limit)
+                return
+        yield from super().models(since_ms, limit)
+
+    def still_there(self, artifacts: Collection[Artifacts]) -> frozenset[Artifacts]:
+        """See `alerter.core.storage.ArtifactSource.still_there`."""
+        with self._database.reading() as reading:
+            if self._knows(_revision(reading)):
+                return self._models(reading).still_there(artifacts)
+        return super().still_there(artifacts)
+
     def check(self) -> list[Finding]:
         """See `alerter.core.ports.RunSource.check`."""
         subject = f"source {self.name}"
@@ -95,6 +115,10 @@ class MlflowDatabaseSource(MlflowRestSource):
             return [Finding("error", subject, error.cause, error.remedy)]
         text = f"backend_store {self._database.shown} is not read, {why}: the server is read over REST."
         return [Finding("warning", subject, text, remedy), *super().check()]
+
+    def _models(self, reading: Reading) -> DatabaseModels:
+        """Return the LoggedModels of the experiments that are read now."""
+        return DatabaseModels(reading, self._choose(experiments_of(reading, self._workspace)))
 
     def _knows(self, revision: str) -> bool:
         """Whether the schema is known; says once for each that isn't."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from alerter.core.storage import MOST_BYTES, Artifacts, ModelBatch, ModelSeen, UnlistableError
@@ -71,17 +71,12 @@ class ArtifactReader:
 
     def models(self, since_ms: int, limit: int) -> Iterator[ModelBatch]:
         """See `alerter.core.storage.ArtifactSource.models`."""
-        token, read, last = "", 0, since_ms
-        while self._experiment_ids:
-            where = f"last_updated_timestamp >= {since_ms}"
-            rows, token = self._models(where, "last_updated_timestamp ASC", token)
-            found = [model for row in rows if (model := self._model(row)) is not None]
-            read += len(rows)
-            last = max([last, *(each.changed_ms for each in found)])
-            yield ModelBatch(found, behind=bool(token))
-            # The next read begins at the last change: it must have moved on.
-            if not token or (read >= limit and last > since_ms) or read >= MOST_MODELS:
-                return
+        where = f"last_updated_timestamp >= {since_ms}"
+
+        def page(token: str) -> tuple[list[Row], str]:
+            return self._models(where, "last_updated_timestamp ASC", token)
+
+        yield from model_batches(page, self._decoder, since_ms, limit)
 
     def _models(self, where: str, order_by: str, token: str = "") -> tuple[list[Row], str]:
         if not self._experiment_ids:
@@ -92,23 +87,6 @@ class ArtifactReader:
             log.debug("the server knows no LoggedModels source=%s error=%s", self._source, error)
             return [], ""
         return page.rows, page.token
-
-    def _model(self, row: Row) -> ModelSeen | None:
-        try:
-            info = row["info"]
-            experiment_id = str(info["experiment_id"])
-            own = [(tag["key"], tag.get("value") or "") for tag in info.get("tags") or ()]
-            user = str(info.get("creator_id") or dict(own).get("mlflow.user") or "")
-            return ModelSeen(
-                Artifacts(_plain(info.get("source_run_id") or "", MAX_KEY), _plain(info["model_id"], MAX_KEY)),
-                experiment_id,
-                self._decoder.tags_of(experiment_id, user, own),
-                int(info["last_updated_timestamp_ms"]),
-                info.get("status") != PENDING,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.warning("LoggedModel left out: MLflow wrote it unreadably error=%r", error)
-            return None
 
     def _walked(self, artifacts: Artifacts) -> int:
         size, listings, folders = 0, 0, [""]
@@ -139,6 +117,40 @@ class ArtifactReader:
                 raise UnlistableError("the listing has no end")
             if not (token := page.token):
                 return
+
+
+def model_batches(
+    page: Callable[[str], tuple[list[Row], str]], decoder: Decoder, since_ms: int, limit: int
+) -> Iterator[ModelBatch]:
+    """Yield LoggedModels by pages; a page is asked for by the token that the one before gave, ``""`` at first."""
+    token, read, last = "", 0, since_ms
+    while True:
+        rows, token = page(token)
+        found = [model for row in rows if (model := _model(row, decoder)) is not None]
+        read += len(rows)
+        last = max([last, *(each.changed_ms for each in found)])
+        yield ModelBatch(found, behind=bool(token))
+        # The next read begins at the last change: it must have moved on.
+        if not token or (read >= limit and last > since_ms) or read >= MOST_MODELS:
+            return
+
+
+def _model(row: Row, decoder: Decoder) -> ModelSeen | None:
+    try:
+        info = row["info"]
+        experiment_id = str(info["experiment_id"])
+        own = [(tag["key"], tag.get("value") or "") for tag in info.get("tags") or ()]
+        user = str(info.get("creator_id") or dict(own).get("mlflow.user") or "")
+        return ModelSeen(
+            Artifacts(_plain(info.get("source_run_id") or "", MAX_KEY), _plain(info["model_id"], MAX_KEY)),
+            experiment_id,
+            decoder.tags_of(experiment_id, user, own),
+            int(info["last_updated_timestamp_ms"]),
+            info.get("status") != PENDING,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        log.warning("LoggedModel left out: MLflow wrote it unreadably error=%r", error)
+        return None
 
 
 def _entry(row: Row, folder: str) -> tuple[str, int | None]:
