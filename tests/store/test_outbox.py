@@ -3,6 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
+
 from alerter.core.alerts import Message, MessageKind
 from alerter.store import outcomes
 from alerter.store.bulk import query
@@ -154,6 +156,18 @@ def test_three_claimers_at_once_share_without_overlap(store: Store) -> None:
     with ThreadPoolExecutor(3) as pool:
         taken = [key for keys in pool.map(work, range(3)) for key in keys]
     assert sorted(taken) == sorted(f"k{number}" for number in range(40))
+
+
+@pytest.mark.needs_postgres
+def test_a_claimer_that_stands_in_its_transaction_holds_nobody_up(postgres_store_url: str) -> None:
+    with closing(Store(postgres_store_url)) as one, closing(Store(postgres_store_url)) as other:
+        for number in range(4):
+            add_notification(one, f"k{number}", channel=f"#{number}")
+        with one.write() as mine, other.write() as theirs:
+            query(theirs, "SET LOCAL lock_timeout = '5s'")  # one that waited would fail
+            mine_has = claim(mine, owner="one", now_ms=NOW_MS, kind="slack", limit=2)
+            they_have = claim(theirs, owner="other", now_ms=NOW_MS, kind="slack", limit=9)
+        assert [each.key for each in (*mine_has, *they_have)] == ["k0", "k1", "k2", "k3"]
 
 
 def test_the_rest_of_a_target_waits_with_one_that_was_rate_limited(store: Store) -> None:
