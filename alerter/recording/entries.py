@@ -27,8 +27,8 @@ class Entry:
     ``until_ms`` and ``kin_ms`` are what its open segment should say of its life, ``held`` what a suspect's time is
     priced at after ``until_ms``; ``priced_ms`` is up to when dated prices were looked at. ``cover`` is the time that
     the run above pays for (None where none does); ``priced_as`` is that run's usage where this one names no machine,
-    ``is_elsewhere`` whether that has just changed, ``resource_id`` that run's where this one has none. ``machine_time``
-    is when it held a machine whose cost it shares, as that was noted and as it is.
+    ``is_elsewhere`` whether one above has just changed its machine, ``resource_id`` that run's where this one has none.
+    ``machine_time`` is when it held a machine whose cost it shares, as that was noted and as it is.
     """
 
     run_id: int

@@ -66,6 +66,8 @@ class Family:
                 if above is None or parent in seen[uuid]:
                     continue
                 seen[uuid].add(parent)
+                if uuid not in found and _has_other_params(above) and self._lends(above, known[uuid]):
+                    known[uuid].is_elsewhere = True
                 if uuid not in found and self._is_priced(connection, above):
                     found[uuid] = above
                 if above.parent_uuid:
@@ -74,9 +76,16 @@ class Family:
         for uuid, above in found.items():
             self._cover(known[uuid], above)
 
-    def _cover(self, entry: Entry, above: Entry) -> None:
+    def _is_lent(self, above: Entry) -> bool:
+        """Whether runs nested in one are on its machine for free."""
         wish = dict(above.tags).get(NESTED_TAG, "").strip().lower()
-        if wish == "sum" or (not self._free and wish != "free"):
+        return wish == "free" or (self._free and wish != "sum")
+
+    def _lends(self, above: Entry, entry: Entry) -> bool:
+        return self._is_lent(above) and not names_machine(self._pricer.resources(entry.usage))
+
+    def _cover(self, entry: Entry, above: Entry) -> None:
+        if not self._is_lent(above):
             return
         own, other = self._pricer.resources(entry.usage), self._pricer.resources(above.usage)
         if has_own_machine(own, other):
@@ -84,7 +93,7 @@ class Family:
         entry.cover = _time_of(above)
         entry.resource_id = other.resource_id
         if not names_machine(own):
-            entry.priced_as, entry.is_elsewhere = above.usage, _has_other_params(above)
+            entry.priced_as = above.usage
 
     def _is_priced(self, connection: Connection, entry: Entry) -> bool:
         start_ms = entry.run.start_ms if entry.run is not None else entry.known.start_ms if entry.known else 0

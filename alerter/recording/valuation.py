@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from alerter.core.charges import TOTAL, ChargeLine, Confidence, Rate
-from alerter.core.metering import Metered, clipped
+from alerter.core.metering import Metered, clipped, uncut
 from alerter.core.nesting import COVERED, FOREVER, merged
 from alerter.core.sharing import holds_machine
 from alerter.pricer import Pricer
@@ -100,7 +100,8 @@ class Valuation:
         elif stood is None and not _has_other_machine(entry):
             pieces = self._kept(entry, metered, rates, (last_seen_ms, priced_ms))
         else:
-            entry.held = ()  # other params are another machine: all of the run's time is priced anew
+            # Other params are another machine: all of the run's time is priced anew, and not as it was once cut.
+            entry.held, metered = (), uncut(metered)
         if logged is None:
             return want_beside(metered, entry.cover, pieces, self._machine(entry), (priced_ms, now_ms))
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
@@ -136,9 +137,7 @@ class Valuation:
         if opened is None or metered.open_since_ms is None:
             stood = believed(entry.history, opened, rates) if opened else (settled_pieces(entry.history, rates), None)
             return self._pieces(entry, stood, rates, times)
-        if entry.until_ms is None:
-            return self._pieces(entry, (settled_pieces(entry.history, rates), opened), rates, times)
-        # A suspect's prices are looked at when it wakes: they hold at least up to the last poll before.
+        # What goes on keeps its prices until the poll is complete (`refresh`), a suspect's until it wakes.
         pieces = [piece for piece in settled_pieces(entry.history, rates) if _holds(entry, piece[2])]
         ongoing = [(opened.start_ms, FOREVER, rates[rate_id], quantity) for rate_id, quantity in opened.plan]
         return pieces + (ongoing if all(_holds(entry, piece[2]) for piece in ongoing) else [])

@@ -5,7 +5,8 @@
     (Tried without edits of prices.)
 10. Runs that name one `resource_id` and pay a price for it at the same time (rules 8 and 9) pay each an equal part of
     its own rates. Time is cut where the set of them changes, and not where it was once thought to; of each part's nanos
-    those left over go to the first by name, one each.
+    those left over go to the first by name, one each. Where one joins or leaves, the others count up to there, also if
+    the poll that saw it broke off: then their prices are looked at, too (rule 6).
 """
 
 from __future__ import annotations

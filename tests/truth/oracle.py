@@ -18,7 +18,8 @@ Observations change the painting as docs/numbers.md tells. Where that leaves roo
     earlier end cuts; but one that is not after the last gap doesn't count.
 6.  A painted line keeps its prices. Other params paint all of a run anew at the prices of today's configuration. An
     open line is cut where a dated price changes (UTC midnights) up to the last complete poll; where the price was
-    edited instead, it is cut at that poll: the old price before it, the new configuration after it.
+    edited instead, it is cut at that poll: the old price before it, the new configuration after it. Of a run that goes
+    on prices are looked at when a poll is complete.
 7.  A line's cost is a sum over its parts; each is rounded once, half to even, over its whole length; what falls to a
     day is the difference of such cumulative costs at the day's end and at its beginning.
 8.  A run that accrues gives signs of life: its newest metric, if that is not before its start and at most 3 h ahead of
@@ -38,7 +39,7 @@ from fractions import Fraction
 from itertools import zip_longest
 
 from alerter.core.usage import RunObservation
-from tests.truth.tariff import Line, Tariff, joined
+from tests.truth.tariff import Line, Tariff
 
 Plan = tuple[tuple[str, Fraction, Fraction], ...]
 """(what, price an hour in currency units, how many) of each part."""
@@ -115,29 +116,20 @@ class Story:
             return
         usage = dict(run.usage)
         other_params = before is not None and before.usage != run.usage
-        opened, ends_of_blocks = self.since, self._block_ends()
+        opened = self.since
         goes_on = str(run.status) == "RUNNING" and not run.deleted
         priced = last if goes_on else now
-        waits = self.until is not None and goes_on
-        if self.since is not None and not waits and not other_params:
-            self.reprice(tariff, priced, last)
+        if self.since is not None and not goes_on and not other_params:
+            self.reprice(tariff, now, last)
         self._meter(run, opened, (now, last, priced), tariff)
         if other_params:
             at = priced if self.until is None or self.since is None else self.until
-            self._repaint(tariff, usage, ends_of_blocks if opened is not None else None, opened, at)
-            if before is not None and "resource_id" in dict(before.usage).keys() - usage.keys():
-                self._join()
+            self._repaint(tariff, usage, at)
         self.lines = [line for line in sorted(self.lines, key=lambda each: each.start) if line.start < line.end]
         self.until = self.until if self.since is not None else None
         if other_params or self.since is None:
             self.believed = None
         self.seen, self.is_gone = run, False
-
-    def _join(self) -> None:
-        """A run that leaves a machine keeps no trace of who was there: what touches at the same prices is one."""
-        self.lines = joined(self.lines)
-        if self.lines and (self.lines[-1].end, self.lines[-1].plan) == (self.since, self.plan):
-            self.since = self.lines.pop().start
 
     def vanish(self, now: int, last: int, tariff: Tariff) -> None:
         if self.since is not None:
@@ -268,17 +260,19 @@ class Story:
             line.end for line, after in zip_longest(ordered, ordered[1:]) if after is None or after.start > line.end
         ]
 
-    def _repaint(
-        self, tariff: Tariff, usage: dict[str, str], blocks: list[int] | None, opened: int | None, now: int
-    ) -> None:
-        """Paint everything anew; a line begins where the open one did, if there was one."""
-        old, self.lines = sorted(self.lines, key=lambda each: each.start), []
-        at: int | None = None
-        for line, after in zip_longest(old, old[1:]):
-            at = line.start if at is None else at
-            if after is None or after.start > line.end or after.start == opened:
-                self._paint(tariff, usage, at, line.end)
-                at = None
+    def _repaint(self, tariff: Tariff, usage: dict[str, str], now: int) -> None:
+        """Paint everything anew, as if it had never been cut."""
+        stretches: list[list[int]] = []
+        for line in sorted(self.lines, key=lambda each: each.start):
+            if stretches and stretches[-1][1] == line.start:
+                stretches[-1][1] = line.end
+            else:
+                stretches.append([line.start, line.end])
+        if self.since is not None and stretches and stretches[-1][1] == self.since:
+            self.since = stretches.pop()[0]
+        self.lines = []
+        for start, end in stretches:
+            self._paint(tariff, usage, start, end)
         if self.since is not None:
             self._paint_open(tariff, usage, now)
 

@@ -64,6 +64,19 @@ STORIES: dict[str, Steps] = {
         *[(HOUR, ("begin", "r2", 5, "RUNNING", 0, "r1")), (5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), POLL],
         *[(MINUTE, ("params", "r1", 1)), POLL, (HOUR, ("end", "r2", 0)), POLL, (MINUTE, ("params", "r1", 2)), POLL],
     ],
+    "a price edited and edited back, between which only a poll that broke off looked": [
+        *[(MINUTE, ("begin", "r3", 4, "RUNNING", 0)), (1, POLL[1]), (33_224, ("begin", "r1", 0, "RUNNING", 0)), POLL],
+        *[(MINUTE, ("tag", "r1", 0)), (MINUTE, ("tag", "r3", 1)), (MINUTE, ("reprice",)), READ],
+        *[(5 * HOUR, ("reprice",)), POLL, (MINUTE, ("tag", "r3", 2)), POLL],
+    ],
+    "the run above names no machine any more": [
+        *[(MINUTE, ("begin", "r1", 2, "RUNNING", 0)), (MINUTE, ("begin", "r2", 5, "RUNNING", 0, "r1"))],
+        *[(1, ("earlier", "r2", 30 * HOUR)), POLL, (MINUTE, ("params", "r1", 5)), POLL, ENDS, POLL],
+    ],
+    "other params of a run that was free": [
+        *[(15 * HOUR, ("begin", "r2", 1, "RUNNING", 0)), (HOUR, ("begin", "r3", 1, "RUNNING", 0, "r2")), LONG],
+        *[(MINUTE, ("params", "r3", 3)), POLL],
+    ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
     "a price edited, then stale to before that, other params, woken": [
         *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],

@@ -102,8 +102,8 @@ class Truth:
                     story.vanish(now, self.complete, tariff)
         for box, on_it in self._on_machines()[1].items():
             for name, at in met(before.get(box, {}), on_it).items():
-                if self.stories[name].until is None:
-                    self.stories[name].reprice(tariff, max(at, self.complete), self.complete)
+                if at > self.complete and self.stories[name].until is None:
+                    self.stories[name].reprice(tariff, at, self.complete)
         if complete:
             self._live(world, now, ended)
             self.complete = now
