@@ -68,6 +68,8 @@ def suspects(
     for parent in above.values():
         waiting[parent] += 1
     kin = {uuid: entry.opened.kin_ms for uuid, entry in by_uuid.items() if entry.opened is not None}
+    # What was noted of one that is put off may be more than it comes to: its end may lie before that.
+    kin |= {uuid: _last_end_below(connection, source.id, uuid) for uuid in _above_ended(heard, above)}
     ready = deque(uuid for uuid, count in waiting.items() if not count)
     looped = iter(sorted(by_uuid))
     found: dict[str, int | None] = {}
@@ -86,6 +88,16 @@ def suspects(
             waiting[parent] -= 1
             if not waiting[parent]:
                 ready.append(parent)
+    return found
+
+
+def _above_ended(heard: Heard, above: Mapping[str, str]) -> set[str]:
+    """Return the accruing runs above those that are put off."""
+    found: set[str] = set()
+    climbing = {above[uuid] for uuid in heard.ended if uuid in above}
+    while climbing:
+        found |= climbing
+        climbing = {above[uuid] for uuid in climbing if uuid in above} - found
     return found
 
 

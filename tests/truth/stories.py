@@ -77,6 +77,11 @@ STORIES: dict[str, Steps] = {
         *[(15 * HOUR, ("begin", "r2", 1, "RUNNING", 0)), (HOUR, ("begin", "r3", 1, "RUNNING", 0, "r2")), LONG],
         *[(MINUTE, ("params", "r3", 3)), POLL],
     ],
+    "a silent run ends before it had begun: the one above lived by it no more": [
+        *[(MINUTE, ("begin", "r1", 0, "RUNNING", 0)), (14 * HOUR, ("begin", "r2", 5, "RUNNING", 0, "r1")), POLL],
+        *[(1, ("beat", "r2", 5 * HOUR)), (7 * HOUR, ("wait", "r2")), POLL, (7 * HOUR, ("begin", "r2", 4, "", 0)), POLL],
+        *[(1, ("end", "r2", -3 * DAY)), POLL],
+    ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
     "a price edited, then stale to before that, other params, woken": [
         *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
