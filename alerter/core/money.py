@@ -88,7 +88,7 @@ def plain(nanos: int) -> str:
 
 
 def human(nanos: int, currency: str, *, cents: bool | None = None) -> str:
-    """Return an amount for people: ``$9,740`` from 100 up, else ``$88.25``.
+    """Return an amount for people: ``$9,740`` from 100 up, else ``$88.25``; ``$0.0042`` where no cent would show.
 
     ``cents`` forces two places (True) or none (False).
     """
@@ -97,9 +97,16 @@ def human(nanos: int, currency: str, *, cents: bool | None = None) -> str:
     rounded = div_half_even(nanos, step)
     places = 2 if show_cents else 0
     value = Decimal(abs(rounded)).scaleb(-places)
-    sign = "-" if rounded < 0 else ""
+    if show_cents and nanos and not rounded:
+        value = _significant(Decimal(abs(nanos)).scaleb(-9))
+    sign = "-" if value and nanos < 0 else ""
     symbol = _SIGNS.get(currency)
-    return f"{sign}{symbol}{value:,}" if symbol else f"{sign}{value:,} {currency}"
+    return f"{sign}{symbol}{value:,f}" if symbol else f"{sign}{value:,f} {currency}"
+
+
+def _significant(value: Decimal) -> Decimal:
+    """Return a value by its first two digits that are not zero."""
+    return round(value, 1 - value.adjusted())
 
 
 def sign_of(currency: str) -> str:
