@@ -82,13 +82,6 @@ def after(metered: Metered, since_ms: int) -> Metered:
     return Metered(settled, None if opened is None else max(opened, since_ms), metered.clamps)
 
 
-def uncut(metered: Metered) -> Metered:
-    """Return the same time, in which what accrues is in one piece with the settled segment that it touches."""
-    if not metered.settled or metered.settled[-1][1] != metered.open_since_ms:
-        return metered
-    return Metered(metered.settled[:-1], metered.settled[-1][0], metered.clamps)
-
-
 def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) -> Metered:
     """Return the segments that a run should be charged for.
 

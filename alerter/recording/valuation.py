@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from alerter.core.charges import TOTAL, ChargeLine, Confidence, Rate
-from alerter.core.metering import Metered, clipped, uncut
+from alerter.core.metering import Metered, clipped
 from alerter.core.nesting import COVERED, FOREVER, merged
 from alerter.core.sharing import holds_machine
 from alerter.pricer import Pricer
@@ -101,7 +101,7 @@ class Valuation:
             pieces = self._kept(entry, metered, rates, (last_seen_ms, priced_ms))
         else:
             # Other params are another machine: all of the run's time is priced anew, and not as it was once cut.
-            entry.held, metered = (), uncut(metered)
+            entry.held, metered = (), _uncut(metered)
         if logged is None:
             return want_beside(metered, entry.cover, pieces, self._machine(entry), (priced_ms, now_ms))
         return want(metered, pieces, replace(self._machine(entry), logged=logged), now_ms)
@@ -156,6 +156,15 @@ class Valuation:
             last_seen_ms, now_ms = times
             pieces += open_pieces(opened, rates, self._machine(entry), last_seen_ms=last_seen_ms, now_ms=now_ms)
         return pieces
+
+
+def _uncut(metered: Metered) -> Metered:
+    """Return the same time in as few pieces as there are gaps in it."""
+    since = metered.open_since_ms
+    whole = merged([*metered.settled, *(() if since is None else ((since, FOREVER),))])
+    if since is None:
+        return replace(metered, settled=whole)
+    return replace(metered, settled=whole[:-1], open_since_ms=whole[-1][0])
 
 
 def _has_other_machine(entry: Entry) -> bool:

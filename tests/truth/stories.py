@@ -82,6 +82,10 @@ STORIES: dict[str, Steps] = {
         *[(1, ("beat", "r2", 5 * HOUR)), (7 * HOUR, ("wait", "r2")), POLL, (7 * HOUR, ("begin", "r2", 4, "", 0)), POLL],
         *[(1, ("end", "r2", -3 * DAY)), POLL],
     ],
+    "other params of a run that waits again": [
+        *[(27_000_000, ("begin", "r2", 1, "RUNNING", 0)), (135_000_638, ("beat", "r2", -MINUTE)), (9_302, POLL[1])],
+        *[(227, ("wait", "r2")), (5_400_000, ("params", "r2", 2)), POLL, POLL],
+    ],
     "stale, other params, woken": [RUNS, BEATS, POLL, STALE, (1, ("params", "r1", 2)), POLL, STALE, BEATS, POLL],
     "a price edited, then stale to before that, other params, woken": [
         *[(5 * HOUR, ("begin", "r1", 0, "RUNNING", 0)), BEATS, POLL, POLL, (1, ("reprice",)), POLL, STALE],
