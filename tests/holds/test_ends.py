@@ -17,7 +17,7 @@ from tests.holds.tools import ack, audited, state, unack
     [
         ("whenever", "until whenever is no end of a hold: write 100%, +$500"),
         ("80%", "80 % has been reached already"),
-        ("$0.000000008", "$0.00 is spent already"),
+        ("$0.000000008", "$0.0000000080 is spent already"),
         ("900", "until 900 has no unit: write $900, 900%, 900h or 900d"),
         ("€900", "this budget is in USD"),
         ("2026-11-01", "until 2026-11-01 is not in the future: it is Mon 23 Nov 14:05 (Europe/Berlin)"),
