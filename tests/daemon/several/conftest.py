@@ -137,9 +137,10 @@ class Fleet:
 
     def told_of(self, count: int) -> None:
         """Wait until so many alerts were told, for as long as there is some progress."""
+        before = len(self.hook.requests)
         while len(self.told()) < count:
-            before = len(self.hook.requests)
             until(lambda: len(self.hook.requests) > before, self.logs)  # noqa: B023 - called at once
+            before = len(self.hook.requests)  # before they are looked at: the last one may come meanwhile
 
     def unsure(self) -> set[str]:
         """Return the ids of what a daemon says it may have to tell twice: its post had no answer in time."""
