@@ -249,10 +249,6 @@ def difference(
     run_id: int, tag_set_id: int, wanted: Wanted, history: History, rate_ids: dict[Rate, int]
 ) -> tuple[list[Charge], list[Charge]]:
     """Return the reversals and the new charges that bring a run's charges to where they should stand."""
-    if len(wanted.lines) == 1 and not history.revisions:  # nearly every run of a first sync
-        (line,) = wanted.lines
-        place = (run_id, METER_CODES[line.rate.meter], line.start_ms, 0, line.end_ms, tag_set_id)
-        return [], [Charge(*place, rate_ids[line.rate], line.quantity, line.cost_nanos)]
     revisions = dict(history.revisions)
     fresh = {}
     for line in wanted.lines:

@@ -79,13 +79,13 @@ class Valuation:
             ids.update(rate_id for rate_id, _ in entry.opened.plan)
             ids.update(rate_id for _, _, rate_id, _ in entry.opened.held)
         if not ids:
-            return {}  # nearly every run of a first sync
+            return {}
         return {each: rate.unshared for each, rate in self._interner.rates.values(connection, ids).items()}
 
     def want(self, connection: Connection, entry: Entry, metered: Metered, now_ms: int, last_seen_ms: int) -> Wanted:
         """Return where a run's charges should stand: at the total that it logged, else at prices."""
         if entry.known is None and entry.cover is None and entry.run is not None and not entry.run.costs:
-            # Nearly every run of a first sync.
+            # A new run alone: there is nothing that it was priced at before.
             entry.priced_ms = self._priced_ms(entry, metered, last_seen_ms, now_ms)
             return want(metered, (), self._machine(entry), entry.priced_ms)
         rates = self._rates(connection, entry)
