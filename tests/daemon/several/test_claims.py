@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from operator import ge
 
 import pytest
@@ -16,8 +17,8 @@ from tests.daemon.test_process import Process
 pytestmark = [pytest.mark.needs_postgres, pytest.mark.timeout(300)]
 
 MORE = """\
-digests: [{every: daily, at: "00:00", timezone: UTC, receivers: [hook0]}]
-alerts: {repeat_interval: 1h, repeat_on: every_day}
+digests: [{{every: daily, at: "{at:%H:%M}", timezone: UTC, receivers: [hook0]}}]
+alerts: {{repeat_interval: 1h, repeat_on: every_day}}
 """
 
 
@@ -52,7 +53,7 @@ def polling(fleet: Fleet) -> Process:
 
 
 def test_each_is_told_once(fleet: Fleet) -> None:
-    fleet.more = MORE
+    fleet.more = MORE.format(at=datetime.now(UTC) + timedelta(hours=12))  # no other digest falls due meanwhile
     fleet.start_all(3)
     fleet.polled()
     fleet.spend(10)
