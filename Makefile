@@ -5,12 +5,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	done)
 VENV ?= .venv
 PY := $(VENV)/bin/python
-OLDEST := .mlflow-3.11
+OTHERS := $(patsubst .ci/mlflow-%.txt,%,$(wildcard .ci/mlflow-*.txt))
 ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench crash pictures audit sbom lock clean mlflow-3.11
+.PHONY: help run test check bench crash pictures audit sbom lock mlflow $(OTHERS:%=mlflow-%) clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,10 @@ sbom: $(VENV)/.installed-dev ## write dist/sbom.json: what the image installs, a
 lock: ## resolve the dependencies anew (ARGS=--upgrade takes the newest)
 	@PYTHON=$(PYTHON) .ci/lock $(ARGS)
 
+mlflow: $(OTHERS:%=mlflow-%) ## install the other MLflows that tests run, each in an environment of its own
+
 clean: ## remove what make has made
-	rm -rf $(VENV) $(OLDEST) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) $(OTHERS:%=.mlflow-%) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find alerter tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -62,10 +64,10 @@ $(VENV)/.installed-%: .ci/requirements.txt .ci/requirements-dev.txt pyproject.to
 	@.ci/install $(VENV) $(LOCK) .
 	@touch $@
 
-# The oldest MLflow whose database is read, in an environment of its own, for the tests that are marked with it.
-mlflow-3.11: $(OLDEST)/.installed
+$(OTHERS:%=mlflow-%): mlflow-%: .mlflow-%/.installed
 
-$(OLDEST)/.installed: .ci/mlflow-3.11.txt
-	@$(PYTHON) -m venv --clear $(OLDEST)
-	@.ci/install $(OLDEST) $<
+$(OTHERS:%=.mlflow-%/.installed): .mlflow-%/.installed: .ci/mlflow-%.txt
+	@echo "MLflow $*"
+	@$(PYTHON) -m venv --clear .mlflow-$*
+	@.ci/install .mlflow-$* $<
 	@touch $@

@@ -19,7 +19,6 @@ SLACK_EMULATORS = Path(__file__).parents[1] / "slack_emulators" / "node_modules"
 EMULATE = SLACK_EMULATORS / "emulate" / "dist" / "index.js"
 LOCAL_SLACK = SLACK_EMULATORS / "local-slack-linux-x64" / "bin" / "local-slack"
 NODE_MAJOR = 18
-MLFLOW_3_11 = Path(__file__).parents[2] / ".mlflow-3.11" / "bin" / "python"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
@@ -63,9 +62,14 @@ def why_no_postgres() -> str | None:
     return None
 
 
-def why_no_mlflow_3_11() -> str | None:
-    """Say why the oldest MLflow whose database is read cannot be started; None if it can."""
-    return None if MLFLOW_3_11.exists() else "MLflow 3.11 is not installed (make mlflow-3.11)"
+def mlflow_python(version: str) -> Path:
+    """Return the Python of another MLflow, which `make mlflow` installs in an environment of its own."""
+    return Path(__file__).parents[2] / f".mlflow-{version}" / "bin" / "python"
+
+
+def why_no_mlflow(version: str) -> str | None:
+    """Say why the MLflow of the marker's argument cannot be started; None if it can."""
+    return None if mlflow_python(version).exists() else f"MLflow {version} is not installed (make mlflow-{version})"
 
 
 def why_no_systemd() -> str | None:
@@ -101,12 +105,12 @@ def _absent(*names: str, of: str) -> str | None:
     return f"{' and '.join(absent)} not installed (apt install {of})" if absent else None
 
 
-PARTS: dict[str, Callable[[], str | None]] = {
+PARTS: dict[str, Callable[..., str | None]] = {
     "needs_node": why_no_node,
     "needs_local_slack": why_no_local_slack,
     "needs_chromium": why_no_chromium,
     "needs_postgres": why_no_postgres,
-    "needs_mlflow_3_11": why_no_mlflow_3_11,
+    "needs_mlflow": why_no_mlflow,
     "needs_systemd": why_no_systemd,
     "needs_namespaces": why_no_namespaces,
     "needs_nspawn": why_no_nspawn,
@@ -124,8 +128,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, why_not in PARTS.items():
-        if item.get_closest_marker(marker) and (reason := why_not()):
-            pytest.skip(reason)
+        for found in item.iter_markers(marker):
+            if reason := why_not(*found.args):
+                pytest.skip(reason)
 
 
 @pytest.hookimpl(wrapper=True)

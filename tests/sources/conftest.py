@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -8,11 +9,12 @@ from alerter.registry import SOURCES, load
 from alerter.sources.mlflow_rest import MlflowRestSource
 from tests.fixtures.mlflow_server import MlflowServer
 from tests.fixtures.store import create
-from tests.plugins.parts import MLFLOW_3_11
+from tests.plugins.parts import mlflow_python
 from tests.sources.poller import Poller
 from tests.sources.scripted import ScriptedServer
 
 MakePoller = Callable[..., Poller]
+ServerOf = Callable[[str], MlflowServer]
 
 
 @dataclass(frozen=True)
@@ -42,34 +44,36 @@ class Way:
 OLDEST = "3.11"
 """The oldest MLflow whose database is read; the newest is the one that is installed."""
 
-SERVERS = {
-    "SQLite": "mlflow_server",
-    "PostgreSQL": "mlflow_on_postgres",
-    f"SQLite of {OLDEST}": "oldest_mlflow",
-    f"PostgreSQL of {OLDEST}": "oldest_mlflow_on_postgres",
-}
-"""The fixtures of servers, by where they keep their runs, and the MLflow that writes them."""
+SERVERS = ("SQLite", "PostgreSQL", f"SQLite of {OLDEST}", f"PostgreSQL of {OLDEST}")
+"""Servers whose database is read: where their runs are and, unless it is the newest, which MLflow writes them."""
 
 
 def each_of(*names: str) -> list[Any]:
     """Return parameters, each marked with the parts that it needs."""
-    parts = {"PostgreSQL": pytest.mark.needs_postgres, OLDEST: pytest.mark.needs_mlflow_3_11}
-    return [pytest.param(name, marks=[mark for part, mark in parts.items() if part in name]) for name in names]
+    return [pytest.param(name, marks=list(_parts(name))) for name in names]
+
+
+def _parts(name: str) -> Iterator[pytest.MarkDecorator]:
+    place, _, version = name.partition(" of ")
+    if place == "PostgreSQL":
+        yield pytest.mark.needs_postgres
+    if version:
+        yield pytest.mark.needs_mlflow(version)
 
 
 @pytest.fixture(params=each_of("HTTP", "a local file", f"HTTP of {OLDEST}", *SERVERS))
-def way(request: pytest.FixtureRequest) -> Way:
+def way(request: pytest.FixtureRequest, server_of: ServerOf) -> Way:
     """The ways to a real MLflow: its server, the file behind it by MLflow's client, and its database by ours."""
     if request.param in SERVERS:
-        return Way(server := request.getfixturevalue(SERVERS[request.param]), database_of(server))
-    server = request.getfixturevalue("oldest_mlflow" if OLDEST in request.param else "mlflow_server")
+        return Way(server := server_of(request.param), database_of(server))
+    server = server_of(request.param.replace("HTTP", "SQLite").replace("a local file", "SQLite"))
     return Way(server, {"tracking_uri": server.store if "local" in request.param else server.uri})
 
 
 @pytest.fixture(params=each_of(*SERVERS))
-def database(request: pytest.FixtureRequest) -> Way:
+def database(request: pytest.FixtureRequest, server_of: ServerOf) -> Way:
     """The databases that are read."""
-    return Way(server := request.getfixturevalue(SERVERS[request.param]), database_of(server))
+    return Way(server := server_of(request.param), database_of(server))
 
 
 def database_of(server: MlflowServer) -> dict[str, str]:
@@ -84,15 +88,24 @@ def mlflow_on_postgres(mlflow_servers: Callable[..., MlflowServer], postgres_url
 
 
 @pytest.fixture(scope="session")
-def oldest_mlflow(mlflow_servers: Callable[..., MlflowServer]) -> MlflowServer:
-    """A server of the oldest MLflow whose database is read."""
-    return mlflow_servers("oldest", python=str(MLFLOW_3_11))
+def server_of(request: pytest.FixtureRequest, mlflow_servers: Callable[..., MlflowServer]) -> ServerOf:
+    """Return a function that gives one of the session's servers, such as ``server_of("PostgreSQL of 3.11")``."""
 
+    @cache
+    def named(name: str) -> MlflowServer:
+        place, _, version = name.partition(" of ")
+        in_postgres = place == "PostgreSQL"
+        if not version:
+            installed: MlflowServer = request.getfixturevalue("mlflow_on_postgres" if in_postgres else "mlflow_server")
+            return installed
+        python, store = str(mlflow_python(version)), ""
+        if in_postgres:
+            store = create(request.getfixturevalue("postgres_url"))
+        its_own = store if version == OLDEST else store.replace("psycopg", "psycopg2")  # MLflow 2.x knows no other
+        started = mlflow_servers(name.replace(" ", "-"), python=python, store=its_own)
+        return replace(started, store=store or started.store)
 
-@pytest.fixture(scope="session")
-def oldest_mlflow_on_postgres(mlflow_servers: Callable[..., MlflowServer], postgres_url: str) -> MlflowServer:
-    """... whose runs are in PostgreSQL."""
-    return mlflow_servers("oldest-postgres", python=str(MLFLOW_3_11), store=create(postgres_url))
+    return named
 
 
 @pytest.fixture

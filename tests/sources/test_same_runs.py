@@ -9,7 +9,7 @@ from alerter.core.storage import Artifacts, ModelSeen
 from alerter.core.traces import TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from tests.fixtures.mlflow_server import MlflowServer
-from tests.sources.conftest import SERVERS, Way, database_of, each_of
+from tests.sources.conftest import SERVERS, ServerOf, Way, database_of, each_of
 from tests.sources.odd_world import COSTS, RUNS, USAGE, write_world
 from tests.sources.poller import DAY, MINUTE, NOW, Poller
 
@@ -30,8 +30,8 @@ class World:
 
 
 @pytest.fixture(scope="module", params=each_of(*SERVERS))
-def world(request: pytest.FixtureRequest) -> World:
-    return World(server := request.getfixturevalue(SERVERS[request.param]), write_world(server))
+def world(request: pytest.FixtureRequest, server_of: ServerOf) -> World:
+    return World(server := server_of(request.param), write_world(server))
 
 
 @pytest.mark.parametrize(
