@@ -41,6 +41,7 @@ def test_a_server_that_knows_no_search_is_an_error(scripted: ScriptedServer) -> 
 
 def test_a_version_that_nobody_tells_is_no_error(scripted: ScriptedServer) -> None:
     scripted.on("/version", Answer(b"<html>", 404))
+    scripted.on("traces/search", Answer({}))
     assert levels(MlflowRestSource(name="main", tracking_uri=scripted.uri)) == ["ok"]
 
 

@@ -1,6 +1,9 @@
 """The local way, where it differs from the server's."""
 
+import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,27 @@ def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
     poller = Poller(MlflowRestSource(name="main", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"))
     with pytest.raises(SourceError, match="Check that it is MLflow's database"):
         poller.poll()
+
+
+def test_a_file_that_is_not_mlflows_is_told_and_gets_no_tables(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    for sql in ("", "CREATE TABLE something (id INTEGER)"):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(sql)
+        before, source = path.read_bytes(), MlflowRestSource(name="main", tracking_uri=f"sqlite:///{path}")
+        (finding,) = source.check()
+        assert finding.level == "error"
+        assert "no such table: alembic_version" in finding.text
+        assert path.read_bytes() == before
+
+
+def test_a_file_of_a_newer_mlflow_needs_that(tmp_path: Path, mlflow_server: MlflowServer) -> None:
+    path = Path(shutil.copyfile(mlflow_server.database, tmp_path / "mlflow.db"))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0123456789ab'")
+    (finding,) = MlflowRestSource(name="main", tracking_uri=f"sqlite:///{path}").check()
+    assert "its schema is 0123456789ab" in finding.text
+    assert finding.remedy == "Install the MLflow that writes it."
 
 
 def test_without_full_mlflow_the_extra_is_named(mlflow_server: MlflowServer) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from alerter.core.ports import Finding
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError
-from alerter.sources.mlflow_rest.tracking import Row, Tracking
+from alerter.sources.mlflow_rest.tracking import Row, TraceQuery, Tracking
 from alerter.sources.mlflow_rest.walk import all_experiments
 
 MAJOR = "3"
@@ -20,6 +20,8 @@ def findings(
     try:
         version = tracking.version()
         experiments = list(all_experiments(tracking))
+        if experiments and not version:  # a proxy may hide it, and MLflow 1.x has none: only MLflow 3 knows this search
+            tracking.traces([str(experiments[0]["experiment_id"])], TraceQuery.between(0, 0, 1, ""))
     except MissingError as error:
         yield Finding(
             "error", subject, error.cause, "Check tracking_uri; an MLflow 1.x or 2.x server must be upgraded to 3.x."

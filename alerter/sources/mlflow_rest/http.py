@@ -210,7 +210,7 @@ class HttpTracking:
             text = f"{self._shown} is not an MLflow 3 server: it knows no {path} (404)."
             return MissingError(self._source, text, ADDRESS, status=status)
         text = f"{self._shown} refused {path} ({status}{said})."
-        return ReadError(self._source, text, "Check tracking_uri.", status=status)
+        return ReadError(self._source, text, "Check tracking_uri, and that MLflow 3 is running there.", status=status)
 
 
 class WrongAnswerError(ReadError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
+from alerter.sources.mlflow_rest.schema import why_another
 from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, once, persistently
 
 if TYPE_CHECKING:  # importing MLflow takes a second and a half; see `LocalTracking._open`
@@ -168,8 +170,11 @@ class LocalTracking:
         from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
         try:
+            why, remedy = why_another(path, self._shown, self._patience.timeout_s)
+            if why:
+                raise ReadError(self._source, why, remedy)
             self._client = MlflowClient(tracking_uri=self._uri)
-        except (MlflowException, SQLAlchemyError) as error:
+        except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
             raise self._failure(error) from error
         return self._client
 
@@ -179,9 +184,6 @@ class LocalTracking:
             return MissingError(self._source, f"{self._shown} no longer has it.", "", status=404)
         if "locked" in said:
             return TransientError(self._source, f"{self._shown} is locked by another process.", "It is tried again.")
-        if "out-of-date database schema" in said:
-            remedy = f"Back it up, then run: mlflow db upgrade {self._shown}"
-            return ReadError(self._source, f"{self._shown} was written by another version of MLflow.", remedy)
         text = f"{self._shown} could not be read ({type(error).__name__}: {said[:200]})."
         return ReadError(self._source, text, "Check that it is MLflow's database and may be read.", status=500)
 
