@@ -23,9 +23,12 @@ from tests.daemon.conftest import until
 from tests.daemon.test_process import COMMAND, MINUTE, Process
 from tests.fixtures.http_receiver import HttpReceiver, ReceiverStarter
 from tests.fixtures.mlflow_server import MlflowServer
+from tests.fixtures.store import PostgresServer
 from tests.fixtures.tcp_proxy import TcpProxy
 
 EVERY_S = 4.0
+AWAY_S = 62
+"""How long a database is stopped that goes away for a minute."""
 BUDGET = "  - {{name: b{number:04}, amount: 10, period: yearly, receivers: [hook{way}]}}\n"
 SECRETS = {"WEBHOOK_SECRET": "a-made-up-secret", "PYTHONWARNINGS": "error::ResourceWarning"}
 Proxies = Callable[[tuple[str, int] | str], TcpProxy]
@@ -33,7 +36,7 @@ Proxies = Callable[[tuple[str, int] | str], TcpProxy]
 
 @dataclass
 class Fleet:
-    """The daemons, what they watch, and what they told."""
+    """The daemons, what they watch, and what they told; ``source``, ``poll`` and ``more`` are further settings."""
 
     folder: Path
     mlflow: MlflowServer
@@ -44,6 +47,8 @@ class Fleet:
     stack: ExitStack
     budgets: int = 1
     ways: int = 1
+    source: str = ""
+    poll: str = ""
     more: str = ""
     started: list[Process] = field(default_factory=list)
 
@@ -176,9 +181,9 @@ class Fleet:
         hook = f"http://127.0.0.1:{self.hook.port}"
         hooks = [f"{{name: hook{way}, webhook: {{url: '{hook}/{way}'}}}}" for way in range(self.ways)]
         (config / "alerter.yaml").write_text(
-            f"sources: [{{name: main, experiments: {{include: ['{name}']}}}}]\ndatabase: '{database}'\n"
-            f"poll: {{every: {EVERY_S:g}s}}\nreceivers: [{', '.join(hooks)}]\nweb: {{listen: '127.0.0.1:0'}}\n"
-            f"{self.more}",
+            f"sources: [{{name: main, experiments: {{include: ['{name}']}}{self.source}}}]\ndatabase: '{database}'\n"
+            f"poll: {{every: {EVERY_S:g}s{self.poll}}}\nreceivers: [{', '.join(hooks)}]\n"
+            f"web: {{listen: '127.0.0.1:0'}}\n{self.more}",
             encoding="utf-8",
         )
         lines = [BUDGET.format(number=number, way=number % self.ways) for number in range(self.budgets)]
@@ -186,6 +191,13 @@ class Fleet:
         (config / "prices.yaml").write_text(
             'prices: [{match: {instance_type: dollar.minute}, per_instance_hour: "60"}]\n', encoding="utf-8"
         )
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL that may be stopped."""
+    with closing(PostgresServer(tmp_path)) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,26 +1,15 @@
-"""A PostgreSQL that is stopped for a minute and started again, under two daemons: the one test that waits so long."""
+"""The state's PostgreSQL is stopped for a minute and started again, under two daemons."""
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.daemon.conftest import until
-from tests.daemon.several.conftest import EVERY_S, Fleet, role
+from tests.daemon.several.conftest import AWAY_S, EVERY_S, Fleet, role
 from tests.fixtures.store import PostgresServer, create_migrated
 
 pytestmark = [pytest.mark.needs_postgres, pytest.mark.timeout(400)]
-
-AWAY_S = 62
-
-
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
-    with closing(PostgresServer(tmp_path)) as server:
-        yield server
 
 
 @pytest.fixture
