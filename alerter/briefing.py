@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TypedDict
 
 from alerter.burn_up import burn_ups
+from alerter.collecting import collect
 from alerter.core.alerts import Alert, RunEvidence
 from alerter.core.budgets import filled
 from alerter.core.evaluation import next_threshold
@@ -16,7 +17,7 @@ from alerter.core.periods import bounds_ms, day_of, midnight_ms
 from alerter.core.resources import machine_label
 from alerter.core.views import title_of
 from alerter.evaluate import Fired, Standing
-from alerter.evidence import Evidence, RunFacts, RunShare, collect, run_facts
+from alerter.evidence import Evidence, RunFacts, RunShare, run_facts
 from alerter.pricer import Pricer
 from alerter.spending import accruals
 from alerter.store.carriers import kind_of, run_of
@@ -81,7 +82,7 @@ class Describer:
 
 
 def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Moment) -> list[Alert]:
-    """Return what is told of each crossing, in the same order; one pass over the charges serves them all."""
+    """Return what is told of each crossing, in the same order; one walk over the charges serves them all."""
     windows = {
         (each.standing.budget_id, each.standing.scope_id): bounds_ms(
             each.standing.period, each.standing.budget.timezone
@@ -89,7 +90,7 @@ def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Mome
         for each in fired
     }
     runs = accruals(view, moment.now_ms)
-    found = collect(view, windows, runs, moment.now_ms)
+    found = collect(view, windows, runs, moment.now_ms, keep=TOP_RUNS)
     keys = [(each.standing.budget_id, each.standing.scope_id) for each in fired]
     periods = [each.standing.period for each in fired]
     days = burn_ups(view, zip(keys, periods, strict=True), runs, moment.now_ms)
@@ -103,15 +104,15 @@ def brief(view: View, fired: Sequence[Fired], describer: Describer, moment: Mome
 
 def _named(evidence: Evidence) -> list[RunShare]:
     """Return the runs that a message names: the most expensive ones, then who spent most lately, if any did."""
-    leader = max(evidence.runs.values(), key=lambda each: each.recent, default=None)
-    return [*evidence.top(TOP_RUNS), *([leader] if leader and evidence.recent > 0 else [])]
+    leader = evidence.leader
+    return [*evidence.top(), *([leader] if leader and evidence.recent > 0 else [])]
 
 
 def _alert(
     fired: Fired, evidence: Evidence, named: Sequence[RunEvidence], describer: Describer, moment: Moment
 ) -> Alert:
     standing, budget = fired.standing, fired.standing.budget
-    top, priced = named[: min(len(evidence.runs), TOP_RUNS)], evidence.priced_percent()
+    top, priced = named[: min(evidence.count, TOP_RUNS)], evidence.priced_percent()
     return Alert(
         id=fired.told.public_id,
         budget=budget.name,
@@ -135,12 +136,12 @@ def _alert(
         **_ahead(fired, moment.now_ms),
         **_lately(evidence, named),
         top=tuple(top),
-        more_runs=len(evidence.runs) - len(top),
+        more_runs=evidence.count - len(top),
         priced_percent=priced,
         coverage_shown=priced < describer.coverage_floor,
         low_confidence=evidence.is_low(),
         stale_nanos=evidence.stale,
-        price_note=evidence.note(),
+        price_note=evidence.note(moment.now_ms),
         owner=budget.owner_of(standing.scope),
         mention=fired.highest.mention,
         stale=moment.stale,
@@ -157,10 +158,10 @@ class _Lately(TypedDict):
 
 
 def _lately(evidence: Evidence, named: Sequence[RunEvidence]) -> _Lately:
-    if (recent := evidence.recent) <= 0:
+    recent, leader = evidence.recent, evidence.leader
+    if leader is None or recent <= 0:
         return {"recent_nanos": recent, "recent_run": "", "recent_share": 0}
-    most = max(each.recent for each in evidence.runs.values())
-    return {"recent_nanos": recent, "recent_run": named[-1].name, "recent_share": most * 100 // recent}
+    return {"recent_nanos": recent, "recent_run": named[-1].name, "recent_share": leader.recent * 100 // recent}
 
 
 class _Outlook(TypedDict):

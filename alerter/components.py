@@ -33,12 +33,14 @@ def spent_beside_machines(view: View, windows: Mapping[int, Window], runs: Seque
     rates = view.all_rates()
     if not any(rate.meter in NOT_RUNS for rate in rates.values()):
         return found
-    shares = view.all_shares()
     for window in set(windows.values()):
-        for (tag_set_id, meter), nanos in _within(view, window, rates).items():
+        sums = _within(view, window, rates)
+        shares = view.shares({tag_set_id for tag_set_id, _ in sums})
+        for (tag_set_id, meter), nanos in sums.items():
             for share in shares[tag_set_id]:
                 if windows.get(share.budget_id) == window and share.counts(meter):
                     found[share.budget_id, share.scope_id][_COMPONENT[meter]] += nanos
+    shares = view.shares({run.tag_set_id for run in runs})
     for run in (each for each in runs if not each.is_run):
         for share in filter(run.counts, shares[run.tag_set_id]):
             if share.budget_id in windows:

@@ -9,6 +9,7 @@ from datetime import date
 from heapq import nlargest
 
 from alerter.briefing import Describer, Moment, days_left
+from alerter.collecting import collect
 from alerter.core.alerts import Digest, DigestBudget, Message, MessageKind
 from alerter.core.budgets import Budget, matches, receivers_for
 from alerter.core.charges import Confidence
@@ -20,7 +21,7 @@ from alerter.core.privacy import USER
 from alerter.core.views import title_of
 from alerter.core.wording import moment as instant
 from alerter.evaluate import Standing, standings
-from alerter.evidence import Evidence, RunShare, ScopeKey, collect
+from alerter.evidence import Evidence, RunShare, ScopeKey
 from alerter.services import Services
 from alerter.spending import Accruing, accruals, daily_spending
 from alerter.store.digests import claim_digest, last_digest
@@ -142,7 +143,7 @@ def _digest(
     movers = [each for each in budgets if each.moved_nanos > each.before_nanos]
     keys = {_key(each) for each in shown}
     top, stale = _dearest(facts, keys), _stale(view, facts, keys)
-    levels = add_up(facts.evidence[key].time.total() for key in keys)
+    levels = add_up(facts.evidence[key].time for key in keys)
     whole = sum(levels.values())
     return Digest(
         name=spec.name,
@@ -193,9 +194,9 @@ def _dearest(facts: _Facts, keys: set[ScopeKey]) -> list[RunShare]:
     """Return the runs that cost anything in the days looked back on, the dearest first; each once."""
     best: dict[int, RunShare] = {}
     for key in keys:
-        for run_id, share in facts.evidence[key].runs.items():
-            if share.cost > 0 and (run_id not in best or share.cost > best[run_id].cost):
-                best[run_id] = share
+        for share in facts.evidence[key].top():
+            if share.cost > 0 and (share.run_id not in best or share.cost > best[share.run_id].cost):
+                best[share.run_id] = share
     return sorted(best.values(), key=lambda each: (-each.cost, each.run_id))
 
 

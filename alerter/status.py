@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerter.briefing import Describer
+from alerter.collecting import collect
 from alerter.components import MACHINES, OTHERS, spent_beside_machines
 from alerter.core.budgets import Reach, everything
 from alerter.core.money import plain
@@ -14,8 +15,8 @@ from alerter.core.periods import bounds_ms, iso
 from alerter.core.views import BudgetStatus, Restatement, RunCost, percent_of, title_of
 from alerter.coverage import coverage_json, measure
 from alerter.evaluate import Standing, standings
-from alerter.evidence import collect, run_counts
 from alerter.restatements import restatements
+from alerter.run_counts import run_counts
 from alerter.spending import accruals
 from alerter.store import sources
 from alerter.store.totals import View
@@ -82,11 +83,11 @@ def top_runs(
         ]
     by_key = {(each.budget_id, each.scope_id): each for each in measured}
     windows = {key: bounds_ms(each.period, each.budget.timezone) for key, each in by_key.items()}
-    found = collect(view, windows, accruals(view, now_ms), now_ms)
+    found = collect(view, windows, accruals(view, now_ms), now_ms, keep=limit)
     best: dict[int, RunCost] = {}
     for key, evidence in found.items():
         standing = by_key[key]
-        shares = evidence.top(limit)
+        shares = evidence.top()
         for share, run in zip(shares, describer.runs(view, shares), strict=True):
             cost = RunCost(
                 run.run_uuid,

@@ -19,6 +19,9 @@ _LEVELS = (Confidence.HIGH, Confidence.LOW, Confidence.GAP)
 _WORST = (Confidence.GAP, Confidence.LOW, Confidence.HIGH)
 _PLACE = {level: place for place, level in enumerate(_LEVELS)}
 
+Span = tuple[int, int, Confidence]
+"""Start and end in epoch ms of a line that stands, and how far it could be priced."""
+
 _Spans = dict[tuple[int, int], list[int]]
 """(start, end) in epoch ms -> how many lines of each level stand over it; a reversal takes one away."""
 
@@ -55,6 +58,17 @@ class RunTime(Generic[Key]):
     def total(self) -> dict[Confidence, int]:
         """Return the time of all runs in ms by level."""
         return add_up(times for _, times in self.by_run())
+
+
+def time_of(lines: Sequence[Span]) -> Mapping[Confidence, int]:
+    """Return the time of one run in ms by level."""
+    if len(lines) == 1:  # nearly all
+        ((start, end, level),) = lines
+        return {level: end - start}
+    spans: _Spans = {}
+    for start, end, level in lines:
+        spans.setdefault((start, end), [0, 0, 0])[_PLACE[level]] += 1
+    return _measure(spans) if spans else {}
 
 
 def add_up(times: Iterable[Mapping[Confidence, int]]) -> dict[Confidence, int]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from alerter.store.bulk import query, select_in
+from alerter.store.blocks import Place, places
+from alerter.store.bulk import CHUNK, query, select_in
 from alerter.store.ledger import CHARGE_COLUMNS, Charge
+
+_AT_ONCE = 1_000
+"""Rows that are fetched together: one by one they take twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,66 @@ def charges_by_time(connection: Connection, start_ms: int, end_ms: int) -> Itera
     yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms))
 
 
+def sorts_in(connection: Connection, where: Iterable[Place]) -> set[tuple[int, int]]:
+    """Return the ``(tag set id, rate id)`` that charges of some places have."""
+    sql = "SELECT DISTINCT c.tag_set_id, c.rate_id FROM charge c WHERE "
+    return {(row[0], row[1]) for each in where for row in query(connection, sql + each.where, *each.values)}
+
+
+def charges_in(connection: Connection, where: Iterable[Place], tag_set_ids: Sequence[int]) -> Iterator[Charge]:
+    """Yield the charges of some places that have one of these tag sets, those of a run one after another."""
+    few = len(tag_set_ids) <= CHUNK
+    only = f"AND c.tag_set_id IN ({_marks(tag_set_ids)}) " if few else ""
+    wanted = frozenset(tag_set_ids)
+    for each in where if tag_set_ids else ():
+        sql = f"SELECT {CHARGE_COLUMNS} FROM charge c WHERE {each.where} {only}ORDER BY c.run_id"
+        for rows in query(connection, sql, *each.values, *(tag_set_ids if few else ())).partitions(_AT_ONCE):
+            yield from (Charge(*row) for row in rows if row[5] in wanted)
+
+
+_STANDS = "SUM(CASE WHEN c.quantity > 0 THEN 1 ELSE -1 END) > 0"
+
+
+def count_runs(
+    connection: Connection, window: tuple[int, int], but_meters: Sequence[int]
+) -> tuple[dict[int, int], list[int]]:
+    """Return how many runs were charged in a window by tag set, and the ids of those that take a closer look.
+
+    These are the ones that accrue, had something reversed, or have several tag sets.
+    """
+    plain = (
+        "MIN(c.quantity) >= 0 AND MIN(c.tag_set_id) = MAX(c.tag_set_id) "
+        "AND NOT EXISTS (SELECT 1 FROM open_segment o WHERE o.run_id = c.run_id)"
+    )
+    counts: Counter[int] = Counter()
+    others = []
+    for place in places(connection, *window):
+        sql = (
+            "SELECT other, tag_set_id, COUNT(*) FROM ("
+            f"SELECT CASE WHEN {plain} THEN NULL ELSE c.run_id END AS other, MIN(c.tag_set_id) AS tag_set_id "
+            f"FROM charge c WHERE {place.where} AND c.meter NOT IN ({_marks(but_meters)}) GROUP BY c.run_id"
+            ") AS each_run GROUP BY other, tag_set_id"
+        )
+        for other, tag_set_id, count in query(connection, sql, *place.values, *but_meters):
+            if other is None:
+                counts[tag_set_id] += count
+            else:
+                others.append(other)
+    return counts, others
+
+
+def standing_tags(
+    connection: Connection, window: tuple[int, int], run_ids: Sequence[int], but_meters: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """Yield ``(run id, tag set id)`` of what stands of some runs in a window."""
+    sql = (
+        f"SELECT c.run_id, c.tag_set_id FROM charge c WHERE c.end_ms > ? AND c.start_ms < ? "
+        f"AND c.meter NOT IN ({_marks(but_meters)}) AND c.run_id IN {{values}} "
+        f"GROUP BY c.run_id, c.tag_set_id HAVING {_STANDS}"
+    )
+    yield from ((row[0], row[1]) for row in select_in(connection, sql, run_ids, *window, *but_meters))
+
+
 RunLines = tuple[int, int, int, int, int, int, int]
 """Run id, tag set id, start and end in epoch ms, and how many lines stand over it: priced, of low confidence, gaps."""
 
@@ -39,22 +104,24 @@ def run_lines_within(connection: Connection, start_ms: int, end_ms: int, meters:
         f"SUM(CASE WHEN r.confidence = '{level}' THEN {sign} ELSE 0 END)" for level in ("high", "low", "gap")
     )
     wanted = ", ".join(map(str, sorted(meters)))
-    sql = (
-        f"SELECT c.run_id, c.tag_set_id, c.start_ms, c.end_ms, {sums} FROM charge c JOIN rate r ON r.id = c.rate_id "
-        f"WHERE c.end_ms > ? AND c.start_ms < ? AND c.meter IN ({wanted}) "
-        "GROUP BY c.run_id, c.tag_set_id, c.start_ms, c.end_ms"
-    )
-    yield from map(tuple, query(connection, sql, start_ms, end_ms))
+    for place in places(connection, start_ms, end_ms):
+        sql = (
+            f"SELECT c.run_id, c.tag_set_id, c.start_ms, c.end_ms, {sums} FROM charge c CROSS JOIN rate r "
+            f"WHERE r.id = c.rate_id AND {place.where} AND c.meter IN ({wanted}) "
+            "GROUP BY c.run_id, c.tag_set_id, c.start_ms, c.end_ms"
+        )
+        yield from map(tuple, query(connection, sql, *place.values))
 
 
 def gap_charges(connection: Connection, start_ms: int, end_ms: int) -> Iterator[Charge]:
     """Yield the charge rows that touch ``[start, end)`` and have no price, reversals included."""
     columns = ", ".join(f"c.{each}" for each in CHARGE_COLUMNS.split(", "))
-    sql = (
-        f"SELECT {columns} FROM charge c JOIN rate r ON r.id = c.rate_id "
-        "WHERE r.confidence = 'gap' AND c.end_ms > ? AND c.start_ms < ?"
-    )
-    yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms))
+    for place in places(connection, start_ms, end_ms):
+        sql = (
+            f"SELECT {columns} FROM charge c CROSS JOIN rate r "
+            f"WHERE r.id = c.rate_id AND r.confidence = 'gap' AND {place.where}"
+        )
+        yield from (Charge(*row) for row in query(connection, sql, *place.values))
 
 
 def corrected_since(connection: Connection, since_ms: int) -> Iterator[tuple[Charge, str]]:
@@ -71,23 +138,31 @@ def sums_within(
     connection: Connection, start_ms: int, end_ms: int, meters: Iterable[int]
 ) -> Iterator[tuple[int, int, int]]:
     """Yield ``(tag set id, meter, nanos)`` of the charges that lie wholly in ``[start, end)``, added up."""
-    sql = (
-        "SELECT tag_set_id, meter, SUM(cost_nanos) FROM charge WHERE start_ms >= ? AND end_ms <= ? "
-        f"AND meter IN ({', '.join(map(str, meters))}) GROUP BY tag_set_id, meter"
-    )
-    yield from ((row[0], row[1], int(row[2])) for row in query(connection, sql, start_ms, end_ms))
+    for place in places(connection, start_ms, end_ms):
+        sql = (
+            f"SELECT c.tag_set_id, c.meter, SUM(c.cost_nanos) FROM charge c WHERE {place.where} "
+            f"AND c.start_ms >= ? AND c.end_ms <= ? AND c.meter IN ({', '.join(map(str, meters))}) "
+            "GROUP BY c.tag_set_id, c.meter"
+        )
+        rows = query(connection, sql, *place.values, start_ms, end_ms)
+        yield from ((row[0], row[1], int(row[2])) for row in rows)
 
 
 def charges_over_edges(connection: Connection, start_ms: int, end_ms: int, meters: Iterable[int]) -> Iterator[Charge]:
     """Yield the charge rows that lie only in part in ``[start, end)``, reversals included."""
-    sql = (
-        f"SELECT {CHARGE_COLUMNS} FROM charge WHERE end_ms > ? AND start_ms < ? AND (start_ms < ? OR end_ms > ?) "
-        f"AND meter IN ({', '.join(map(str, meters))})"
-    )
-    yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms, start_ms, end_ms))
+    for place in places(connection, start_ms, end_ms):
+        sql = (
+            f"SELECT {CHARGE_COLUMNS} FROM charge c WHERE {place.where} AND (c.start_ms < ? OR c.end_ms > ?) "
+            f"AND c.meter IN ({', '.join(map(str, meters))})"
+        )
+        yield from (Charge(*row) for row in query(connection, sql, *place.values, start_ms, end_ms))
 
 
 def corrections(connection: Connection, ids: Sequence[int]) -> dict[int, Correction]:
     """Return corrections by their ids."""
     rows = select_in(connection, "SELECT id, at_ms, reason FROM correction WHERE id IN {values}", ids)
     return {row[0]: Correction(row[1], row[2]) for row in rows}
+
+
+def _marks(values: Sequence[int]) -> str:
+    return ",".join("?" * len(values))

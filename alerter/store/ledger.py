@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from alerter.core.charges import Rate, cost_between
 from alerter.core.usage import Meter, RunObservation
+from alerter.store.blocks import places, widen
 from alerter.store.bulk import insert_rows, query, select_in
 
 METER_CODES: dict[Meter, int] = {meter: code for code, meter in enumerate(Meter, 1)}
@@ -100,9 +101,10 @@ def all_charges(connection: Connection) -> Iterator[Charge]:
 
 
 def charges_within(connection: Connection, start_ms: int, end_ms: int) -> Iterator[Charge]:
-    """Yield every charge row that touches ``[start, end)``, reversals included."""
-    sql = f"SELECT {CHARGE_COLUMNS} FROM charge WHERE end_ms > ? AND start_ms < ?"
-    yield from (Charge(*row) for row in query(connection, sql, start_ms, end_ms))
+    """Yield every charge row that touches ``[start, end)``, reversals included; those of a run one after another."""
+    for place in places(connection, start_ms, end_ms):
+        sql = f"SELECT {CHARGE_COLUMNS} FROM charge c WHERE {place.where} ORDER BY run_id"
+        yield from (Charge(*row) for row in query(connection, sql, *place.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ def mark_gone(connection: Connection, run_ids: Sequence[int]) -> None:
 
 def add_charges(connection: Connection, charges: Sequence[Charge]) -> None:
     """Append charges; nothing in this table is ever updated or deleted."""
+    widen(connection, charges)
     insert_rows(connection, f"INSERT INTO charge ({CHARGE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", charges)
 
 

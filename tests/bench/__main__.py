@@ -20,6 +20,7 @@ from tests.bench.first_sync import first_sync
 from tests.bench.ledger import backfill, rereading
 from tests.bench.start_up import start_up
 from tests.bench.takeover import takeover
+from tests.bench.telling import telling
 from tests.bench.workbench import Figure
 
 _ROW = "{:42} {:>10} {:12} {:>8}  {:3}  {}"
@@ -31,6 +32,7 @@ def _arguments() -> argparse.Namespace:
         "first-sync",
         "database",
         "cycle",
+        "telling",
         "start-up",
         "evaluation",
         "rereading",
@@ -47,7 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--crossings", type=int, default=1000, help="alerts at once (default 1000)")
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between two polls of daemons (default 5)")
     parser.add_argument("--keep", type=Path, default=DEFAULT, help=f"where databases are kept (default {DEFAULT})")
-    sizes = "runs in MLflow's own database for quiet cycles (default 10000 100000)"
+    sizes = "runs in the history of quiet cycles, and of such that tell (default 10000 100000)"
     parser.add_argument("--histories", type=int, nargs="+", default=[10_000, 100_000], help=sizes)
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default 3)")
     parser.add_argument("--scopes", type=int, default=10_000, help="scopes to evaluate (default 10000)")
@@ -64,6 +66,7 @@ def main() -> int:
         "first-sync": lambda: first_sync(given.runs, given.rounds, given.concurrency),
         "database": lambda: first_sync_database(databases, given.database_runs, given.by_hand, given.rounds),
         "cycle": lambda: cycle(databases, given.histories, given.rounds),
+        "telling": lambda: telling(given.histories, given.rounds),
         "start-up": lambda: start_up(given.runs),
         "evaluation": lambda: evaluation(given.scopes),
         "rereading": lambda: rereading(given.runs),

@@ -15,11 +15,12 @@ from alerter.core.usage import Meter
 from alerter.store import ledger
 from alerter.store.backfill import recompute, stretches
 from alerter.store.budgets import sync_budgets
-from alerter.store.bulk import insert_rows, query
+from alerter.store.bulk import query
 from alerter.store.engine import Store
 from alerter.store.interning import Interner
 from alerter.store.ledger import METER_CODES, Charge
 from alerter.store.totals import Attribution, cost_to, daily_parts
+from tests.fixtures.store import bare_runs
 
 ZONES = ("UTC", "Australia/Lord_Howe", "Asia/Kathmandu", "Europe/Berlin", "America/Santiago", "Pacific/Apia")
 RATES = (
@@ -80,17 +81,7 @@ def test_the_databases_sums_are_the_charges_own(store: Store) -> None:
         tag_sets = list(interner.tag_sets.ids(connection, pairs).values())
         rates = interner.rates.ids(connection, RATES)
         (usage,) = interner.usage_sets.ids(connection, [()]).values()
-        query(
-            connection,
-            "INSERT INTO source (id, name, cursor, swept, error, told_down) VALUES (1,'s','',?,'',?)",
-            *2 * [True],
-        )
-        insert_rows(
-            connection,
-            'INSERT INTO run (id, source_id, run_uuid, experiment_id, "user", name, start_ms, state, tag_set_id, '
-            "usage_set_id, hash) VALUES (?,1,?,'','','',0,'',?,?,0)",
-            [(number, str(number), tag_sets[0], usage) for number in range(1, 400)],
-        )
+        bare_runs(connection, [""] * 399, tag_sets[0], usage)
         ledger.add_charges(connection, list(made_up(rng, rates, tag_sets)))
         ids = sync_budgets(connection, budgets, TagCleaning(), interner, 0)
         attribution = Attribution([(ids[each.id], each) for each in budgets], TagCleaning(), interner)

@@ -13,7 +13,7 @@ import pytest
 from alerter.bootstrap import wire
 from alerter.core.money import plain
 from alerter.core.traces import TraceRequest
-from alerter.evidence import run_counts
+from alerter.run_counts import run_counts
 from alerter.sources.mlflow_database import MlflowDatabaseSource
 from alerter.sources.mlflow_rest import MlflowRestSource
 from alerter.spending import accruals

@@ -12,6 +12,7 @@ from alerter.store.schema.lease import LeaseRow
 from alerter.store.schema.ledger import (
     BudgetRevisionRow,
     BudgetRow,
+    ChargeBlockRow,
     ChargeRow,
     CorrectionRow,
     DailyRow,
@@ -34,6 +35,7 @@ __all__ = [
     "AuditRow",
     "BudgetRevisionRow",
     "BudgetRow",
+    "ChargeBlockRow",
     "ChargeRow",
     "ClampedRunRow",
     "ClosingRow",

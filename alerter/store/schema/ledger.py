@@ -59,6 +59,7 @@ class RateRow(SQLModel, table=True):
 
 
 _NESTED = text("parent_uuid IS NOT NULL")
+_LASTING = text("state IN ('FOLDED', 'STORAGE', 'TOKENS') AND parent_uuid IS NULL")
 
 
 class RunRow(SQLModel, table=True):
@@ -71,6 +72,7 @@ class RunRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source_id", "run_uuid"),
         Index("run_by_parent", "parent_uuid", sqlite_where=_NESTED, postgresql_where=_NESTED),
+        Index("run_lasting", "id", sqlite_where=_LASTING, postgresql_where=_LASTING),
     )
     id: int | None = Field(default=None, sa_column=id_column())
     source_id: int = Field(sa_column=reference("source.id"))
@@ -93,6 +95,7 @@ class CorrectionRow(SQLModel, table=True):
     """Why charges were reversed."""
 
     __tablename__ = "correction"
+    __table_args__ = (Index("correction_by_time", "at_ms"),)
     id: int | None = Field(default=None, sa_column=id_column())
     run_id: int = Field(sa_column=reference("run.id"))
     at_ms: int = Field(sa_column=big_column())
@@ -114,6 +117,16 @@ class ChargeRow(SQLModel, table=True):
     quantity: int = Field(sa_column=big_column())
     cost_nanos: int = Field(sa_column=big_column())
     correction_id: int | None = Field(default=None, sa_column=Column(BIG_ID, ForeignKey("correction.id")))
+
+
+class ChargeBlockRow(SQLModel, table=True):
+    """From when to when the charges of a thousand runs reach, at the most: see `alerter.store.blocks`."""
+
+    __tablename__ = "charge_block"
+    __table_args__ = (Index("charge_block_by_end", "last_ms"), {"sqlite_with_rowid": False})
+    block: int = Field(sa_column=big_column(primary_key=True))
+    first_ms: int = Field(sa_column=big_column())
+    last_ms: int = Field(sa_column=big_column())
 
 
 class OpenSegmentRow(SQLModel, table=True):
