@@ -12,7 +12,8 @@ import pytest
 
 from alerter.core.ports import SourceError
 from alerter.sources.mlflow_database import MlflowDatabaseSource
-from alerter.sources.mlflow_database.tables import MovedError, Postgres
+from alerter.sources.mlflow_database.postgres import Postgres
+from alerter.sources.mlflow_database.tables import MovedError
 from tests.bench.mlflow_database import plain
 from tests.fixtures.mlflow_server import MlflowServer, serving
 from tests.fixtures.store import PostgresServer, create

@@ -8,7 +8,8 @@ from hypothesis import given, strategies as st
 
 from alerter.core.usage import RunObservation, RunStatus
 from alerter.sources.mlflow_rest.cursor import START, Cursor, Position, parse
-from alerter.sources.mlflow_rest.decoding import BUILT_IN, MAX_TAG_VALUE, MAX_TAGS, MAX_USAGE_VALUE, Decoder
+from alerter.sources.mlflow_rest.decoding import BUILT_IN, MAX_TAGS, MAX_USAGE_VALUE, Decoder
+from alerter.sources.mlflow_rest.observing import MAX_TAG_VALUE
 from tests.sources.poller import HOUR, NOW
 from tests.sources.scripted import run_row
 

@@ -140,6 +140,8 @@ def _postgres(url: URL, timeout_s: float) -> Engine:
         "statement_timeout": round(timeout_s * 1000),
         "lock_timeout": round(LOCK_S * 1000),
         "application_name": "alerter",
+        # Of each run a few rows are looked up that lie together: a bitmap of their blocks takes longer than they do.
+        "enable_bitmapscan": "off",
     }
     options = " ".join(f"-c {key}={value}" for key, value in settings.items())
     return create_engine(

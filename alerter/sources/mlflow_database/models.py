@@ -7,7 +7,8 @@ from typing import Final
 
 from alerter.core.storage import Artifacts
 from alerter.sources.mlflow_database.connection import Reading
-from alerter.sources.mlflow_database.tables import BATCH, marks, tables_of
+from alerter.sources.mlflow_database.dialects import tables_of
+from alerter.sources.mlflow_database.tables import BATCH, marks
 from alerter.sources.mlflow_rest.artifacts import PENDING
 from alerter.sources.mlflow_rest.tracking import Row
 

@@ -98,7 +98,7 @@ class Poll:
     def _walk(self, after: int) -> Iterator[tuple[Page, Read]]:
         is_last = False
         while not is_last:
-            page = self._tables.page(after, self._batch)
+            page = self._tables.page(after, self._batch, self._runs.kept)
             after, is_last = page.following, page.is_last
             if page.rows:
                 yield page, self._runs.read(self._runs.chosen(page.rows), new=not self._cursor.swept)
@@ -133,7 +133,7 @@ class Poll:
             size = min(left, self._batch)
             page = self._tables.page(cursor.turn, size)
             left -= size
-            yield [row for row in self._runs.chosen(page.rows) if self._touches(row)]
+            yield from self._runs.by_ids([row.run_uuid for row in self._runs.chosen(page.rows) if self._touches(row)])
             cursor = replace(cursor, turn_count=cursor.turn_count + len(page.rows))
             if page.is_last:
                 if not self._turn.is_enough(cursor.turn_count):

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from alerter.core.usage import Pairs, RunObservation
-from alerter.sources.mlflow_database.connection import Rows
-from alerter.sources.mlflow_database.tables import BATCH, ENDED, RunRow, Tables, marks
-from alerter.sources.mlflow_rest.decoding import Decoder, Seen
+from alerter.sources.mlflow_database.tables import BATCH, ENDED, Kept, RunRow, Tables
+from alerter.sources.mlflow_rest.decoding import UNREADABLE_RUN, Decoder, Seen, left_out
+from alerter.sources.mlflow_rest.observing import Content, observation
 
-_OWN = "substr(c.key, 1, 7) <> 'mlflow.'"
 _UNNAMED = ("mlflow.runName", "mlflow.user")
 _PARENT = "mlflow.parentRunId"
 _REMEMBERED = 5_000
 
+_Logged = tuple[int, str | None, str | None, str | None]
+"""(experiment, user, params, tags): what runs have in common with others."""
+
 
 @dataclass(slots=True)
 class Read:
-    """Rows of runs, and what was read of them by their numbers.
+    """Rows of runs, and what was read of some of them, by their ids.
 
     Attributes:
-        params, tags: their JSON texts.
-        names: that of the tags that say what a run is called, where its row doesn't.
-        beats: when each logged its newest metric.
+        names: the tags that say what a run is called, where its row doesn't.
+        beats: when each logged its newest metric; 0 or nothing where it never did.
         metrics: those that log a cost.
     """
 
     rows: Sequence[RunRow]
-    params: Rows = ()
-    tags: Rows = ()
-    names: Rows = ()
-    beats: Rows = ()
-    metrics: Rows = ()
+    names: Mapping[str, Pairs] = field(default_factory=dict)
+    beats: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, Pairs] = field(default_factory=dict)
 
 
 class Runs:
@@ -43,17 +42,20 @@ class Runs:
         tables: the statements, on an open connection.
         decoder: set to the chosen experiments.
         experiment_ids: theirs.
+
+    Attributes:
+        kept: what is read of them beside their rows.
     """
 
     def __init__(self, tables: Tables, decoder: Decoder, experiment_ids: Collection[str]) -> None:
         self.tables = tables
         self._decoder = decoder
         self._experiment_ids = frozenset(int(each) for each in experiment_ids)
-        self._params = sorted(decoder.usage_keys)
-        kept = decoder.usage_keys | decoder.cost_tags.keys()
-        self._tags = sorted({_PARENT, *(key for key in kept if key.startswith("mlflow."))})
+        usage = decoder.usage_keys
+        of_mlflow = {_PARENT, *(key for key in usage | decoder.cost_tags.keys() if key.startswith("mlflow."))}
+        self.kept = Kept(sorted(usage), sorted(of_mlflow), sorted(self._experiment_ids))
         self._metrics = sorted(decoder.cost_metrics)
-        self._known: dict[str, Pairs] = {}
+        self._known: dict[_Logged, Content] = {}
 
     def chosen(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """Return those of some rows that are of a chosen experiment."""
@@ -62,7 +64,7 @@ class Runs:
     def by_ids(self, run_uuids: Sequence[str]) -> Iterator[list[RunRow]]:
         """Yield the rows of these ids that exist in the chosen experiments."""
         for first in range(0, len(run_uuids), BATCH):
-            yield self.chosen(self.tables.by_ids(run_uuids[first : first + BATCH]))
+            yield self.chosen(self.tables.by_ids(run_uuids[first : first + BATCH], self.kept))
 
     def read(self, rows: Sequence[RunRow], *, new: bool = False) -> Read:
         """Read what else is kept of some rows of chosen experiments.
@@ -70,57 +72,55 @@ class Runs:
         Where they are ``new``, seen for the first time, what has ended is charged by its end alone: of its metrics no
         sign of life is looked up.
         """
-        read, ids = Read(rows), [row.run_uuid for row in rows]
-        if not rows:
-            return read
-        texts = self.tables.texts
-        read.params = texts("params", ids, f"c.key IN {marks(self._params)}", *self._params)
-        read.tags = texts("tags", ids, f"({_OWN} OR c.key IN {marks(self._tags)})", *self._tags)
+        read = Read(rows)
         # Every run has these tags, but only those of old clients say there alone what they are called.
-        unnamed = [number for number, row in enumerate(rows) if not row.name or not row.user]
+        unnamed = [row.run_uuid for row in rows if not row.name or not row.user]
         if unnamed:
-            found = texts("tags", [ids[number] for number in unnamed], f"c.key IN {marks(_UNNAMED)}", *_UNNAMED)
-            read.names = [(unnamed[number], text) for number, text in found]
-        asked = [number for number, row in enumerate(rows) if not (new and row.status in ENDED)]
+            read.names = _gathered(self.tables.named(unnamed, _UNNAMED))
+        asked = [row.run_uuid for row in rows if not (new and row.status in ENDED)]
         if asked:
-            beats = self.tables.beats([ids[number] for number in asked])
-            read.beats = [(asked[number], at_ms) for number, at_ms in beats]
-        if self._metrics:
-            read.metrics = self.tables.metrics(ids, self._metrics)
+            read.beats = dict(self.tables.beats(asked))
+        if self._metrics and rows:
+            found = self.tables.metrics([row.run_uuid for row in rows], self._metrics)
+            read.metrics = _gathered(
+                (run, key, "NaN" if is_nan else str(float(value))) for run, key, value, is_nan in found
+            )
         return read
 
     def observe(self, read: Read, now_ms: int) -> list[RunObservation]:
         """Return the observations of what was read; one that can't be used at all is logged and left out."""
-        runs = [_seen(row) for row in read.rows]
-        for number, text in read.params:
-            runs[number].params = self._pairs(text)
-        for number, text in read.tags:
-            runs[number].tags = self._pairs(text)
-        for number, text in read.names:
-            runs[number].tags += self._pairs(text)
-        for number, at_ms in read.beats:
-            runs[number].last_metric_ms = at_ms
-        for number, key, value, is_nan in read.metrics:
-            runs[number].metrics.append((key, "NaN" if is_nan else str(float(value))))
-        return self._decoder.observe(runs, now_ms)
+        runs, known = [], self._known
+        for run_uuid, experiment_id, name, user, status, start, end, stage, params, tags in read.rows:
+            logged = (experiment_id, user, params, tags)
+            try:
+                content = known.get(logged)
+                if content is None or run_uuid in read.names or run_uuid in read.metrics:
+                    content = self._content(logged, read.names.get(run_uuid, ()), read.metrics.get(run_uuid, ()))
+                facts = (run_uuid, name, status, start, end, stage == "deleted")
+                runs.append(observation(content, facts, now_ms, read.beats.get(run_uuid)))
+            except UNREADABLE_RUN as error:
+                left_out(run_uuid, error)
+        return runs
 
-    def _pairs(self, text: str) -> Pairs:
-        found = self._known.get(text)
-        if found is None:
+    def _content(self, logged: _Logged, names: Pairs, metrics: Pairs) -> Content:
+        experiment_id, user, params, tags = logged
+        seen = Seen("", str(experiment_id), None, user, None, None, None, deleted=False)
+        seen.params, seen.tags, seen.metrics = _pairs(params), _pairs(tags) + names, list(metrics)
+        content = self._decoder.content(seen)
+        if not names and not metrics:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            found = self._known[text] = tuple((key, value or "") for key, value in json.loads(text).items())
-        return found
+            self._known[logged] = content
+        return content
 
 
-def _seen(row: RunRow) -> Seen:
-    return Seen(
-        row.run_uuid,
-        str(row.experiment_id),
-        row.name,
-        row.user,
-        row.status,
-        row.start_ms,
-        row.end_ms,
-        row.stage == "deleted",
-    )
+def _pairs(text: str | None) -> Pairs:
+    return tuple((key, value or "") for key, value in json.loads(text).items()) if text else ()
+
+
+def _gathered(rows: Iterable[tuple[str, str, str]]) -> dict[str, Pairs]:
+    """Return the pairs of each run."""
+    found: dict[str, Pairs] = {}
+    for run_uuid, key, value in rows:
+        found[run_uuid] = (*found.get(run_uuid, ()), (key, value or ""))
+    return found

@@ -14,13 +14,14 @@ from alerter.core.traces import TraceBatch, TraceRequest
 from alerter.sources._history import since
 from alerter.sources.mlflow_database.connection import Database, Reading
 from alerter.sources.mlflow_database.cursor import is_mine, parse
+from alerter.sources.mlflow_database.dialects import tables_of
 from alerter.sources.mlflow_database.experiments import experiments_of
 from alerter.sources.mlflow_database.health import findings
 from alerter.sources.mlflow_database.models import DatabaseModels
 from alerter.sources.mlflow_database.poll import Poll, Turn
 from alerter.sources.mlflow_database.revisions import WITH_TRACE_COLUMNS, why_unknown
 from alerter.sources.mlflow_database.runs import Runs
-from alerter.sources.mlflow_database.tables import BATCH, tables_of
+from alerter.sources.mlflow_database.tables import BATCH
 from alerter.sources.mlflow_database.traces import DatabaseTraces
 from alerter.sources.mlflow_rest.artifacts import model_batches
 from alerter.sources.mlflow_rest.cursor import Cursor as RestCursor

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from alerter.core.storage import MOST_BYTES, Artifacts, ModelBatch, ModelSeen, UnlistableError
-from alerter.sources.mlflow_rest.decoding import MAX_KEY, Decoder, _plain
+from alerter.sources.mlflow_rest.decoding import Decoder
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError
 from alerter.sources.mlflow_rest.http import WrongAnswerError
+from alerter.sources.mlflow_rest.observing import MAX_KEY, plain
 from alerter.sources.mlflow_rest.tracking import ArtifactTracking, Query, Row
 from alerter.sources.mlflow_rest.walk import Runs
 
@@ -142,7 +143,7 @@ def _model(row: Row, decoder: Decoder) -> ModelSeen | None:
         own = [(tag["key"], tag.get("value") or "") for tag in info.get("tags") or ()]
         user = str(info.get("creator_id") or dict(own).get("mlflow.user") or "")
         return ModelSeen(
-            Artifacts(_plain(info.get("source_run_id") or "", MAX_KEY), _plain(info["model_id"], MAX_KEY)),
+            Artifacts(plain(info.get("source_run_id") or "", MAX_KEY), plain(info["model_id"], MAX_KEY)),
             experiment_id,
             decoder.tags_of(experiment_id, user, own),
             int(info["last_updated_timestamp_ms"]),

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from alerter.core.logged_cost import METRIC, UNREADABLE, read_cost
 from alerter.core.price_rules import TAG
-from alerter.core.usage import Pairs, RunObservation, RunStatus
+from alerter.core.usage import Pairs, RunObservation
+from alerter.sources.mlflow_rest.observing import MAX_KEY, MAX_TAG_VALUE, Content, observation, plain
 from alerter.sources.mlflow_rest.tracking import Row
 
 log = logging.getLogger(__name__)
@@ -19,12 +20,11 @@ BUILT_IN = ("experiment", "experiment_id", "source", "user", "workspace")
 
 ALWAYS_KEPT = frozenset({"mlflow.databricks.cluster.info", "mlflow.databricks.cluster.id"})
 MAX_TAGS = 64
-MAX_KEY = 250
-MAX_TAG_VALUE = 256
 MAX_USAGE_VALUE = 512
 MAX_JSON_VALUE = 4096
 MAX_CACHED = 5_000
-_STATUSES = {str(each): each for each in RunStatus}
+UNREADABLE_RUN = (KeyError, TypeError, ValueError, AttributeError)
+"""What a run that can't be used at all may raise."""
 
 
 @dataclass(slots=True)
@@ -97,14 +97,15 @@ class Decoder:
             if run is None:
                 continue
             try:
-                observations.append(self._run(run, now_ms))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                _left_out(run.run_uuid, error)
+                facts = (run.run_uuid, run.name, run.status, run.start, run.end, run.deleted)
+                observations.append(observation(self.content(run), facts, now_ms, run.last_metric_ms))
+            except UNREADABLE_RUN as error:
+                left_out(run.run_uuid, error)
         return observations
 
     def tags_of(self, experiment_id: str, user: str, own: Iterable[tuple[str, str]] = ()) -> Pairs:
         """Return the tags of what is logged into an experiment beside its runs, with the built-in keys."""
-        return self._overlaid(experiment_id, _plain(user, MAX_TAG_VALUE), tuple(own))
+        return self._overlaid(experiment_id, plain(user, MAX_TAG_VALUE), tuple(own))
 
     def _seen(self, row: Row) -> Seen | None:
         try:
@@ -134,33 +135,25 @@ class Decoder:
                 ],
                 last_metric_ms=max((int(each.get("timestamp") or 0) for each in metrics), default=0),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            _left_out(run_id(row), error)
+        except UNREADABLE_RUN as error:
+            left_out(run_id(row), error)
             return None
 
-    def _run(self, run: Seen, now_ms: int) -> RunObservation:
+    def content(self, run: Seen) -> Content:
+        """Return what a run's user, tags, params and metrics come to."""
         said = self._said(run.tags)
         costs: Pairs = ()
         unreadable: Pairs = ()
         if run.metrics or said.costs:
             costs, unreadable = self._costs(run.metrics, said.costs)
-        user = _plain(run.user or said.special.get("mlflow.user") or "", MAX_TAG_VALUE)
-        parent = said.special.get("mlflow.parentRunId")
-        end, start = _time(run.end), _time(run.start)
-        return RunObservation(
-            run_uuid=run.run_uuid,
+        user = plain(run.user or said.special.get("mlflow.user") or "", MAX_TAG_VALUE)
+        return Content(
             experiment_id=run.experiment_id,
-            name=_plain(run.name or said.special.get("mlflow.runName") or "", MAX_TAG_VALUE),
             user=user,
-            status=_STATUSES.get(run.status or "") or _unknown_status(end),
-            # A run that never said when it began is not charged from 1970 on.
-            start_ms=start if start is not None else end if end is not None else now_ms,
-            end_ms=end,
-            deleted=run.deleted,
+            name=said.special.get("mlflow.runName") or "",
             tags=self._overlaid(run.experiment_id, user, said.own),
             usage=self._used(said.usage, run.params, unreadable),
-            last_metric_ms=run.last_metric_ms or None,
-            parent_uuid=_plain(parent, MAX_KEY) if parent and parent != run.run_uuid else None,
+            parent=said.special.get("mlflow.parentRunId") or None,
             costs=costs,
         )
 
@@ -213,11 +206,11 @@ class Decoder:
             overlay = self._overlays[experiment_id] = _bounded(tags)
         merged = dict(sorted((overlay | _bounded(own)).items())[:MAX_TAGS])
         merged |= {
-            "experiment": _plain(experiment.get("name") or "", MAX_TAG_VALUE),
+            "experiment": plain(experiment.get("name") or "", MAX_TAG_VALUE),
             "experiment_id": experiment_id,
             "source": self._source,
             "user": user,
-            "workspace": _plain(experiment.get("workspace") or self._workspace, MAX_TAG_VALUE),
+            "workspace": plain(experiment.get("workspace") or self._workspace, MAX_TAG_VALUE),
         }
         return tuple(sorted(merged.items()))
 
@@ -247,34 +240,18 @@ def _number(value: object) -> str:
     return "NaN" if isinstance(value, float) and math.isnan(value) else str(value)
 
 
-def _left_out(run: str, error: Exception) -> None:
+def left_out(run: str, error: Exception) -> None:
+    """Log that a run can't be used at all."""
     log.warning("run left out: MLflow wrote it unreadably run=%r error=%r", run, error)
-
-
-def _time(value: int | str | None) -> int | None:
-    # MLflow stores 0 for a run created without a start.
-    return int(value) if value is not None and int(value) > 0 else None
-
-
-def _unknown_status(end: int | None) -> RunStatus:
-    return RunStatus.RUNNING if end is None else RunStatus.FINISHED
 
 
 def _bounded(tags: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {
-        _plain(key, MAX_KEY): _plain(value, MAX_TAG_VALUE)
+        plain(key, MAX_KEY): plain(value, MAX_TAG_VALUE)
         for key, value in tags
         if key and len(key) <= MAX_KEY and not key.startswith("mlflow.") and key not in BUILT_IN
     }
 
 
 def _usage(key: str, value: str) -> str:
-    return _plain(value, MAX_JSON_VALUE if key in ALWAYS_KEPT else MAX_USAGE_VALUE)
-
-
-def _plain(text: str, limit: int) -> str:
-    """Return text that every database can store: bounded, no NUL, no lone surrogates."""
-    text = str(text)[:limit]
-    if text.isascii():
-        return text.replace("\0", "\ufffd") if "\0" in text else text
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return plain(value, MAX_JSON_VALUE if key in ALWAYS_KEPT else MAX_USAGE_VALUE)

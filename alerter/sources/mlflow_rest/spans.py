@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerter.core.usage import Tokens
-from alerter.sources.mlflow_rest.decoding import _plain
+from alerter.sources.mlflow_rest.observing import plain
 from alerter.sources.mlflow_rest.tracking import Row
 
 USAGE = "mlflow.chat.tokenUsage"
@@ -85,7 +85,7 @@ def _span(row: Row) -> _Span:
         str(row.get("span_id") or ""),
         str(row.get("parent_span_id") or ""),
         usage if has_usage else None,
-        _plain(" ".join(model.split()), 200) if isinstance(model, str) else "",
+        plain(" ".join(model.split()), 200) if isinstance(model, str) else "",
         attributes,
     )
 
@@ -108,7 +108,7 @@ def _tokens(span: _Span, model: str, at_ms: int) -> Tokens:
 
 
 def _word(value: object) -> str:
-    return _plain(value.strip().lower(), 60) if isinstance(value, str) else ""
+    return plain(value.strip().lower(), 60) if isinstance(value, str) else ""
 
 
 def _count(value: object) -> int:

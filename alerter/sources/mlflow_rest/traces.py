@@ -17,7 +17,8 @@ from typing import Any, Final
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from alerter.sources.mlflow_rest.cursor import Position
-from alerter.sources.mlflow_rest.decoding import MAX_KEY, Decoder, _plain, own_tags
+from alerter.sources.mlflow_rest.decoding import Decoder, own_tags
+from alerter.sources.mlflow_rest.observing import MAX_KEY, plain
 from alerter.sources.mlflow_rest.spans import tokens_of, whole
 from alerter.sources.mlflow_rest.tracking import Page, Row, TraceQuery, Traces
 
@@ -144,7 +145,7 @@ class TraceReader:
             experiment_id=experiment_id,
             tags=self._decoder.tags_of(experiment_id, str(metadata.get(USER) or "")),
             own=own_tags((row.get("tags") or {}).items()),
-            source_run=_plain(str(metadata.get(RUN) or ""), MAX_KEY) or None,
+            source_run=plain(str(metadata.get(RUN) or ""), MAX_KEY) or None,
             used=tuple(each for each in used if each.total),
             logged_cost=_cost(_json(metadata.get(COST)).get("total_cost")),
             logged_tokens=total or None,

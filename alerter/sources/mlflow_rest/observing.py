@@ -1,0 +1,67 @@
+"""What MLflow tells of one run into an observation: nothing a client wrote can stop a poll."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alerter.core.usage import Pairs, RunObservation, RunStatus
+
+MAX_KEY = 250
+MAX_TAG_VALUE = 256
+_STATUSES = {str(each): each for each in RunStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a run's user, tags, params and metrics come to; runs that log the same have it in common."""
+
+    experiment_id: str
+    user: str
+    name: str
+    tags: Pairs
+    usage: Pairs
+    parent: str | None
+    costs: Pairs
+
+
+Facts = tuple[str, str | None, str | None, int | str | None, int | str | None, bool]
+"""What is a run's own: (run uuid, name, status, start, end, deleted)."""
+
+
+def observation(content: Content, facts: Facts, now_ms: int, last_metric_ms: int | None = None) -> RunObservation:
+    """Return a run as it was seen."""
+    run_uuid, name, status, started, ended, deleted = facts
+    start, end, parent = _time(started), _time(ended), content.parent
+    return RunObservation(
+        run_uuid=run_uuid,
+        experiment_id=content.experiment_id,
+        name=plain(name or content.name, MAX_TAG_VALUE),
+        user=content.user,
+        status=_STATUSES.get(status or "") or _unknown_status(end),
+        # A run that never said when it began is not charged from 1970 on.
+        start_ms=start if start is not None else end if end is not None else now_ms,
+        end_ms=end,
+        deleted=deleted,
+        tags=content.tags,
+        usage=content.usage,
+        last_metric_ms=last_metric_ms or None,
+        parent_uuid=plain(parent, MAX_KEY) if parent and parent != run_uuid else None,
+        costs=content.costs,
+    )
+
+
+def _time(value: int | str | None) -> int | None:
+    # MLflow stores 0 for a run created without a start.
+    return int(value) if value is not None and int(value) > 0 else None
+
+
+def _unknown_status(end: int | None) -> RunStatus:
+    return RunStatus.RUNNING if end is None else RunStatus.FINISHED
+
+
+def plain(text: str, limit: int) -> str:
+    """Return text that every database can store: bounded, no NUL, no lone surrogates."""
+    text = str(text)[:limit]
+    if text.isascii():
+        return text.replace("\0", "\ufffd") if "\0" in text else text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
