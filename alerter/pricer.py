@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from alerter.core.budgets import TagCleaning
 from alerter.core.charges import ChargeLine, Rate
@@ -26,6 +27,26 @@ class Template:
     """
 
     parts: tuple[tuple[Rate, int], ...]
+
+
+class Tariff:
+    """What one kind of machine costs, whoever asks for it: between two changes of price always the same."""
+
+    def __init__(self, rules: PriceRules, price: Callable[[int, int], Sequence[ChargeLine]]) -> None:
+        self._rules = rules
+        self._price = price
+        self._templates: dict[int | None, Template] = {}
+
+    def over(self, start_ms: int, end_ms: int) -> Template | None:
+        """Return what a machine costs throughout ``[start, end)``; None where a dated price changes within."""
+        change = next_change_ms(self._rules, start_ms)
+        if change is not None and change < end_ms:
+            return None
+        template = self._templates.get(change)
+        if template is None:
+            lines = self._price(start_ms, max(end_ms, start_ms + 1))
+            template = self._templates[change] = Template(tuple((line.rate, line.quantity) for line in lines))
+        return template
 
 
 class Pricer:
@@ -57,7 +78,7 @@ class Pricer:
         self._cleaning = cleaning or TagCleaning()
         self._machines = machines or {}
         self._resources: dict[Pairs, Resources] = {}
-        self._templates: dict[tuple[Pairs, Pairs, int | None], Template] = {}
+        self._tariffs: dict[tuple[Pairs, Pairs], Tariff] = {}
 
     @property
     def currency(self) -> str:
@@ -85,23 +106,19 @@ class Pricer:
 
     def lines(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
         """Return the charge lines of a machine held over ``[start, end)``, split where a dated price changes."""
-        template = self.template(usage, tags, start_ms, end_ms)
+        template = self.tariff(usage, tags).over(start_ms, end_ms)
         if template is None:
-            return self._price(usage, tags, start_ms, end_ms)
+            return self._price(usage, self._seen(tags), start_ms, end_ms)
         return tuple([ChargeLine(rate, quantity, start_ms, end_ms) for rate, quantity in template.parts])
 
-    def template(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> Template | None:
-        """Return what a machine costs throughout ``[start, end)``; None where a dated price changes within."""
-        change = next_change_ms(self._rules, start_ms)
-        if change is not None and change < end_ms:
-            return None
-        key = (usage, self._seen(tags), change)
-        template = self._templates.get(key)
-        if template is None:
-            _bound(self._templates)
-            lines = self._price(usage, tags, start_ms, max(end_ms, start_ms + 1))
-            template = self._templates[key] = Template(tuple((line.rate, line.quantity) for line in lines))
-        return template
+    def tariff(self, usage: Pairs, tags: Pairs) -> Tariff:
+        """Return what a machine costs over any time."""
+        seen = self._seen(tags)
+        tariff = self._tariffs.get((usage, seen))
+        if tariff is None:
+            _bound(self._tariffs)
+            tariff = self._tariffs[usage, seen] = Tariff(self._rules, partial(self._price, usage, seen))
+        return tariff
 
     def plan(self, usage: Pairs, tags: Pairs, at_ms: int) -> tuple[tuple[Rate, int], ...]:
         """Return the rates and quantities at which a machine accrues at an instant."""
@@ -114,8 +131,8 @@ class Pricer:
             return ()
         return tuple((key, value) for key, value in sorted(self._cleaning.clean_all(tags).items()) if key in keys)
 
-    def _price(self, usage: Pairs, tags: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
-        machine = MachineTime(self.resources(usage), start_ms, end_ms, self._seen(tags))
+    def _price(self, usage: Pairs, seen: Pairs, start_ms: int, end_ms: int) -> tuple[ChargeLine, ...]:
+        machine = MachineTime(self.resources(usage), start_ms, end_ms, seen)
         return merge(price_machine(machine, self._rules, self._books))
 
 
@@ -137,6 +154,6 @@ def merge(lines: Sequence[ChargeLine]) -> tuple[ChargeLine, ...]:
     return tuple(joined)
 
 
-def _bound(cache: dict[Pairs, Resources] | dict[tuple[Pairs, Pairs, int | None], Template]) -> None:
+def _bound(cache: dict[Pairs, Resources] | dict[tuple[Pairs, Pairs], Tariff]) -> None:
     if len(cache) >= _REMEMBERED:
         cache.clear()

@@ -15,6 +15,8 @@ from alerter.core.usage import RunObservation, RunStatus
 Segment = tuple[int, int]
 """``[start, end)`` in epoch ms."""
 
+_NOT_OVER = (RunStatus.RUNNING, RunStatus.SCHEDULED)
+
 EARLIEST_MS = 10**12
 """September 2001. A start before it is no time in milliseconds: none was given, or it is in seconds."""
 
@@ -111,7 +113,7 @@ def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) 
 
 def is_told_whole(run: RunObservation, now_ms: int) -> bool:
     """Whether a new run has ended and tells believable times: `meter` charges it for just these."""
-    if run.end_ms is None or run.status in {RunStatus.RUNNING, RunStatus.SCHEDULED}:
+    if run.end_ms is None or run.status in _NOT_OVER:
         return False
     return EARLIEST_MS <= run.start_ms < run.end_ms <= now_ms
 

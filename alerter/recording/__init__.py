@@ -37,7 +37,7 @@ from alerter.recording.valuation import Valuation
 from alerter.settlement import known_of
 from alerter.store import ledger
 from alerter.store.interning import Interner
-from alerter.store.ledger import Charge
+from alerter.store.ledger import ChargeValues
 from alerter.store.sources import SourceState, advance
 from alerter.store.totals import Attribution
 
@@ -174,7 +174,7 @@ class Recorder:
             return range(0)
         ids, charges = self._newcomers.write(connection, source.id, newcomers)
         note_endings(connection, source, zip(ids, (each.run.end_ms for each in newcomers), strict=True))
-        self._count(connection, charges, {charge.tag_set_id for charge in charges})
+        self._count(connection, charges, {each.kind.tag_set_id for each in newcomers})
         return ids
 
     def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> int:
@@ -272,7 +272,7 @@ class Recorder:
         self._count(connection, charges, {each.tag_set_id for row in (entries, charges) for each in row})
         return corrected
 
-    def _count(self, connection: Connection, charges: Sequence[Charge], tag_set_ids: set[int]) -> None:
+    def _count(self, connection: Connection, charges: Sequence[ChargeValues], tag_set_ids: set[int]) -> None:
         """Add charges to the daily totals of the scopes that they count for."""
-        rates = self._interner.rates.values(connection, {charge.rate_id for charge in charges})
+        rates = self._interner.rates.values(connection, {rate_id for *_, rate_id, _, _, _ in charges})
         self._attribution.count(connection, charges, tag_set_ids, rates)

@@ -71,10 +71,20 @@ class Entry:
 
 def run_digest(run: RunObservation) -> int:
     """Return a digest of everything of a run that the ledger keeps; a sign of life alone changes nothing."""
-    return digest_of_text(
-        f"{run.status}\x1f{run.start_ms}\x1f{run.end_ms}\x1f{run.deleted}\x1f{run.name}\x1f{run.user}\x1f"
-        f"{run.experiment_id}\x1f{pairs_text(run.tags)}\x1f{pairs_text(run.usage)}\x1f{run.costs}\x1f{run.parent_uuid}"
+    parts = (
+        run.status,
+        str(run.start_ms),
+        str(run.end_ms),
+        str(run.deleted),
+        run.name,
+        run.user,
+        run.experiment_id,
+        pairs_text(run.tags),
+        pairs_text(run.usage),
+        str(run.costs),
+        str(run.parent_uuid),
     )
+    return digest_of_text("\x1f".join(parts))
 
 
 def check_cost(nanos: int) -> None:

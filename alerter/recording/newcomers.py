@@ -6,7 +6,8 @@ There is nothing to look up, to correct or to share, so they come in a few steps
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -15,22 +16,38 @@ from alerter.core.charges import pace
 from alerter.core.metering import is_told_whole
 from alerter.core.money import div_half_even
 from alerter.core.usage import Pairs, RunObservation
-from alerter.pricer import Pricer, Template
+from alerter.pricer import Pricer, Tariff, Template
 from alerter.recording.entries import check_cost
 from alerter.store import ledger
-from alerter.store.interning import Interner, PairSets
-from alerter.store.ledger import METER_CODES, Charge, StoredRun
+from alerter.store.interning import Interner
+from alerter.store.ledger import METER_CODES, ChargeValues, RunValues, StoredRun
 
 Told = tuple[RunObservation, int]
 """A run as a poll saw it, and its digest."""
 
 
 class Newcomer(NamedTuple):
-    """A run on its way, and what its machine costs throughout."""
+    """A run on its way, what it has in common with others, and what its machine costs throughout."""
 
     run: RunObservation
     digest: int
+    kind: Kind
     template: Template
+
+
+@dataclass(slots=True, eq=False)
+class Kind:
+    """What runs of the same tags and usage have in common; ``tariff`` is None where they may share a machine."""
+
+    tags: Pairs
+    usage: Pairs
+    tariff: Tariff | None
+    tag_set_id: int = 0
+    usage_set_id: int = 0
+
+    def costs(self, start_ms: int, end_ms: int) -> Template | None:
+        """Return what such a run's machine costs throughout ``[start, end)``; None where that must be looked into."""
+        return None if self.tariff is None else self.tariff.over(start_ms, end_ms)
 
 
 class _Part(NamedTuple):
@@ -40,7 +57,8 @@ class _Part(NamedTuple):
     revision: int
     rate_id: int
     quantity: int
-    pace: tuple[int, int]
+    numerator: int
+    denominator: int
 
 
 class Newcomers:
@@ -62,41 +80,48 @@ class Newcomers:
         new = [run.run_uuid for run, _ in runs if run.run_uuid not in known]
         concerned = {row.parent_uuid for row in ledger.nested_in(connection, source_id, new)}
         concerned.update([run.parent_uuid for run, _ in runs], known)
+        kinds: dict[tuple[int, int], Kind] = {}
         newcomers, others = [], []
         for run, digest in runs:
-            template = None if run.run_uuid in concerned else self._template(run, now_ms)
-            if template is None:
-                others.append((run, digest))
-            else:
-                newcomers.append(Newcomer(run, digest, template))
+            if run.run_uuid not in concerned and _is_alone(run) and is_told_whole(run, now_ms):
+                # Most runs hold the same objects, and these are long to hash.
+                kind = kinds.get((id(run.tags), id(run.usage))) or self._kind(run, kinds)
+                template = kind.costs(run.start_ms, run.end_ms or 0)
+                if template is not None:
+                    newcomers.append(Newcomer(run, digest, kind, template))
+                    continue
+            others.append((run, digest))
         return newcomers, others
 
-    def _template(self, run: RunObservation, now_ms: int) -> Template | None:
-        """Return what a new run's machine costs; None where it is no newcomer."""
-        if run.parent_uuid is not None or run.costs or run.end_ms is None or not is_told_whole(run, now_ms):
-            return None
-        if self._pricer.resources(run.usage).resource_id is not None:
-            return None
-        return self._pricer.template(run.usage, run.tags, run.start_ms, run.end_ms)
+    def _kind(self, run: RunObservation, kinds: dict[tuple[int, int], Kind]) -> Kind:
+        shares = self._pricer.resources(run.usage).resource_id is not None
+        kind = Kind(run.tags, run.usage, None if shares else self._pricer.tariff(run.usage, run.tags))
+        kinds[id(run.tags), id(run.usage)] = kind
+        return kind
 
     def write(
         self, connection: Connection, source_id: int, newcomers: Sequence[Newcomer]
-    ) -> tuple[range, list[Charge]]:
+    ) -> tuple[range, list[ChargeValues]]:
         """Write runs and their charges; return the ledger's ids of them, and the charges."""
-        tag_ids = _ids(connection, self._interner.tag_sets, [each.run.tags for each in newcomers])
-        usage_ids = _ids(connection, self._interner.usage_sets, [each.run.usage for each in newcomers])
+        self._identify(connection, {each.kind for each in newcomers})
         parts = self._parts(connection, {each.template for each in newcomers})
         first = ledger.next_run_id(connection)
-        rows, charges = [], []
-        for run_id, (run, digest, template) in enumerate(newcomers, first):
-            tag_set_id = tag_ids[id(run.tags)]
-            rows.append(ledger.run_values(run, (run_id, source_id), (tag_set_id, usage_ids[id(run.usage)], digest)))
-            charges += _charges(run_id, run, tag_set_id, parts[template])
+        rows: list[RunValues] = []
+        charges: list[ChargeValues] = []
+        for run_id, (run, digest, kind, template) in enumerate(newcomers, first):
+            rows.append(ledger.run_values(run, (run_id, source_id), (kind.tag_set_id, kind.usage_set_id, digest)))
+            charges += _charges(run_id, run, kind.tag_set_id, parts[template])
         ledger.add_runs(connection, rows)
         ledger.add_charges(connection, charges)
         return range(first, first + len(newcomers)), charges
 
-    def _parts(self, connection: Connection, templates: Iterable[Template]) -> dict[Template, list[_Part]]:
+    def _identify(self, connection: Connection, kinds: Collection[Kind]) -> None:
+        tag_sets = self._interner.tag_sets.ids(connection, [each.tags for each in kinds])
+        usage_sets = self._interner.usage_sets.ids(connection, [each.usage for each in kinds])
+        for each in kinds:
+            each.tag_set_id, each.usage_set_id = tag_sets[each.tags], usage_sets[each.usage]
+
+    def _parts(self, connection: Connection, templates: Collection[Template]) -> dict[Template, list[_Part]]:
         ids = self._interner.rates.ids(connection, {rate for each in templates for rate, _ in each.parts})
         found: dict[Template, list[_Part]] = {}
         for template in templates:
@@ -104,24 +129,23 @@ class Newcomers:
             found[template] = []
             for rate, quantity in template.parts:
                 meter = METER_CODES[rate.meter]
-                found[template].append(_Part(meter, times[meter], ids[rate], quantity, pace(rate, quantity)))
+                found[template].append(_Part(meter, times[meter], ids[rate], quantity, *pace(rate, quantity)))
                 times[meter] += 1
         return found
 
 
-def _ids(connection: Connection, table: PairSets, values: Sequence[Pairs]) -> dict[int, int]:
-    """Return the ledger's ids of sets by their identity: most runs hold the same object, and a set is long to hash."""
-    distinct = {id(value): value for value in values}
-    found = table.ids(connection, distinct.values())
-    return {identity: found[value] for identity, value in distinct.items()}
+def _is_alone(run: RunObservation) -> bool:
+    """Whether a run is nested in none and doesn't say itself what it costs."""
+    return run.parent_uuid is None and not run.costs
 
 
-def _charges(run_id: int, run: RunObservation, tag_set_id: int, parts: Iterable[_Part]) -> list[Charge]:
+def _charges(run_id: int, run: RunObservation, tag_set_id: int, parts: Iterable[_Part]) -> list[ChargeValues]:
     start, end = run.start_ms, run.end_ms or run.start_ms
-    charges, total = [], 0
-    for meter, revision, rate_id, quantity, (numerator, denominator) in parts:
+    charges: list[ChargeValues] = []
+    total = 0
+    for meter, revision, rate_id, quantity, numerator, denominator in parts:
         cost = div_half_even(numerator * (end - start), denominator)
-        charges.append(Charge(run_id, meter, start, revision, end, tag_set_id, rate_id, quantity, cost))
+        charges.append((run_id, meter, start, revision, end, tag_set_id, rate_id, quantity, cost, None))
         total += cost
     check_cost(total)
     return charges

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
+
+MAX_VALUES = 999
+"""Values of one statement, which every SQLite takes."""
 
 CHUNK = 500
 """Values in one ``IN (...)``: below every driver's limit of parameters."""
@@ -16,6 +20,24 @@ def insert_rows(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]
     if rows:
         # Named tuples take the driver longer to bind than plain ones.
         connection.exec_driver_sql(_marked(connection, sql), list(map(tuple, rows)))
+
+
+def append_rows(connection: Connection, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of ``table (columns)`` that follow each other in its key, many by one statement.
+
+    It takes half as long as one by one. Not for a table with an index in another order: within one statement SQLite
+    keeps a copy of each page that it changes.
+    """
+    if not rows:
+        return
+    marks = f"({','.join('?' * len(rows[0]))})"
+    at_once = MAX_VALUES // len(rows[0])
+    whole = len(rows) - len(rows) % at_once
+    if whole:
+        sql = _marked(connection, f"INSERT INTO {into} VALUES {','.join([marks] * at_once)}")
+        for first in range(0, whole, at_once):
+            connection.exec_driver_sql(sql, tuple(chain.from_iterable(rows[first : first + at_once])))
+    insert_rows(connection, f"INSERT INTO {into} VALUES {marks}", rows[whole:])
 
 
 def select_in(connection: Connection, sql: str, values: Sequence[Any], *before: object) -> Iterator[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import astuple, fields
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
@@ -150,10 +149,22 @@ def digest_of_text(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
 
 
-@lru_cache(maxsize=4096)
+_TEXTS: dict[int, tuple[Pairs, str]] = {}
+_TEXTS_MAX = 4096
+
+
 def pairs_text(pairs: Pairs) -> str:
-    """Return the text of a tag or usage set that digests are made of; most runs share theirs with others."""
-    return str(pairs)
+    """Return the text of a tag or usage set that digests are made of.
+
+    Most runs hold the same object, which is longer to hash than to write out: it is known by its identity, and held so
+    that this stays its own.
+    """
+    found = _TEXTS.get(id(pairs))
+    if found is None:
+        if len(_TEXTS) >= _TEXTS_MAX:
+            _TEXTS.clear()
+        found = _TEXTS[id(pairs)] = (pairs, str(pairs))
+    return found[1]
 
 
 def _digest(parts: tuple[str, ...]) -> int:

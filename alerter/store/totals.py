@@ -14,7 +14,7 @@ from alerter.core.periods import day_edges, day_of, midnight_ms
 from alerter.core.usage import COMPONENTS, Meter, Pairs
 from alerter.store.bulk import insert_rows, query
 from alerter.store.interning import Interner
-from alerter.store.ledger import METERS, Charge
+from alerter.store.ledger import METERS, ChargeValues
 
 DailyKey = tuple[int, int, int]
 """(budget id, scope id, local day)."""
@@ -32,6 +32,9 @@ class Share:
     def counts(self, meter: Meter) -> bool:
         """Whether the budget's components include a meter."""
         return self.meters is None or meter in self.meters
+
+
+_NO_DAY = (0, 0, 0)
 
 
 class Watch:
@@ -82,7 +85,11 @@ class Attribution:
         self.watch = Watch()
 
     def count(
-        self, connection: Connection, charges: Sequence[Charge], tag_set_ids: Iterable[int], rates: dict[int, Rate]
+        self,
+        connection: Connection,
+        charges: Sequence[ChargeValues],
+        tag_set_ids: Iterable[int],
+        rates: dict[int, Rate],
     ) -> None:
         """Add charges to the totals of the scopes of their tag sets; ``tag_set_ids`` are those, at least."""
         parts = daily_parts(charges, self.shares(connection, tag_set_ids), rates)
@@ -152,50 +159,60 @@ def _scope_key(scope: Scope) -> str:
 
 
 def daily_parts(
-    charges: Iterable[Charge], shares: dict[int, tuple[Share, ...]], rates: dict[int, Rate]
+    charges: Iterable[ChargeValues], shares: dict[int, tuple[Share, ...]], rates: dict[int, Rate]
 ) -> dict[DailyKey, int]:
     """Return what charges add to each daily total.
 
     Parts of a charge are differences of its cumulative cost at local midnights, so they sum to its cost.
     """
-    parts: dict[DailyKey, int] = {}
-    counting: dict[tuple[int, int], dict[str, list[tuple[int, int]]]] = {}
+    sums: dict[tuple[int, int], dict[str, dict[int, int]]] = {}
+    latest: dict[str, tuple[int, int, int]] = {}
     for charge in charges:
-        if charge.cost_nanos == 0:
+        _, meter, start_ms, _, end_ms, tag_set_id, rate_id, _, cost, _ = charge
+        if cost == 0:
             continue
-        kind = (charge.tag_set_id, charge.meter)
-        by_zone = counting.get(kind)
+        by_zone = sums.get((tag_set_id, meter))
         if by_zone is None:
-            by_zone = counting[kind] = _by_zone(shares[charge.tag_set_id], METERS[charge.meter])
-        for zone, scopes in by_zone.items():
-            for day, nanos in split(charge, rates[charge.rate_id], zone):
-                for budget_id, scope_id in scopes:
-                    key = (budget_id, scope_id, day)
+            zones = {share.zone for share in shares[tag_set_id] if share.counts(METERS[meter])}
+            by_zone = sums[tag_set_id, meter] = {zone: {} for zone in zones}
+        for zone, days in by_zone.items():
+            first_ms, last_ms, day = latest.get(zone, _NO_DAY)
+            if first_ms <= start_ms and end_ms <= last_ms:  # most are on the day of the one before
+                days[day] = days.get(day, 0) + cost
+                continue
+            for day, nanos in split(charge, rates[rate_id], zone):
+                days[day] = days.get(day, 0) + nanos
+            latest[zone] = midnight_ms(zone, day), midnight_ms(zone, day + 1), day
+    return _by_scope(sums, shares)
+
+
+def _by_scope(
+    sums: Mapping[tuple[int, int], Mapping[str, Mapping[int, int]]], shares: Mapping[int, tuple[Share, ...]]
+) -> dict[DailyKey, int]:
+    """Return what scopes get of the sums of each (tag set, meter), by zone and local day."""
+    parts: dict[DailyKey, int] = {}
+    for (tag_set_id, meter), by_zone in sums.items():
+        for share in shares[tag_set_id]:
+            if share.counts(METERS[meter]):
+                for day, nanos in by_zone[share.zone].items():
+                    key = (share.budget_id, share.scope_id, day)
                     parts[key] = parts.get(key, 0) + nanos
     return parts
 
 
-def _by_zone(shares: Iterable[Share], meter: Meter) -> dict[str, list[tuple[int, int]]]:
-    """Return the ``(budget id, scope id)`` that a meter counts for, by the zones of their days."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for share in shares:
-        if share.counts(meter):
-            found.setdefault(share.zone, []).append((share.budget_id, share.scope_id))
-    return found
-
-
-def split(charge: Charge, rate: Rate, zone: str) -> list[tuple[int, int]]:
+def split(charge: ChargeValues, rate: Rate, zone: str) -> list[tuple[int, int]]:
     """Return ``(local day, nanos)`` of a charge; the nanos sum to its cost."""
-    day = day_of(zone, charge.start_ms)
-    if charge.end_ms <= midnight_ms(zone, day + 1):  # nearly every one of a short run
-        return [(day, charge.cost_nanos)]
-    *edges, (last_day, _) = day_edges(zone, charge.start_ms, charge.end_ms)
+    _, _, start_ms, _, end_ms, _, _, quantity, cost, _ = charge
+    day = day_of(zone, start_ms)
+    if end_ms <= midnight_ms(zone, day + 1):  # nearly every one of a short run
+        return [(day, cost)]
+    *edges, (last_day, _) = day_edges(zone, start_ms, end_ms)
     before, found = 0, []
     for day, until in edges:
-        nanos = cost_to(rate, charge.quantity, (charge.start_ms, charge.end_ms), until)
+        nanos = cost_to(rate, quantity, (start_ms, end_ms), until)
         found.append((day, nanos - before))
         before = nanos
-    return [*found, (last_day, charge.cost_nanos - before)]
+    return [*found, (last_day, cost - before)]
 
 
 def cost_to(rate: Rate, quantity: int, charge: tuple[int, int], until_ms: int) -> int:

@@ -77,6 +77,11 @@ class Postgres:
         newest = "SELECT MAX(m.timestamp) FROM latest_metrics AS m WHERE m.run_uuid = j.id"
         return self._rows(f"SELECT j.id, ({newest}) FROM unnest(?::text[]) AS j(id)", list(run_uuids))
 
+    def logged(self, keys: Sequence[str]) -> list[str]:
+        """See `Tables`."""
+        sql = "SELECT key FROM latest_metrics WHERE key = ? LIMIT 1"
+        return [key for key in keys if self._rows(sql, key)]
+
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
         """See `Tables`."""
         return self._some("m.run_uuid, m.key, m.value, m.is_nan", "latest_metrics", run_uuids, keys)

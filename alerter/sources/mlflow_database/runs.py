@@ -54,7 +54,7 @@ class Runs:
         usage = decoder.usage_keys
         of_mlflow = {_PARENT, *(key for key in usage | decoder.cost_tags.keys() if key.startswith("mlflow."))}
         self.kept = Kept(sorted(usage), sorted(of_mlflow), sorted(self._experiment_ids))
-        self._metrics = sorted(decoder.cost_metrics)
+        self._metrics = tables.logged(sorted(decoder.cost_metrics))
         self._known: dict[_Logged, Content] = {}
 
     def chosen(self, rows: Sequence[RunRow]) -> list[RunRow]:

@@ -79,6 +79,11 @@ class Sqlite:
         ((text,),) = self._rows(f"SELECT group_concat(t) FROM ({each})", json.dumps(run_uuids))
         return list(zip(run_uuids, map(int, str(text).split(",")), strict=True))
 
+    def logged(self, keys: Sequence[str]) -> list[str]:
+        """See `Tables`."""
+        sql = "SELECT key FROM latest_metrics WHERE key = ? LIMIT 1"
+        return [key for key in keys if self._rows(sql, key)]
+
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
         """See `Tables`."""
         return self._some("m.run_uuid, m.key, m.value, m.is_nan", "latest_metrics", run_uuids, keys)

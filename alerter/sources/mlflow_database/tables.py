@@ -111,6 +111,10 @@ class Tables(Protocol):
         """Return ``(run id, timestamp)`` of the newest metric of runs; 0 or nothing where none is."""
         ...
 
+    def logged(self, keys: Sequence[str]) -> list[str]:
+        """Return those of some metrics' keys that any run logged."""
+        ...
+
     def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
         """Return ``(run id, key, value, is NaN)`` of some latest metrics of runs."""
         ...

@@ -32,21 +32,22 @@ def observation(content: Content, facts: Facts, now_ms: int, last_metric_ms: int
     """Return a run as it was seen."""
     run_uuid, name, status, started, ended, deleted = facts
     start, end, parent = _time(started), _time(ended), content.parent
+    # By position, which takes half as long as by name; a first sync makes a million.
     return RunObservation(
-        run_uuid=run_uuid,
-        experiment_id=content.experiment_id,
-        name=plain(name or content.name, MAX_TAG_VALUE),
-        user=content.user,
-        status=_STATUSES.get(status or "") or _unknown_status(end),
+        run_uuid,
+        content.experiment_id,
+        plain(name or content.name, MAX_TAG_VALUE),
+        content.user,
+        _STATUSES.get(status or "") or _unknown_status(end),
         # A run that never said when it began is not charged from 1970 on.
-        start_ms=start if start is not None else end if end is not None else now_ms,
-        end_ms=end,
-        deleted=deleted,
-        tags=content.tags,
-        usage=content.usage,
-        last_metric_ms=last_metric_ms or None,
-        parent_uuid=plain(parent, MAX_KEY) if parent and parent != run_uuid else None,
-        costs=content.costs,
+        start if start is not None else end if end is not None else now_ms,
+        end,
+        deleted,
+        content.tags,
+        content.usage,
+        last_metric_ms or None,
+        plain(parent, MAX_KEY) if parent and parent != run_uuid else None,
+        content.costs,
     )
 
 
