@@ -106,9 +106,9 @@ class Recorder:
         """Record a batch and how far the source was read; runs that did not change cost one look-up.
 
         A run that can't be recorded is logged, counted and set aside without the rest; the next poll that reads it
-        tries again.
+        tries again. While a source is read for the first time none of its runs is looked for.
         """
-        recorded = self._isolated(connection, source, batch.runs, batch.gone, now_ms)
+        recorded = self._isolated(connection, source, batch.runs, batch.gone, now_ms, new=not source.cursor)
         advance(connection, source.id, batch.cursor, swept=batch.swept)
         return recorded
 
@@ -119,14 +119,18 @@ class Recorder:
         runs: Sequence[RunObservation],
         gone: Sequence[str],
         now_ms: int,
+        *,
+        new: bool = False,
     ) -> Recorded:
         try:
             with connection.begin_nested():
-                return self._record(connection, source, runs, gone, now_ms)
+                return self._record(connection, source, runs, gone, now_ms, new=new)
         except _POISON as error:
             if isinstance(error, MoneyError):
                 raise  # the configuration's: every run would be set aside
             self.forget()
+            if new:  # one of them isn't
+                return self._isolated(connection, source, runs, gone, now_ms)
             if len(runs) + len(gone) == 1:
                 uuid = runs[0].run_uuid if runs else gone[0]
                 log.warning("run set aside: it can't be recorded run=%r error=%r", uuid[:80], error)
@@ -147,10 +151,12 @@ class Recorder:
         runs: Sequence[RunObservation],
         gone: Sequence[str],
         now_ms: int,
+        *,
+        new: bool,
     ) -> Recorded:
         self._heard.hear(source.id, now_ms, runs)
-        uuids = [run.run_uuid for run in runs] + list(gone)
-        known = ledger.stored_runs(connection, source.id, uuids)
+        looked_for = [*([] if new else [run.run_uuid for run in runs]), *gone]
+        known = ledger.stored_runs(connection, source.id, looked_for)
         changed = [
             (run, digest)
             for run in runs
@@ -274,5 +280,5 @@ class Recorder:
 
     def _count(self, connection: Connection, charges: Sequence[ChargeValues], tag_set_ids: set[int]) -> None:
         """Add charges to the daily totals of the scopes that they count for."""
-        rates = self._interner.rates.values(connection, {rate_id for *_, rate_id, _, _, _ in charges})
+        rates = self._interner.rates.values(connection, {charge[6] for charge in charges})
         self._attribution.count(connection, charges, tag_set_ids, rates)

@@ -79,7 +79,7 @@ class Newcomers:
         """Return the newcomers among some runs, and the others; ``known`` are those that the ledger has."""
         new = [run.run_uuid for run, _ in runs if run.run_uuid not in known]
         concerned = {row.parent_uuid for row in ledger.nested_in(connection, source_id, new)}
-        concerned.update([run.parent_uuid for run, _ in runs], known)
+        concerned.update({run.parent_uuid for run, _ in runs}, known)
         kinds: dict[tuple[int, int], Kind] = {}
         newcomers, others = [], []
         for run, digest in runs:

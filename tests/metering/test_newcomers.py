@@ -89,3 +89,18 @@ def test_the_short_way_comes_to_what_the_long_way_does(
     children = [run(f"child{number}", "SCHEDULED", T0, parent=each.run_uuid) for number, each in enumerate(runs)]
     alone, nested_in = (ledger_of(config, migrated_sqlite, before, runs) for before in (runs[:0], children))
     assert alone == nested_in
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_run_that_a_first_sync_shows_twice_is_one_run(config: Config, migrated_sqlite: Path, size: int) -> None:
+    first = run("twice", "FINISHED", T0 - 3 * HOUR, T0 - 2 * HOUR, usage=USAGES[0])
+    again = replace(first, name="renamed")
+    other = run("other", "FINISHED", T0 - 3 * HOUR, T0 - 2 * HOUR, usage=USAGES[0])
+    with house(config, migrated_sqlite, T0) as home:
+        home.source.runs |= {"a": first, "b": again, "c": other}
+        home.source.size = size
+        assert home.cycle(T0).polls[0].recorded.set_aside == 0
+        charged = "SELECT r.run_uuid, r.name, SUM(c.cost_nanos) FROM run r JOIN charge c ON c.run_id = r.id "
+        rows = home.rows(charged + "GROUP BY r.id ORDER BY r.run_uuid")
+        assert [row[:2] for row in rows] == [("other", other.name), ("twice", "renamed")]
+        assert len({cost for *_, cost in rows}) == 1

@@ -86,7 +86,8 @@ class Poll:
         # The next ones are read while the consumer records these.
         for page, read in one_ahead(self._walk(cursor.sweep or 0), waits=True):
             seen = self._runs.observe(read, self._request.now_ms)
-            missing.difference_update(run.run_uuid for run in seen)
+            if missing:
+                missing.difference_update(run.run_uuid for run in seen)
             count = cursor.sweep_count + len(page.rows)
             cursor = replace(cursor, sweep=page.following, sweep_count=count, news=page.news or cursor.news)
             yield Batch(seen, cursor.text(), swept=cursor.swept, expected=max(expected, count))
