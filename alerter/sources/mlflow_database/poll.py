@@ -97,9 +97,11 @@ class Poll:
         yield Batch(found, done.text(), swept=True, gone=gone, expected=cursor.sweep_count)
 
     def _walk(self, after: int) -> Iterator[tuple[Page, Read]]:
-        is_last = False
+        # A small one first: what waits for it is soon at work.
+        is_last, size = False, max(1, self._batch // 4)
         while not is_last:
-            page = self._tables.page(after, self._batch, self._runs.kept)
+            page = self._tables.page(after, size, self._runs.kept)
+            size = self._batch
             after, is_last = page.following, page.is_last
             if page.rows:
                 yield page, self._runs.read(self._runs.chosen(page.rows), new=not self._cursor.swept)
