@@ -34,7 +34,7 @@ def why_another(path: Path, shown: str, timeout_s: float) -> tuple[str, str]:
     text += f"that of the installed MLflow {metadata.version('mlflow')} is {newest}."
     migrations = Path(utils.__file__).parents[1] / "db_migrations" / "versions"
     if any(migrations.glob(f"{found}_*.py")):
-        return text, f"Upgrade the MLflow that writes it, back it up, then run: mlflow db upgrade {shown}"
+        return text, f"Upgrade the MLflow that writes it, back the file up, then run: mlflow db upgrade {shown}"
     return text, "Install the MLflow that writes it."
 
 
