@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 STANDS_BY = "standing by"
 """How the role of a process begins that doesn't poll."""
 
+UNKNOWN = f"{STANDS_BY}; who polls is not known"
+"""The role of a process that can't ask the database."""
+
 ALONE = 0
 """The epoch where no other process can be: on SQLite."""
 
@@ -90,14 +93,16 @@ class Leadership:
         """What this process does, in words; ``""`` where no other one can be."""
         if not self._store.is_shared:
             return ""
+        if self.problem:
+            return UNKNOWN  # whoever holds the lease can't be asked, and it is no use to this process
         if self.epoch is not None:
             return "polls"
         return f"{STANDS_BY}; {self.other or 'nobody'} polls"
 
     @property
     def other(self) -> str:
-        """Which process polls as far as this one has seen, ``""`` where none does."""
-        return called(self._holder) if self._holder else ""
+        """Which other process polls as far as this one has seen, ``""`` where none does."""
+        return called(self._holder) if self._holder not in {"", self._store.session} else ""
 
     def begin(self) -> None:
         """Take the lease if it is free, and go on trying, or renewing it, in a thread."""
@@ -137,6 +142,8 @@ class Leadership:
                     log.warning("the lease can't be used error=%s", error)
                 self.problem = str(error)
             else:
+                if self.problem:
+                    log.info("the lease can be used again")
                 self.problem = ""
         led, self._led = self._led, self.epoch is not None
         if led != self._led:

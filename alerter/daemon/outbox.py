@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from alerter.daemon.pulse import Pulse
-from alerter.delivery import Bell, deliver_until_stopped
+from alerter.delivery import Bell, Outage, deliver_until_stopped
 from alerter.operators import fallback_of
 from alerter.services import Services
 
@@ -25,6 +25,7 @@ class Outbox:
         self._owner = owner
         self._pulse = pulse
         self._bell = Bell()
+        self._outage = Outage()
         self._thread: threading.Thread | None = None
         self._parts: list[str] = []
 
@@ -63,6 +64,7 @@ class Outbox:
             stop=stop,
             fallback=fallback_of(services),
             bell=self._bell,
+            outage=self._outage,
             beat=lambda kind: self._pulse.beat(_part(kind)),
         )
 

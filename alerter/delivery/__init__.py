@@ -16,11 +16,12 @@ from alerter.core.ports import Notifier
 from alerter.delivery.bell import Bell
 from alerter.delivery.courier import Courier
 from alerter.delivery.fallback import Fallback, nobody
+from alerter.delivery.outage import Outage
 from alerter.delivery.sending import WORKERS, send_due
 from alerter.store.engine import Store, StoreError
 from alerter.store.outbox import Claimed, claim_updates, due_kinds, settings
 
-__all__ = ["WORKERS", "Bell", "Fallback", "deliver_due", "deliver_until_stopped", "nobody"]
+__all__ = ["WORKERS", "Bell", "Fallback", "Outage", "deliver_due", "deliver_until_stopped", "nobody"]
 
 log = logging.getLogger(__name__)
 
@@ -73,20 +74,23 @@ def deliver_until_stopped(
     stop: threading.Event,
     fallback: Fallback = nobody,
     bell: Bell | None = None,
+    outage: Outage | None = None,
     beat: Callable[[str], None] = lambda _kind: None,
     patience_s: float = 20.0,
 ) -> None:
     """Deliver in a thread a kind of notifier until ``stop`` is set; then let attempts that have begun end.
 
     ``bell`` wakes lanes that rest, so that what was just committed goes out at once.
+    ``outage`` remembers from one start to the next that the database can't be used.
     ``beat`` is called with the lane's name (``""`` is the one for kinds without notifier) whenever one goes round: a
     lane that no longer beats hangs. An attempt that takes longer than ``patience_s`` after the stop is left behind;
     the next start looks it up.
     """
     courier = Courier(store, notifiers, clock, owner, stop, fallback)
-    bell = bell or Bell()
+    bell, outage = bell or Bell(), outage or Outage()
+    outage.expect((*notifiers, _REST))
     lanes = [
-        threading.Thread(target=_lane, args=(courier, kind, beat, bell), name=f"deliver-{kind or 'rest'}", daemon=True)
+        threading.Thread(target=_lane, args=(courier, kind, beat, bell, outage), name=f"deliver-{kind}", daemon=True)
         for kind in (*notifiers, _REST)
     ]
     for lane in lanes:
@@ -103,7 +107,7 @@ def deliver_until_stopped(
     timer.cancel()
 
 
-def _lane(courier: Courier, lane: str, beat: Callable[[str], None], bell: Bell) -> None:
+def _lane(courier: Courier, lane: str, beat: Callable[[str], None], bell: Bell, outage: Outage) -> None:
     while not courier.stop.is_set():
         beat(lane)
         heard, rest_s = bell.rung(), EVERY_S
@@ -112,11 +116,13 @@ def _lane(courier: Courier, lane: str, beat: Callable[[str], None], bell: Bell) 
             mine = kinds & {lane} if lane != _REST else kinds - set(courier.notifiers)
             done = [_work_off(courier, kind) for kind in sorted(mine)]
         except StoreError as error:
-            log.error("the outbox can't be used, trying again lane=%s error=%s", lane, error)  # noqa: TRY400 - it says all
+            outage.seen(lane, error)
             done, rest_s = [], AFTER_ERROR_S
         except Exception:  # the job boundary: a lane that ended would deliver nothing more
             log.exception("delivery failed, trying again lane=%s", lane)
             done, rest_s = [], AFTER_ERROR_S
+        else:
+            outage.over(lane)
         if not any(done) and not courier.stop.is_set():
             bell.wait(heard, rest_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from alerter.store.engine import StoreError
 from alerter.store.outbox_read import counts
 from alerter.web.auth import own_names
 from alerter.web.services import Json, WebServices, alone
+
+log = logging.getLogger(__name__)
 
 LATE_POLLS = 3
 """Polls that may be missed before the data counts as too old."""
@@ -63,14 +66,8 @@ def web_services(current: Callable[[], Services], around: Surroundings) -> WebSe
             return alerts_json(view)
 
     def before_scrape() -> None:
-        services = current()
         around.metrics.set_leader(not around.role().startswith(STANDS_BY))
-        with services.windows.read() as view:
-            for name, state in source_states(services, view):
-                around.metrics.set_complete(name, state.complete_ms if state else None)
-            around.metrics.set_alerts(Counter(each.status.value for each in alert_views(view)))
-            around.metrics.set_notifications(counts(view.connection))
-            around.metrics.set_digests(digests_sent(view.connection))
+        _count(current(), around.metrics)
 
     return WebServices(
         page=page,
@@ -86,6 +83,19 @@ def web_services(current: Callable[[], Services], around: Surroundings) -> WebSe
         names=lambda: own_names(current().config.web.host, current().config.web.public_url),
         role=around.role,
     )
+
+
+def _count(services: Services, metrics: Metrics) -> None:
+    """Bring up to date what the database knows better; it stays as it was where that can't be read."""
+    try:
+        with services.windows.read() as view:
+            for name, state in source_states(services, view):
+                metrics.set_complete(name, state.complete_ms if state else None)
+            metrics.set_alerts(Counter(each.status.value for each in alert_views(view)))
+            metrics.set_notifications(counts(view.connection))
+            metrics.set_digests(digests_sent(view.connection))
+    except StoreError as error:  # the outbox has told of it, and every scrape would tell it again
+        log.debug("metrics of what the database holds stay as they were error=%s", error)
 
 
 def _reasons(services: Services, around: Surroundings) -> Iterator[str]:

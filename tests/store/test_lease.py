@@ -131,13 +131,15 @@ def test_it_is_lost_when_it_is_not_renewed_and_had_again_under_another_epoch(ope
     assert (one.epoch, one.role) == (1, "polls")
     clock[0] = 0.3
     assert one.epoch is None  # whatever the database says
+    assert one.role == "standing by; nobody polls"  # it saw no other, and names nobody; least of all itself
     time.sleep(0.3)
     other = Leadership(opened(), length_s=60, clock=lambda: clock[0])
     other.step()
     assert other.epoch == 2
     one.step()
     one.step()
-    assert roles == ["polls", f"standing by; {other.other} polls"]
+    assert (roles, other.other) == (["polls", f"standing by; {one.other} polls"], "")
+    assert one.other
     with pytest.raises(FencedError), opened().write() as connection:
         one.fence(one.epoch)(connection)
     other.end()
