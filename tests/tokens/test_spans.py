@@ -38,6 +38,12 @@ CALL = {"input_tokens": 10, "output_tokens": 2}
         pytest.param([span("a", "", CALL), span("b", "a", None, "m")], [("m", 10, 2)], id="model on another span"),
         pytest.param([span("a", "gone", CALL, "m")], [("m", 10, 2)], id="its parent is missing"),
         pytest.param([span("a", "a", CALL, "m")], [("m", 10, 2)], id="its own parent"),
+        pytest.param([span("", "", CALL, "m"), span("a", "", CALL, "m")], [("m", 10, 2)], id="one without an id"),
+        pytest.param(
+            [span("a", "", None), span("b", "a", CALL, "m"), span("a", "b", CALL, "m")],
+            [],
+            id="an id twice, below itself",
+        ),
         pytest.param([span("a", "", {"input_tokens": -5}, "m")], [], id="nothing readable"),
         pytest.param([], [], id="no span"),
     ],

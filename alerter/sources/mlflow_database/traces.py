@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from alerter.sources.mlflow_database.connection import Reading
 from alerter.sources.mlflow_database.tables import marks
-from alerter.sources.mlflow_rest.spans import FORMAT, MODEL, PROVIDER, TIERS, USAGE
+from alerter.sources.mlflow_rest.spans import from_json
 from alerter.sources.mlflow_rest.traces import COST, RUN, USAGE as USED, USER
 from alerter.sources.mlflow_rest.tracking import Page, Row, TraceQuery
 
@@ -20,7 +20,6 @@ _TOKENS: Final = (
     "cache_creation_input_tokens",
 )
 _METADATA: Final = (USED, COST, RUN, USER)
-_ATTRIBUTES: Final = frozenset({USAGE, MODEL, PROVIDER, FORMAT, *TIERS})
 _SPANS: Final = "mlflow.trace.spansLocation"
 _HERE: Final = "TRACKING_STORE"
 
@@ -101,16 +100,7 @@ def _trace(row: Sequence[Any]) -> Row:
 
 def _span(span_id: str, parent_span_id: str | None, content: str) -> Row:
     try:
-        attributes = json.loads(content).get("attributes") or {}
-    except (ValueError, AttributeError):
-        attributes = {}
-    return {
-        "span_id": span_id,
-        "parent_span_id": parent_span_id or "",
-        "attributes": [
-            # MLflow keeps each attribute as JSON text.
-            {"key": key, "value": {"string_value": value if isinstance(value, str) else json.dumps(value)}}
-            for key, value in attributes.items()
-            if key in _ATTRIBUTES
-        ],
-    }
+        written = from_json(json.loads(content))
+    except ValueError:
+        written = from_json({})
+    return written | {"span_id": span_id, "parent_span_id": parent_span_id or ""}

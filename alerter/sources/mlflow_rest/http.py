@@ -10,13 +10,18 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
+from alerter.sources.mlflow_rest.spans import from_json
 from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, once, persistently
 
 API = "/api/2.0/mlflow"
 TRACES = "/api/3.0/mlflow/traces"
+TRACE_FILE = "/ajax-api/2.0/mlflow/get-trace-artifact"
 ACCOUNT = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 ADDRESS = "Check tracking_uri and that MLflow is running there."
-TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+OVERLOADED = frozenset({408, 429, 502, 503, 504})
+TRY_AGAIN = OVERLOADED | {500}
+SPANS_ELSEWHERE = "Trace data not stored in tracking store"
+"""What MLflow says, with 500, of a trace whose client uploaded its spans as a file, or died before it sent them."""
 
 
 class HttpTracking:
@@ -67,7 +72,22 @@ class HttpTracking:
     def trace_spans(self, trace_ids: Sequence[str]) -> list[Row]:
         """See `Tracking`."""
         asked = "&".join(f"trace_ids={quote(each, safe='')}" for each in trace_ids)
-        return _page(self._json("GET", f"{TRACES}/batchGet?{asked}", None), "traces").rows
+        try:
+            return _page(self._json("GET", f"{TRACES}/batchGet?{asked}", None), "traces").rows
+        except SpansElsewhereError:  # of one of them, for which the server refuses all
+            return [{"trace_info": {"trace_id": each}, "spans": self._spans(each)} for each in trace_ids]
+
+    def _spans(self, trace_id: str) -> list[Row]:
+        """Return the spans of one trace, wherever they are; none where the server can't get at them."""
+        wanted = f"{TRACE_FILE}?request_id={quote(trace_id, safe='')}"
+        try:  # once, as `artifacts` does
+            answer = self._parsed(once(self._source, self._patience, lambda: self._attempt("GET", wanted, None)))
+        except ReadError as error:
+            if error.status in OVERLOADED or not (error.status or isinstance(error, WrongAnswerError)):
+                raise
+            return []
+        spans = answer.get("spans")
+        return [from_json(each) for each in spans] if isinstance(spans, list) else []
 
     def artifacts(self, run_id: str, model_id: str, path: str, token: str) -> Page:
         """See `ArtifactTracking`."""
@@ -200,6 +220,8 @@ class HttpTracking:
             text = f"{self._shown} does not let this account read {path} (403)."
             remedy = f"Give it READ on the experiments, or another account. {ACCOUNT}"
             return ReadError(self._source, text, remedy, status=status)
+        if SPANS_ELSEWHERE in said:
+            return SpansElsewhereError(self._source, f"{self._shown} has the spans elsewhere.", "", status=status)
         if status in TRY_AGAIN:
             seconds = float(retry_after) if retry_after.isdigit() else 0.0
             text = f"{self._shown} failed ({status}{said})."
@@ -215,6 +237,10 @@ class HttpTracking:
 
 class WrongAnswerError(ReadError):
     """Something answered that isn't MLflow."""
+
+
+class SpansElsewhereError(ReadError):
+    """The spans of a trace are not in MLflow's database."""
 
 
 def _page(answer: dict[str, Any], key: str) -> Page:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -96,13 +95,16 @@ class LocalTracking:
 
     def trace_spans(self, trace_ids: Sequence[str]) -> list[Row]:
         """See `Tracking`."""
-        from mlflow.exceptions import MlflowTraceDataException  # noqa: PLC0415
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
         def read(client: MlflowClient) -> list[Row]:
             found = []
             for each in trace_ids:
-                with suppress(MlflowTraceDataException):  # its spans are gone
+                try:
                     found.append(_written(client.get_trace(each)))
+                except MlflowException as error:
+                    if error.error_code == "TEMPORARILY_UNAVAILABLE":
+                        raise  # the database; else its spans are gone, or in a file that only a server gets at
             return found
 
         return self._ask(read)

@@ -18,6 +18,8 @@ PROVIDER = "mlflow.llm.provider"
 FORMAT = "mlflow.message.format"
 TIERS = ("gen_ai.openai.response.service_tier", "gen_ai.response.service_tier", "openai.response.service_tier")
 
+_ATTRIBUTES = frozenset({USAGE, MODEL, PROVIDER, FORMAT, *TIERS})
+
 WITHOUT_CACHE = frozenset({"anthropic", "bedrock"})
 """Clients of these log ``input_tokens`` without those from and into the cache; all others include them."""
 
@@ -40,14 +42,32 @@ def tokens_of(spans: Sequence[Row], at_ms: int) -> tuple[Tokens, ...]:
     Frameworks write the sum of their calls on the spans above them: the topmost span that names both its usage and its
     model counts, else the topmost that has usage at all.
     """
-    found = [_span(each) for each in spans]
+    # Each id once, and none that is empty: what is walked over below must be a tree.
+    found = {each.id: each for each in map(_span, spans) if each.id}
     children: dict[str, list[_Span]] = defaultdict(list)
-    ids = {each.id for each in found}
-    for each in found:
-        children[each.parent if each.parent in ids and each.parent != each.id else ""].append(each)
-    models = {each.model for each in found if each.model}
+    for each in found.values():
+        children[each.parent if each.parent in found and each.parent != each.id else ""].append(each)
+    models = {each.model for each in found.values() if each.model}
     only = models.pop() if len(models) == 1 else ""
     return tuple(_tokens(each, each.model or only, at_ms) for each in _counting(children))
+
+
+def from_json(content: object) -> Row:
+    """Return a span as REST writes it, from the JSON in which MLflow keeps one, of what tells its tokens.
+
+    That is so in its database and in the files that clients before 3.4 upload; those before 3.0 write the ids apart.
+    """
+    span, context, attributes = _object(content), _object(content, "context"), _object(content, "attributes")
+    return {
+        "span_id": span.get("span_id") or context.get("span_id") or "",
+        "parent_span_id": span.get("parent_span_id") or span.get("parent_id") or "",
+        "attributes": [
+            # MLflow keeps each attribute as JSON text.
+            {"key": key, "value": {"string_value": value if isinstance(value, str) else json.dumps(value)}}
+            for key, value in attributes.items()
+            if key in _ATTRIBUTES
+        ],
+    }
 
 
 def whole(usage: Mapping[str, Any], at_ms: int) -> Tokens:
@@ -105,6 +125,12 @@ def _tokens(span: _Span, model: str, at_ms: int) -> Tokens:
         provider=_word(span.attributes.get(PROVIDER)),
         tier=next((word for key in TIERS if (word := _word(span.attributes.get(key)))), ""),
     )
+
+
+def _object(content: object, key: str = "") -> dict[str, Any]:
+    """Return a JSON object, or the one below a key; an empty one for anything else."""
+    found = content.get(key) if key and isinstance(content, dict) else content
+    return found if isinstance(found, dict) else {}
 
 
 def _word(value: object) -> str:
