@@ -53,13 +53,13 @@ def run(
     _collect_seldom()
     with watched_signals() as signals:
         from alerter.config import export_mlflow_secrets
-        from alerter.daemon import Daemon
+        from alerter.daemon import Daemon, told_where_it_fails
         from alerter.web.server import WebServerError
 
         export_mlflow_secrets()
         set_up_logging(verbose=verbose)
         loaded = _load(config)
-        with held_store(loaded) as store:
+        with told_where_it_fails(loaded), held_store(loaded) as store:
             daemon = Daemon(loaded, store)
             signals.hangup = daemon.reload
             try:

@@ -14,6 +14,7 @@ from alerter.bootstrap import wire as bootstrap_wire
 from alerter.config import Config
 from alerter.cycle import Progress
 from alerter.daemon.alarm import Alarm
+from alerter.daemon.outage import Memory
 from alerter.daemon.outbox import Outbox
 from alerter.daemon.poller import PART, Poller
 from alerter.daemon.present import Generation, Present, Wire
@@ -98,7 +99,7 @@ class Daemon:
             store, length_s=lease_s(config.poll.every_s), alive=self._poll_lives, changed=self._on_role
         )
         self._present = Present(store, wire, clock, self._leadership)
-        self._alarm = Alarm(self._present, clock, store.session)
+        self._alarm = Alarm(Memory(store.url, environ), clock, store.session)
         self._outbox = Outbox(clock=clock, owner=store.session, pulse=self._pulse)
         self._windows = Windows(self._present, config, self._metrics, clock, lambda: self._leadership.role)
         self._poller = self._make_poller()
@@ -223,7 +224,7 @@ class Daemon:
     def _poll(self) -> None:
         self._poller.run()
         if not self._present.ending.is_set():
-            self._alarm.well()
+            self._alarm.well(self._present.services())
 
     def _after_cycle(self) -> None:
         self._outbox.ring()
@@ -258,7 +259,9 @@ class Daemon:
         self._metrics.job_failed(name)
         self._troubles[name] = f"the {name} failed and is tried again: {reason}"
         if name == POLL:
-            self._alarm.failed(self._troubles[name])
+            generation = self._present.generation
+            services, polls = generation.services, generation.epoch is not None
+            self._alarm.failed(self._troubles[name], services.config, services.notifiers, tells=polls)
 
     def _problems(self) -> list[str]:
         late = [f"{part} gives no sign of life" for part in self._pulse.late(_NOT_READY_S)]

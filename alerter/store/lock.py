@@ -10,6 +10,10 @@ from contextlib import contextmanager, suppress
 from alerter.store.engine import Store, StoreError
 
 
+class HeldError(StoreError):
+    """Another process holds the database."""
+
+
 @contextmanager
 def hold_lock(store: Store) -> Iterator[None]:
     """Hold the database for this process; several may share a PostgreSQL one, so there it does nothing.
@@ -17,7 +21,8 @@ def hold_lock(store: Store) -> Iterator[None]:
     The lock is on ``<database>.lock``, which stays: removing it would let a third process lock a file of its own.
 
     Raises:
-        StoreError: another process holds it, or the file can't be made.
+        HeldError: another process holds it.
+        StoreError: the file can't be made.
     """
     path = store.sqlite_path()
     if path is None:
@@ -46,7 +51,7 @@ def _take(store: Store, handle: int) -> None:
     except OSError as error:
         holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
         who = f" (process {holder})" if holder.isdigit() else ""
-        raise StoreError(
+        raise HeldError(
             f"database {store.name} is in use by another alerter{who}; "
             "stop that one first, or use PostgreSQL, which several can share"
         ) from error

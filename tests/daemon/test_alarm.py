@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from alerter.config import Config, load
 from alerter.daemon.alarm import Alarm
+from alerter.daemon.outage import FORGOTTEN_MS, Memory, Outage
 from alerter.daemon.present import Present
 from alerter.leadership import Leadership
 from alerter.services import Services
@@ -29,17 +32,23 @@ class Desk:
     def __init__(self, house: House, *script: str) -> None:
         self.clock, self.house = Clock(1_795_435_200_000), house
         self.service = Service(self.clock, kind="console", script=list(script))
-        self.present = Present(house.store, self.wire, self.clock, Leadership(house.store, length_s=60))
-        self.present.adopt(load(house.folder, house.environ))
-        self.alarm = Alarm(self.present, self.clock, "me")
+        present = Present(house.store, self.wire, self.clock, Leadership(house.store, length_s=60))
+        self.services = present.adopt(load(house.folder, house.environ)).services
+        self.restart()
+
+    def restart(self) -> None:
+        self.alarm = Alarm(Memory(self.house.store.url, self.house.environ), self.clock, "me")
 
     def wire(self, config: Config, store: Store, **settings: Any) -> Services:  # noqa: ANN401
         return replace(self.house.wire(config, store, **settings), notifiers={"console": self.service})
 
     def fail(self, minutes: int) -> None:
         for _ in range(minutes):
-            self.alarm.failed(TROUBLE)
+            self.alarm.failed(TROUBLE, self.services.config, self.services.notifiers)
             self.clock.now_ms += MINUTE
+
+    def well(self) -> None:
+        self.alarm.well(self.services)
 
     def enqueued(self) -> list[str]:
         with self.house.store.read() as connection:
@@ -73,8 +82,8 @@ def test_they_are_told_once(scripted: House, script: list[str], attempts: int, a
     if arrived:
         _, message, _ = desk.service.told[0]
         assert (message.title, TROUBLE in message.text) == ("The daemon can't do its work", True)
-    desk.alarm.well()
-    desk.alarm.well()
+    desk.well()
+    desk.well()
     assert len(desk.enqueued()) == 1
 
 
@@ -82,7 +91,7 @@ def test_what_fails_for_a_moment_is_not_told(scripted: House) -> None:
     desk = Desk(scripted)
     for _ in range(4):
         desk.fail(DOWN_AFTER - 1)
-        desk.alarm.well()
+        desk.well()
     assert (desk.service.attempts, desk.enqueued()) == ([], [])
 
 
@@ -90,7 +99,7 @@ def test_a_second_trouble_is_told_again(scripted: House) -> None:
     desk = Desk(scripted)
     for _ in range(2):
         desk.fail(DOWN_AFTER + 1)
-        desk.alarm.well()
+        desk.well()
     assert (len(desk.service.posts), len(desk.enqueued())) == (2, 2)
 
 
@@ -98,6 +107,57 @@ def test_without_operators_it_is_only_logged(scripted: House, caplog: pytest.Log
     scripted.write("alerter.yaml", ALERTER.replace("operators: ops\n", ""))
     desk = Desk(scripted)
     desk.fail(DOWN_AFTER + 1)
-    desk.alarm.well()
+    desk.well()
     assert desk.service.attempts == []
     assert "The daemon can't do its work" in caplog.text
+
+
+@pytest.mark.parametrize(("script", "arrived"), [([], 1), (["posted"], 1), (["delay", "lost"], 1)])
+def test_a_restart_forgets_nothing(scripted: House, script: list[str], arrived: int) -> None:
+    desk = Desk(scripted, *script)
+    for _ in range(DOWN_AFTER + 10):
+        desk.fail(1)
+        desk.restart()
+    assert len(desk.service.posts) == arrived
+    desk.well()
+    assert [":working:" in each for each in desk.enqueued()] == [True]
+    desk.restart()
+    desk.well()
+    assert len(desk.enqueued()) == 1
+
+
+def test_what_failed_days_ago_is_another_outage(scripted: House) -> None:
+    desk = Desk(scripted)
+    desk.fail(DOWN_AFTER + 1)
+    desk.restart()
+    desk.clock.now_ms += 2 * FORGOTTEN_MS
+    desk.fail(DOWN_AFTER)
+    assert len(desk.service.posts) == 1
+    desk.fail(1)
+    assert len(desk.service.posts) == 2
+
+
+def test_where_nothing_can_be_remembered(scripted: House, tmp_path: Path) -> None:
+    """A daemon that lives still tells it once; one that ends of it could only tell it at every start."""
+    desk = Desk(scripted)
+    nowhere = {"STATE_DIRECTORY": "/proc/nowhere", "TMPDIR": "/proc/nowhere"}
+    memory = Memory(make_url("sqlite:////proc/nowhere/alerter.db"), nowhere)
+    config, notifiers = desk.services.config, desk.services.notifiers
+    for ends, posts in ((True, 0), (False, 1)):
+        alarm = Alarm(memory, desk.clock, "me")
+        for _ in range(3):
+            alarm.failed(TROUBLE, config, notifiers, ends=ends)
+            desk.clock.now_ms += DOWN_AFTER * MINUTE
+        assert len(desk.service.posts) == posts
+
+
+def test_a_file_of_somebody_else_s_making_is_no_outage(tmp_path: Path) -> None:
+    memory = Memory(make_url("sqlite://"), {"STATE_DIRECTORY": str(tmp_path), "TMPDIR": str(tmp_path)})
+    assert memory.keep(Outage(1, "me", 2, {"slack": True}))
+    assert memory.load() == Outage(1, "me", 2, {"slack": True})
+    (kept,) = tmp_path.iterdir()
+    for text in ("", "[]", "{", '{"since_ms": "x"}', '{"since_ms": 1, "owner": 1, "seen_ms": 1, "pending": []}'):
+        kept.write_text(text)
+        assert memory.load() is None
+    memory.forget()
+    assert list(tmp_path.iterdir()) == []
