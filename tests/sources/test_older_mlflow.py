@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 
 from alerter.core.ports import SourceError
 from alerter.sources.mlflow_rest import MlflowRestSource
-from tests.fixtures.mlflow_server import MlflowServer, plain_environment, serving
+from tests.fixtures.mlflow_server import MlflowServer, plain_environment, serving, upgrade
 from tests.sources.conftest import ServerOf, Way, database_of, each_of
 from tests.sources.poller import HOUR, MINUTE, NOW, Poller
 
@@ -30,7 +30,6 @@ database: sqlite:///{folder}/alerter.db
 receivers: [{{name: costs, console: {{}}}}]
 """
 BUDGETS = "budgets: [{name: every-team, group_by: [team], amount: 100, period: monthly, receivers: [costs]}]\n"
-SCRIPTS = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def plain(store: str, database: str | None = None) -> str:
 
 
 def alerter(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [str(SCRIPTS / "alerter"), *words, "--config", str(folder)]
+    command = [str(Path(sys.executable).with_name("alerter")), *words, "--config", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=plain_environment())
 
 
@@ -171,8 +170,7 @@ def test_a_file_is_not_opened_by_our_mlflow_which_would_upgrade_it(name: str, se
 @pytest.mark.timeout(240)
 def test_after_an_upgrade_it_is_read_and_tells_the_same_as_its_server(older: Older, tmp_path: Path) -> None:
     store = older.copy(tmp_path)
-    upgrade = [str(SCRIPTS / "mlflow"), "db", "upgrade", store]
-    subprocess.run(upgrade, check=True, capture_output=True, env=plain_environment())
+    upgrade(store)
     with serving(tmp_path, store=store) as server:
         database = Way(server, database_of(server))
         assert [each.level for each in database.source().check()] == ["ok"]

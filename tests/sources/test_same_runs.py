@@ -1,6 +1,7 @@
 """Every way to one MLflow tells the same of every run, trace and LoggedModel, whichever MLflow wrote it."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from alerter.core.storage import Artifacts, ModelSeen
 from alerter.core.traces import TraceRequest, TraceUse
 from alerter.core.usage import Tokens
-from tests.fixtures.mlflow_server import MlflowServer
-from tests.sources.conftest import SERVERS, ServerOf, Way, database_of, each_of
+from tests.fixtures.mlflow_server import MlflowServer, serving, upgrade
+from tests.sources.conftest import OLDEST, SERVERS, ServerOf, Way, database_of, each_of
 from tests.sources.odd_world import COSTS, RUNS, USAGE, write_world
 from tests.sources.poller import DAY, MINUTE, NOW, Poller
 
@@ -29,9 +30,18 @@ class World:
             yield Way(self.server, {"tracking_uri": self.server.store})
 
 
-@pytest.fixture(scope="module", params=each_of(*SERVERS))
-def world(request: pytest.FixtureRequest, server_of: ServerOf) -> World:
-    return World(server := server_of(request.param), write_world(server))
+@pytest.fixture(scope="module", params=each_of(*SERVERS, f"upgraded of {OLDEST}"))
+def world(
+    request: pytest.FixtureRequest, server_of: ServerOf, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    if request.param in SERVERS:
+        yield World(server := server_of(request.param), write_world(server))
+        return
+    prefix = write_world(older := server_of(f"SQLite of {OLDEST}"))
+    copy = shutil.copyfile(older.database, (folder := tmp_path_factory.mktemp("upgraded")) / "mlflow.db")
+    upgrade(f"sqlite:///{copy}")
+    with serving(folder) as server:
+        yield World(server, prefix)
 
 
 @pytest.mark.parametrize(
