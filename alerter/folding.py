@@ -6,7 +6,6 @@ at the midnights of every zone that a budget counts in, so that each day's total
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -44,25 +43,17 @@ def fold_some(view: View, *, before_ms: int, now_ms: int) -> int:
 
     Returns how many runs; 0 also where all were looked at today.
     """
-    day, at_id = _place(view.connection)
     today = now_ms // DAY_MS
-    if day == today and at_id is None:
+    after = meta.turn(view.connection, _FACT, today)
+    if after is None:
         return 0
-    after = at_id if day == today and at_id is not None else 0
     last = last_run_id(view.connection)
     runs = foldable(view.connection, after, after + AT_ONCE, before_ms)
     folded = len(runs) if runs and _fold(view, runs) else 0
     if folded:
         log.info("charges folded into daily sums runs=%d", folded)
-    place = None if after + AT_ONCE >= last else after + AT_ONCE
-    meta.set_fact(view.connection, _FACT, json.dumps([today, place]))
+    meta.set_turn(view.connection, _FACT, today, None if after + AT_ONCE >= last else after + AT_ONCE)
     return folded
-
-
-def _place(connection: Connection) -> tuple[int, int | None]:
-    """Return the day of the last look, and after which run it goes on; None where it came to the end."""
-    day, at_id = json.loads(meta.fact(connection, _FACT) or "[-1, null]")
-    return day, at_id
 
 
 def _fold(view: View, runs: Sequence[Foldable]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
 
@@ -75,6 +76,17 @@ def set_fact(connection: Connection, name: str, value: str) -> None:
         name,
         value,
     )
+
+
+def turn(connection: Connection, name: str, today: int) -> int | None:
+    """Return after which row id a walk that is made once a day goes on; None where it came to its end today."""
+    day, at_id = json.loads(fact(connection, name) or "[-1, null]")
+    return at_id if day == today else 0
+
+
+def set_turn(connection: Connection, name: str, today: int, at_id: int | None) -> None:
+    """Record where a daily walk goes on; None where it came to its end."""
+    set_fact(connection, name, json.dumps([today, at_id]))
 
 
 def _number(connection: Connection, name: str) -> int | None:

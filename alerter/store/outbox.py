@@ -181,7 +181,9 @@ def request_update(connection: Connection, alert_ids: Collection[int]) -> None:
     told = [row.notification_id for row in select_in(connection, _TELLING, sorted(set(alert_ids)))]
     rows = [(row_id,) for row_id in sorted(set(told))]
     insert_rows(
-        connection, "UPDATE notification SET update_wanted = update_wanted + 1 WHERE id = ? AND status <> 'dead'", rows
+        connection,
+        "UPDATE notification SET update_wanted = update_wanted + 1 WHERE id = ? AND status <> 'dead' AND message <> ''",
+        rows,
     )
 
 

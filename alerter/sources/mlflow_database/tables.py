@@ -14,7 +14,7 @@ from alerter.sources.mlflow_database.connection import Rows
 from alerter.sources.mlflow_database.cursor import News
 
 BATCH: Final = 10_000
-"""Runs of one statement: on SQLite it holds its lock for some tens of milliseconds."""
+"""Runs of one statement: on SQLite it holds its lock for about a tenth of a second."""
 
 AWAKE: Final = 50_000
 NEWS_MAX: Final = 50_000
