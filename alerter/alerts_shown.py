@@ -16,7 +16,7 @@ from alerter.core.periods import Period, PeriodKind, iso
 from alerter.core.resolutions import reason_of
 from alerter.core.views import AlertView, DeliveryView
 from alerter.store.alert_states import alert_states
-from alerter.store.alerts import StoredAlert, load_alerts
+from alerter.store.alerts import FIRING, StoredAlert, load_alerts
 from alerter.store.budgets import scopes
 from alerter.store.bulk import query
 from alerter.store.episodes import load_episodes
@@ -31,7 +31,7 @@ _BUDGETS = "SELECT id, name, spec FROM budget"
 
 def alert_views(view: View, *, everything: bool = False) -> list[AlertView]:
     """Return the alerts that are not resolved, or all of them; the oldest first."""
-    alerts = load_alerts(view.connection, "" if everything else "status <> 'resolved'")
+    alerts = load_alerts(view.connection, "" if everything else f"status = '{FIRING}'")
     states = alert_states(view.connection, [alert.id for alert in alerts])
     told = deliveries(view.connection, [alert.id for alert in alerts])
     names = {

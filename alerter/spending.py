@@ -230,9 +230,9 @@ def daily_spending(view: View, runs: Sequence[Accruing], first: int, end: int) -
     Days are local to each budget; what the given ``runs`` accrue counts.
     """
     found: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
-    rows = "SELECT scope_id, local_day, nanos FROM daily WHERE budget_id = ? AND local_day BETWEEN ? AND ?"
     for budget_id in view.budgets:
-        for scope_id, day, nanos in query(view.connection, rows, budget_id, first, end - 1):
+        rows = query(view.connection, f"SELECT d.scope_id, d.local_day, d.nanos {_SETTLED}", budget_id, first, end - 1)
+        for scope_id, day, nanos in rows:
             found[budget_id, scope_id][day] = nanos
     for budget_id, counted in by_budget(view, runs).items():
         zone = view.budgets[budget_id].timezone

@@ -48,6 +48,8 @@ def list_notifications(
 ) -> list[NotificationView]:
     """Return notifications, the newest first; of one status if it is given."""
     where, values = ("WHERE status = ? ", [status]) if status is not None else ("", [])
+    if status != "sent" and where:
+        where += "AND status <> 'sent' "  # in these words, by which SQLite finds the few
     columns = "id, key, receiver, kind, target, status, attempts, ambiguous, created_ms, not_before_ms, sent_ms, error"
     sql = f"SELECT {columns} FROM notification {where}ORDER BY id DESC LIMIT ?"
     rows = list(query(connection, sql, *values, limit))

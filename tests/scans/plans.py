@@ -13,7 +13,10 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 _PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-_WALK = re.compile(r"SCAN (\w+)\b(?! VIRTUAL TABLE| USING INDEX hold_in_force)")  # whose rows are few: it is partial
+_FEW = "hold_in_force|notification_unsent"
+"""Indexes of few rows: they are partial."""
+
+_WALK = re.compile(rf"SCAN (\w+)\b(?! VIRTUAL TABLE| USING INDEX (?:{_FEW}))")
 _ALIAS = r"\b(?:FROM|JOIN|UPDATE)\s+(\w+)\s+(?:AS\s+)?{}\b"
 FAR_MORE = 1_000
 """How many times as many rows PostgreSQL is told that there are: of few it reads all, whatever could be looked up."""

@@ -13,12 +13,14 @@ from sqlalchemy.engine import make_url
 
 from alerter.bootstrap import wire
 from alerter.cycle import CycleReport, run_cycle
+from alerter.metrics import Metrics
 from alerter.services import Services
 from alerter.store.bulk import insert_rows, query
 from alerter.store.engine import Store
+from alerter.web.wiring import Surroundings, web_services
 from tests.bench.mlflow_database import COLUMNS, make_database
 from tests.fixtures.store import create
-from tests.scans.plans import planner, sent, walked
+from tests.scans.plans import Sent, planner, sent, walked
 from tests.truth.ledgers import HOUR, MINUTE, config_of
 
 NOW = 1_795_435_200_000
@@ -70,9 +72,13 @@ class Watched:
         """Return the statements of the next cycle that read a table whole which is none of `STAYS`, and which."""
         with sent() as statements:
             assert bool(self.cycle().fired) is tells
+        return self.walks(statements)
+
+    def walks(self, statements: list[Sent], *, only_ours: bool = False) -> dict[str, set[str]]:
+        """Return which of some statements read such a table whole."""
         store = self.services.store.url
         found: dict[str, set[str]] = {}
-        for url in (store, make_url(self.mlflow)):
+        for url in (store,) if only_ours else (store, make_url(self.mlflow)):
             mine = {each.sql: each for each in statements if each.is_planned and (each.url == store) == (url == store)}
             assert len(mine) > 5
             with planner(url) as connection:
@@ -91,12 +97,13 @@ class Watched:
 
 @pytest.fixture
 def watched(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> Watched:
+    """Of budgets with many kinds of periods, or of those that a test asks for."""
     mlflow = f"sqlite:///{tmp_path}/mlflow.db"
     if store.is_shared:
         mlflow = create(request.getfixturevalue("postgres_url"))
     make_database(mlflow, RUNS, NOW)
     sources = f"sources: [{{name: main, tracking_uri: 'http://127.0.0.1:9', backend_store: '{mlflow}'}}]\n"
-    config = config_of(tmp_path / "config", BUDGETS, PRICES, sources)
+    config = config_of(tmp_path / "config", getattr(request, "param", BUDGETS), PRICES, sources)
     made = Watched(wire(config, store, now_ms=NOW), mlflow)
     made.write(
         "UPDATE runs SET status = 'RUNNING', end_time = NULL "
@@ -155,6 +162,35 @@ def test_one_that_tells(watched: Watched) -> None:
         "WHERE run_uuid LIKE 'eeee%'",
     )
     assert but_news(watched, watched.walked(tells=True)) == {}
+
+
+COUNTED: Final = ("SELECT kind, status, COUNT(*)", "SELECT name, MAX(at_ms)")
+"""Messages and digests ever sent, which `/metrics` counts: a few a day."""
+
+DAILY = """
+defaults: {receivers: [console], thresholds: [80%], beyond: 0}
+budgets:
+  - {name: today, amount: 1, period: daily}
+  - {name: every-team, group_by: [team], amount: 1, period: daily, components: [machines, tokens]}
+  - {name: every-user, group_by: [user], amount: 100, period: daily}
+"""
+
+
+@pytest.mark.parametrize("watched", [DAILY], indirect=True)
+def test_the_page_which_asks_by_itself_every_minute(watched: Watched) -> None:
+    """And what Prometheus asks for; of a period that is shown all is read, and here it is a short one."""
+    watched.later_ms = 14 * HOUR
+    watched.cycle()
+    services, now_ms = watched.services, NOW + watched.later_ms + MINUTE
+    around = Surroundings(lambda: now_ms, Metrics("1"), list, list)
+    web = web_services(lambda: services, around)
+    with sent() as statements:
+        assert web.page().budgets
+        web.before_scrape()
+        assert web.readiness() is not None
+    found = watched.walks(statements, only_ours=True)
+    whole = set().union(*(tables for sql, tables in found.items() if not sql.startswith(COUNTED)))
+    assert whole <= {"rate", "scope"}  # of what there is, and what is shown
 
 
 def but_news(watched: Watched, found: dict[str, set[str]]) -> dict[str, set[str]]:

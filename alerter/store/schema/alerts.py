@@ -98,6 +98,12 @@ class NotificationRow(SQLModel, table=True):
     __tablename__ = "notification"
     __table_args__ = (
         Index(
+            "notification_unsent",
+            "id",
+            sqlite_where=text("status <> 'sent'"),
+            postgresql_where=text("status <> 'sent'"),
+        ),
+        Index(
             "notification_due",
             "not_before_ms",
             sqlite_where=text("status = 'pending'"),
