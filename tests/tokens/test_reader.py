@@ -116,6 +116,15 @@ def test_a_trace_that_is_unfinished_or_of_the_future_waits() -> None:
     assert sorted(reader.read(NOW + 120_000).charged) == ["ahead", "long", "now"]
 
 
+def test_a_trace_waits_for_its_spans() -> None:
+    tracking = FakeTracking()
+    sizes = {"a": '{"num_spans": 2}', "b": '{"num_spans": 0}', "c": '{"num_spans": "x"}', "d": "[", "e": "{}"}
+    tracking.put(*(row(name, NOW, **{reading.SIZE: size}) for name, size in sizes.items()))
+    reader = Reader(tracking).read()
+    assert sorted(reader.charged) == ["b", "c", "d", "e"]
+    assert sorted(reader.read(NOW + reading.SPANS_WAIT_MS).charged) == ["a", "b", "c", "d", "e"]
+
+
 def test_a_trace_without_usage_is_nothing() -> None:
     tracking = FakeTracking()
     tracking.put(row("t", NOW) | {"trace_metadata": {}})

@@ -9,7 +9,7 @@ from typing import Any, Final
 from alerter.sources.mlflow_database.connection import Reading
 from alerter.sources.mlflow_database.tables import marks
 from alerter.sources.mlflow_rest.spans import from_json
-from alerter.sources.mlflow_rest.traces import COST, RUN, USAGE as USED, USER
+from alerter.sources.mlflow_rest.traces import COST, RUN, SIZE, USAGE as USED, USER
 from alerter.sources.mlflow_rest.tracking import Page, Row, TraceQuery
 
 _TOKENS: Final = (
@@ -19,7 +19,7 @@ _TOKENS: Final = (
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
 )
-_METADATA: Final = (USED, COST, RUN, USER)
+_METADATA: Final = (USED, COST, RUN, USER, SIZE)
 _SPANS: Final = "mlflow.trace.spansLocation"
 _HERE: Final = "TRACKING_STORE"
 

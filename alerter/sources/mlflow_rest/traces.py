@@ -28,9 +28,13 @@ PAGE: Final = 500  # MLflow's maximum
 SPANS_AT_ONCE: Final = 20
 TURN_PAGES: Final = 2
 LATE_MS: Final = 24 * 3_600_000
+SPANS_WAIT_MS: Final = 3 * 3_600_000
+"""How long after it began a trace waits for its spans: MLflow's client sends them apart from it, in any order."""
+
 VERSION: Final = 1
 USAGE: Final = "mlflow.trace.tokenUsage"
 COST: Final = "mlflow.trace.cost"
+SIZE: Final = "mlflow.trace.sizeStats"
 RUN: Final = "mlflow.sourceRun"
 USER: Final = "mlflow.user"
 UNFINISHED: Final = frozenset({"IN_PROGRESS", "STATE_UNSPECIFIED"})
@@ -114,7 +118,8 @@ class TraceReader:
         ended = {str(row.get("trace_id")): row for row in page.rows if _counts(row)}
         counted = [ended.pop(known) for known in self._request.counted(list(ended)) if known in ended]
         spans = self._spans(list(ended))
-        uses = [use for trace_id, row in ended.items() if (use := self._use(row, spans.get(trace_id, ()))) is not None]
+        here = {key: row for key, row in ended.items() if not self._waits(row, spans.get(key, ()))}
+        uses = [use for key, row in here.items() if (use := self._use(row, spans.get(key, ()))) is not None]
         again = [use for row in counted if (use := self._use(row, ())) is not None]
         return TraceBatch(uses, cursor.text(), (cursor.high.at_ms or 0) - LATE_MS, behind, again)
 
@@ -124,6 +129,14 @@ class TraceReader:
             for trace in self._tracking.trace_spans(trace_ids[first : first + SPANS_AT_ONCE]):
                 found[str((trace.get("trace_info") or {}).get("trace_id"))] = trace.get("spans") or ()
         return found
+
+    def _waits(self, row: Row, spans: Sequence[Row]) -> bool:
+        """Whether some spans are still on their way: the trace is read again in turn."""
+        try:
+            expected = int(_json(row["trace_metadata"].get(SIZE)).get("num_spans") or 0)
+            return len(spans) < expected and began_ms(row) > self._request.now_ms - SPANS_WAIT_MS
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            return False  # what is written unreadably is told of where it is read
 
     def _use(self, row: Row, spans: Sequence[Row]) -> TraceUse | None:
         try:
