@@ -64,18 +64,27 @@ class CycleReport:
 
 
 def run_cycle(
-    services: Services, now_ms: int, *, stop: Event | None = None, progress: Progress | None = None
+    services: Services,
+    now_ms: int,
+    *,
+    stop: Event | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], int] | None = None,
 ) -> CycleReport:
     """Poll every source, record what it showed, evaluate every budget, and enqueue what must be told.
 
     A source that can't be read leaves its last totals, marked stale, and stops no other one. Nothing is evaluated
-    before a sweep is complete; see `_half_swept`.
+    before a sweep is complete; see `_half_swept`. ``clock`` tells when something was read that took a while: what
+    began or ended meanwhile is believed. Without one everything was read at once.
 
     Raises:
         StoreError: the database can't be used; what was committed before stands.
     """
     stop = stop or Event()
-    polls = tuple(_poll(services, source, now_ms, stop, progress) for source in services.sources if not stop.is_set())
+    watch = clock or (lambda: now_ms)
+    polls = tuple(
+        _poll(services, source, now_ms, stop, progress, clock=watch) for source in services.sources if not stop.is_set()
+    )
     with services.ledger.write() as view:
         states = [sources.source_state(view.connection, source.name) for source in services.sources]
         tell_operators(view, services, states, now_ms)
@@ -101,7 +110,15 @@ def run_cycle(
     )
 
 
-def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progress: Progress | None) -> Polled:
+def _poll(
+    services: Services,
+    source: RunSource,
+    now_ms: int,
+    stop: Event,
+    progress: Progress | None,
+    *,
+    clock: Callable[[], int],
+) -> Polled:
     """Read one source and record each batch with the place up to which it was read."""
     began = time.monotonic()
     state, request = _begin(services, source.name, now_ms)
@@ -113,7 +130,7 @@ def _poll(services: Services, source: RunSource, now_ms: int, stop: Event, progr
 
     try:
         for batch in _batches(source, request):
-            recorded += _record(services, state, batch, request.now_ms)
+            recorded += _record(services, state, batch, request.now_ms, clock())
             if progress is not None:
                 progress(source.name, recorded.seen, batch.expected)
             if stop.is_set():
@@ -159,9 +176,9 @@ def _begin(services: Services, name: str, now_ms: int) -> tuple[SourceState, Pol
     return state, PollRequest(state.cursor, opened, _horizon_ms(services, at_ms), at_ms)
 
 
-def _record(services: Services, state: SourceState, batch: Batch, now_ms: int) -> Recorded:
+def _record(services: Services, state: SourceState, batch: Batch, now_ms: int, seen_ms: int) -> Recorded:
     with services.ledger.write() as view:
-        recorded = services.recorder.record(view.connection, state, batch, now_ms=now_ms)
+        recorded = services.recorder.record(view.connection, state, batch, now_ms=now_ms, seen_ms=seen_ms)
         note_runs(services, view.connection, state, recorded.changed, now_ms)
         follow_runs(services, view.connection, state, recorded.changed, now_ms)
     return replace(recorded, changed=())  # a first sync would gather the ids of all runs there are

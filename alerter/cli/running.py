@@ -139,7 +139,7 @@ def once(config: ConfigDir = None, now: Now = None, as_json: AsJson = False) -> 
     loaded = load_config(config)
     with held_store(loaded) as store, leading(store) as lead:
         services = wire(loaded, store, now_ms=now_ms, fence=lead.fence(lead.epoch))
-        report = run_cycle(services, now_ms)
+        report = run_cycle(services, now_ms, clock=clock_ms if now is None else None)
         while deliver_due(
             store,
             services.notifiers,

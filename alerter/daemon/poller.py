@@ -90,7 +90,10 @@ class Poller:
             warm_up()
             return None
         try:
-            return run_cycle(generation.services, self._clock(), stop=generation.stop, progress=self._advance)
+            now_ms = self._clock()
+            return run_cycle(
+                generation.services, now_ms, stop=generation.stop, progress=self._advance, clock=self._clock
+            )
         except FencedError as error:
             log.warning("the cycle is given up: %s", error)
             return None

@@ -102,13 +102,24 @@ class Recorder:
         self._interner.forget()
         self._attribution.forget()
 
-    def record(self, connection: Connection, source: SourceState, batch: Batch, *, now_ms: int) -> Recorded:
+    def record(
+        self, connection: Connection, source: SourceState, batch: Batch, *, now_ms: int, seen_ms: int = 0
+    ) -> Recorded:
         """Record a batch and how far the source was read; runs that did not change cost one look-up.
 
         A run that can't be recorded is logged, counted and set aside without the rest; the next poll that reads it
         tries again. While a source is read for the first time none of its runs is looked for.
+
+        Args:
+            connection: in a transaction.
+            source: as it was when the poll began.
+            batch: what was read.
+            now_ms: when the poll began.
+            seen_ms: when the batch was there, if that is later: runs begin and end while a poll goes on.
         """
-        recorded = self._isolated(connection, source, batch.runs, batch.gone, now_ms, new=not source.cursor)
+        self._heard.hear(source.id, now_ms, batch.runs)
+        at_ms = max(now_ms, seen_ms)
+        recorded = self._isolated(connection, source, batch.runs, batch.gone, at_ms, new=not source.cursor)
         advance(connection, source.id, batch.cursor, swept=batch.swept)
         return recorded
 
@@ -154,7 +165,6 @@ class Recorder:
         *,
         new: bool,
     ) -> Recorded:
-        self._heard.hear(source.id, now_ms, runs)
         looked_for = [*([] if new else [run.run_uuid for run in runs]), *gone]
         known = ledger.stored_runs(connection, source.id, looked_for)
         changed = [
