@@ -80,11 +80,13 @@ def run_cycle(
     Raises:
         StoreError: the database can't be used; what was committed before stands.
     """
-    stop = stop or Event()
-    watch = clock or (lambda: now_ms)
-    polls = tuple(
-        _poll(services, source, now_ms, stop, progress, clock=watch) for source in services.sources if not stop.is_set()
-    )
+    turn = _Turn(now_ms, stop or Event(), progress, clock or (lambda: now_ms))
+    polls = tuple(_poll(services, source, turn) for source in services.sources if not turn.stop.is_set())
+    return _evaluate(services, polls, now_ms, stopped=turn.stop.is_set())
+
+
+def _evaluate(services: Services, polls: tuple[Polled, ...], now_ms: int, *, stopped: bool) -> CycleReport:
+    """Evaluate every budget by what was polled, and enqueue what must be told."""
     with services.ledger.write() as view:
         states = [sources.source_state(view.connection, source.name) for source in services.sources]
         tell_operators(view, services, states, now_ms)
@@ -92,7 +94,7 @@ def run_cycle(
             if each.recorded.set_aside:
                 tell_set_aside(view, services, each.source, each.recorded.set_aside, now_ms)
         read = [state.complete_ms for state in states if state.complete_ms is not None]
-        if stop.is_set() or not read or any(_half_swept(services, state, now_ms) for state in states):
+        if stopped or not read or any(_half_swept(services, state, now_ms) for state in states):
             return CycleReport(polls, evaluated=False)
         before_ms = meta.evaluated_ms(view.connection)
         at_ms = max(now_ms, before_ms or 0)
@@ -110,35 +112,40 @@ def run_cycle(
     )
 
 
-def _poll(
-    services: Services,
-    source: RunSource,
-    now_ms: int,
-    stop: Event,
-    progress: Progress | None,
-    *,
-    clock: Callable[[], int],
-) -> Polled:
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A cycle on its way: when it began, what stops it, who follows it, and the clock that what it reads is seen by."""
+
+    now_ms: int
+    stop: Event
+    progress: Progress | None
+    clock: Callable[[], int]
+
+    def show(self, source: str, count: int, expected: int) -> None:
+        """Tell who follows it how far a source was read."""
+        if self.progress is not None:
+            self.progress(source, count, expected)
+
+
+def _poll(services: Services, source: RunSource, turn: _Turn) -> Polled:
     """Read one source and record each batch with the place up to which it was read."""
     began = time.monotonic()
-    state, request = _begin(services, source.name, now_ms)
+    state, request = _begin(services, source.name, turn.now_ms)
     recorded, tokens, storage, error = Recorded(), TokensRead(), StorageRead(), ""
 
     def alive() -> None:
-        if progress is not None:
-            progress(source.name, recorded.seen, recorded.seen)
+        turn.show(source.name, recorded.seen, recorded.seen)
 
     try:
         for batch in _batches(source, request):
-            recorded += _record(services, state, batch, request.now_ms, clock())
-            if progress is not None:
-                progress(source.name, recorded.seen, batch.expected)
-            if stop.is_set():
+            recorded += _record(services, state, batch, request.now_ms, turn.clock())
+            turn.show(source.name, recorded.seen, batch.expected)
+            if turn.stop.is_set():
                 error = "stopped"
                 break
         else:
-            tokens = read_tokens(services, source, state, request, stop, alive=alive)
-            storage = read_storage(services, source, state, request, stop, alive=alive)
+            tokens = read_tokens(services, source, state, request, turn.stop, alive=alive)
+            storage = read_storage(services, source, state, request, turn.stop, alive=alive)
     except SourceError as failure:
         error = str(failure)
         known = state.failing_since_ms is not None and state.error == error
@@ -147,7 +154,7 @@ def _poll(
         if not error:
             services.recorder.refresh(view.connection, state, now_ms=request.now_ms)
             sources.mark_complete(view.connection, state.id, request.now_ms)
-        elif not stop.is_set():
+        elif not turn.stop.is_set():
             sources.mark_failing(view.connection, state.id, request.now_ms, error)
         running = len(ledger.open_runs(view.connection, state.id))
     return Polled(source.name, recorded, tokens, storage, running, time.monotonic() - began, error)
