@@ -176,6 +176,7 @@ def make_source(config: Config, source: SourceConfig, stop: Event) -> RunSource:
         history_from=source.history_from,
         usage_keys=usage_keys(config.usage_keys),
         cost_keys=frozenset(cost_keys(config.prices.rules.logged_cost)),
+        tag_keys=_budget_tags(config) | config.prices.rules.tag_keys,
         page_size=poll.page_size,
         concurrency=poll.concurrency,
         timeout_s=poll.timeout_s,

@@ -56,6 +56,15 @@ def test_tags_and_usage_are_bounded() -> None:
     assert run.usage == (("instance_type", "y" * MAX_USAGE_VALUE),)
 
 
+def test_the_tags_that_budgets_name_are_kept_however_many_there_are() -> None:
+    decoder = Decoder(source="main", workspace="", usage_keys=frozenset(), tag_keys=frozenset({"zone", "team", "no"}))
+    decoder.use({"1": {"name": "one", "tags": [{"key": "team", "value": "vision"}]}})
+    many = {f"arg-{number:03}": "x" for number in range(200)} | {"zone": "eu"}
+    kept = dict(decoder.tags_of("1", "ann", many.items()))
+    assert (kept["team"], kept["zone"], len(kept)) == ("vision", "eu", MAX_TAGS + len(BUILT_IN))
+    assert dict(decoder.own_tags(many.items()))["zone"] == "eu"
+
+
 def test_a_clusters_json_is_not_cut() -> None:
     info = json.dumps({"node_type_id": "i3.xlarge", "note": "z" * 1000})
     assert dict(decoded(tags={"mlflow.databricks.cluster.info": info}).usage) == {

@@ -63,13 +63,21 @@ class Decoder:
         workspace: the workspace where an experiment doesn't name its own.
         usage_keys: params and tags that are kept as usage; a param goes before a tag of the same key.
         cost_keys: metrics (``metric.NAME``) and tags (``tag.NAME``) by which runs log their own cost.
+        tag_keys: tags that are kept however many there are beside them.
     """
 
     def __init__(
-        self, *, source: str, workspace: str, usage_keys: frozenset[str], cost_keys: frozenset[str] = frozenset()
+        self,
+        *,
+        source: str,
+        workspace: str,
+        usage_keys: frozenset[str],
+        cost_keys: frozenset[str] = frozenset(),
+        tag_keys: frozenset[str] = frozenset(),
     ) -> None:
         self._source = source
         self._workspace = workspace
+        self._tag_keys = tag_keys
         self.usage_keys = usage_keys | ALWAYS_KEPT
         self.cost_metrics = {key.removeprefix(METRIC): key for key in cost_keys if key.startswith(METRIC)}
         self.cost_tags = {key.removeprefix(TAG): key for key in cost_keys if key.startswith(TAG)}
@@ -106,6 +114,10 @@ class Decoder:
     def tags_of(self, experiment_id: str, user: str, own: Iterable[tuple[str, str]] = ()) -> Pairs:
         """Return the tags of what is logged into an experiment beside its runs, with the built-in keys."""
         return self._overlaid(experiment_id, plain(user, MAX_TAG_VALUE), tuple(own))
+
+    def own_tags(self, tags: Iterable[tuple[str, str]]) -> Pairs:
+        """Return the tags that people gave to something, bounded; MLflow's own and the built-in keys are left out."""
+        return tuple(sorted(self._kept(_bounded((key, value or "") for key, value in tags))))
 
     def _seen(self, row: Row) -> Seen | None:
         try:
@@ -204,7 +216,7 @@ class Decoder:
         if overlay is None:
             tags = ((tag["key"], tag.get("value") or "") for tag in experiment.get("tags") or ())
             overlay = self._overlays[experiment_id] = _bounded(tags)
-        merged = dict(sorted((overlay | _bounded(own)).items())[:MAX_TAGS])
+        merged = dict(self._kept(overlay | _bounded(own)))
         merged |= {
             "experiment": plain(experiment.get("name") or "", MAX_TAG_VALUE),
             "experiment_id": experiment_id,
@@ -214,10 +226,9 @@ class Decoder:
         }
         return tuple(sorted(merged.items()))
 
-
-def own_tags(tags: Iterable[tuple[str, str]]) -> Pairs:
-    """Return the tags that people gave to something, bounded; MLflow's own and the built-in keys are left out."""
-    return tuple(sorted(_bounded((key, value or "") for key, value in tags).items())[:MAX_TAGS])
+    def _kept(self, tags: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return as many tags as are kept, those that money depends on first."""
+        return sorted(tags.items(), key=lambda tag: (tag[0] not in self._tag_keys, tag))[:MAX_TAGS]
 
 
 def run_id(row: Row) -> str:

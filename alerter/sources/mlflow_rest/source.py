@@ -47,6 +47,7 @@ class MlflowRestSource:
         history_from: runs that ended before this UTC day are left out.
         usage_keys: params and tags to keep in `RunObservation.usage`; a param goes before a tag of the same key.
         cost_keys: metrics (``metric.NAME``) and tags (``tag.NAME``) to keep in `RunObservation.costs`.
+        tag_keys: tags that are kept of a run however many it has; of others only so many.
         page_size: runs of one window.
         concurrency: windows that a first sync asks for at once; at least 1.
         timeout_s: seconds that one call may wait for the server.
@@ -70,6 +71,7 @@ class MlflowRestSource:
         history_from: date | None = None,
         usage_keys: frozenset[str] = frozenset(),
         cost_keys: frozenset[str] = frozenset(),
+        tag_keys: frozenset[str] = frozenset(),
         page_size: int = 1000,
         concurrency: int = 1,
         timeout_s: float = 20.0,
@@ -83,10 +85,8 @@ class MlflowRestSource:
         self.name = name
         self._uri = tracking_uri
         self._ui_url = _web_address(ui_url or tracking_uri)
-        self._include = tuple(include)
-        self._exclude = tuple(exclude)
-        self._page_size = page_size
-        self._concurrency = concurrency
+        self._include, self._exclude = tuple(include), tuple(exclude)
+        self._page_size, self._concurrency = page_size, concurrency
         self._patience = Patience(timeout_s, back_off_s, stop or threading.Event())
         self._pace = Pace(poll_every_s, overlap_s, resweep_s)
         self._workspace = os.environ.get("MLFLOW_WORKSPACE") or "default"
@@ -95,7 +95,8 @@ class MlflowRestSource:
             *(tracking_uri, self._workspace, sorted(include), sorted(exclude), sorted(usage_keys), sorted(cost_keys)),
             *([] if history_from is None else [history_from.isoformat()]),
         )
-        self._decoder = Decoder(source=name, workspace=self._workspace, usage_keys=usage_keys, cost_keys=cost_keys)
+        keys = {"usage_keys": usage_keys, "cost_keys": cost_keys, "tag_keys": tag_keys}
+        self._decoder = Decoder(source=name, workspace=self._workspace, **keys)
         self._share = Share(share, self._patience.stop)
         self._known: Sequence[str] | None = None
         self._tracking: ArtifactTracking | None = None

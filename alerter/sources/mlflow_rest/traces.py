@@ -17,7 +17,7 @@ from typing import Any, Final
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse
 from alerter.core.usage import Tokens
 from alerter.sources.mlflow_rest.cursor import Position
-from alerter.sources.mlflow_rest.decoding import Decoder, own_tags
+from alerter.sources.mlflow_rest.decoding import Decoder
 from alerter.sources.mlflow_rest.observing import MAX_KEY, plain
 from alerter.sources.mlflow_rest.spans import tokens_of, whole
 from alerter.sources.mlflow_rest.tracking import Page, Row, TraceQuery, Traces
@@ -157,7 +157,7 @@ class TraceReader:
             at_ms=at_ms,
             experiment_id=experiment_id,
             tags=self._decoder.tags_of(experiment_id, str(metadata.get(USER) or "")),
-            own=own_tags((row.get("tags") or {}).items()),
+            own=self._decoder.own_tags((row.get("tags") or {}).items()),
             source_run=plain(str(metadata.get(RUN) or ""), MAX_KEY) or None,
             used=tuple(each for each in used if each.total),
             logged_cost=_cost(_json(metadata.get(COST)).get("total_cost")),
