@@ -102,7 +102,7 @@ def meter(run: RunObservation, known: Known, *, now_ms: int, last_seen_ms: int) 
     if run.is_live:
         return _live(run, known, start, now_ms, clamps)
     if known.is_blank:
-        end = start if run.end_ms is None else run.end_ms
+        end = _told_end(run, start, now_ms)
         if start < end <= now_ms:
             return Metered(((start, end),), None, clamps)
         return _clipped([(start, now_ms)], end, now_ms, clamps)
@@ -173,6 +173,14 @@ def _ended(run: RunObservation, known: Known, start: int, seen: tuple[int, int],
         end = max(last_seen_ms, known.stretch_ms or 0)
     end = _alive(known, end)
     return _clipped([*settled, (opened if opened is not None else start, now_ms)], end, now_ms, clamps)
+
+
+def _told_end(run: RunObservation, start: int, now_ms: int) -> int:
+    """Return a run's end; of one that was only given a status, its last sign of life."""
+    if run.end_ms is not None:
+        return run.end_ms
+    alive = run.last_metric_ms
+    return alive if alive is not None and start < alive <= now_ms else start
 
 
 def _ended_before(run: RunObservation, known: Known, start: int, now_ms: int, clamps: tuple[Clamp, ...]) -> Metered:

@@ -69,7 +69,7 @@ class Runs:
     def read(self, rows: Sequence[RunRow], *, new: bool = False) -> Read:
         """Read what else is kept of some rows of chosen experiments.
 
-        Where they are ``new``, seen for the first time, what has ended is charged by its end alone: of its metrics no
+        Where they are ``new``, seen for the first time, what has an end is charged by that alone: of its metrics no
         sign of life is looked up.
         """
         read = Read(rows)
@@ -77,7 +77,7 @@ class Runs:
         unnamed = [row.run_uuid for row in rows if not row.name or not row.user]
         if unnamed:
             read.names = _gathered(self.tables.named(unnamed, _UNNAMED))
-        asked = [row.run_uuid for row in rows if not (new and row.status in ENDED)]
+        asked = [row.run_uuid for row in rows if not (new and row.status in ENDED and row.end_ms)]
         if asked:
             read.beats = dict(self.tables.beats(asked))
         if self._metrics and rows:
