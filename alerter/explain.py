@@ -50,9 +50,10 @@ class Line:
     suspected: bool = False
     tokens: TokenCount | None = None
 
-    def as_json(self, reasons: dict[int, str]) -> Json:
+    def as_json(self, run_id: str, reasons: dict[int, str]) -> Json:
         """Return it for scripts: quantities in the rate's unit, money as decimal strings."""
         return {
+            "run_id": run_id,
             "meter": self.rate.meter.value,
             "quantity": self._consumed(),
             "unit": self.rate.pricing_unit,
@@ -155,6 +156,7 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
             "budget": budget.name,
             "scope": dict(view.scope(alert.budget_id, alert.scope_id)),
             "period": [period.start.isoformat(), period.end.isoformat()],
+            "currency": budget.currency,
             "amount": plain(budget.amount_on(view.scope(alert.budget_id, alert.scope_id), period.start)),
             "spent_when_fired": plain(alert.spent_nanos),
             "spent": plain(sum(by_run.values())),
@@ -168,13 +170,16 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
 
 def _evidence(view: View, lines: Sequence[Line]) -> Json:
     reasons = ledger.correction_reasons(view.connection, [each.correction_id for each in lines if each.correction_id])
+    run_ids = sorted({each.run_id for each in lines})
+    uuids = {row.id: row.run_uuid for row in ledger.stored_by_id(view.connection, run_ids)}
     ordered = sorted(lines, key=lambda line: (line.start_ms, line.run_id, line.rate.meter))
     priced = [line for line in ordered if line.rate.confidence is not Confidence.GAP]
     gaps = [line for line in ordered if line.rate.confidence is Confidence.GAP and line.quantity > 0]
     return {
-        "charges": [line.as_json(reasons) for line in priced],
+        "charges": [line.as_json(uuids[line.run_id], reasons) for line in priced],
         "gaps": [
             {
+                "run_id": uuids[gap.run_id],
                 "meter": gap.rate.meter.value,
                 "missing": gap.rate.note,
                 "tokens": None if gap.tokens is None else asdict(gap.tokens),

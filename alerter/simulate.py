@@ -53,6 +53,11 @@ class SimulatedAlert:
         return f"{moment(self.crossing.at_ms, self.budget.timezone)} ({self.budget.timezone})"
 
     @property
+    def crossed(self) -> str:
+        """The threshold, written as alerts write it."""
+        return str(self.crossing.threshold).replace("%", " %")
+
+    @property
     def spent(self) -> str:
         """What had been spent of how much, for people."""
         spent, amount = (human(each, self.budget.currency) for each in (self.crossing.spent, self.crossing.amount))
@@ -151,7 +156,7 @@ def simulation_markdown(found: Simulation) -> Iterator[str]:
         yield "|---|---|---|---|---:|---|"
     for each in found.alerts[:MARKDOWN_ROWS]:
         told = ", ".join(map(_code, each.receivers)) or "nobody"
-        cells = (each.when, _code(each.title), _code(each.crossing.period.label()), str(each.crossing.threshold))
+        cells = (each.when, _code(each.title), _code(each.crossing.period.label()), each.crossed)
         yield f"| {' | '.join((*cells, each.spent, told))} |"
     if len(found.alerts) > MARKDOWN_ROWS:
         yield ""

@@ -65,9 +65,9 @@ def _unpriced(coverage: Coverage) -> Iterator[Finding]:
         return
     lacking = coverage.whole_ms - coverage.priced_ms
     if not lacking:
-        yield Finding("ok", "prices", "all run time of this month has one")
+        yield Finding("ok", "prices", "all run time of this month has a price")
         return
-    text = f"{_share(lacking, coverage.whole_ms)} of this month's run time has none, and counts as nothing"
+    text = f"{_share(lacking, coverage.whole_ms)} of this month's run time has no price, and counts as nothing"
     yield Finding("warning", "prices", text, "`alerter top --unpriced` names what, and the line that gives it a price")
 
 

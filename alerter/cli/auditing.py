@@ -218,7 +218,7 @@ def _print_simulation(found: Simulation, *, markdown: bool, as_json: bool) -> No
                 each.when,
                 each.title,
                 each.crossing.period.label(),
-                str(each.crossing.threshold),
+                each.crossed,
                 each.spent,
                 ", ".join(each.receivers) or "nobody",
             )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import compress
 from typing import Any
 
 import typer
@@ -12,7 +15,9 @@ from alerter.core.usage import TokenCount
 
 _SHOWN = 200
 _NOTE_LIMIT = 300
+_CELL_LIMIT = 60
 _RULE_LIMIT = 160
+_GAP_HEADS = ("run", "meter", "missing", "from", "to", "tokens")
 
 
 def print_evidence(found: dict[str, Any]) -> None:
@@ -21,20 +26,19 @@ def print_evidence(found: dict[str, Any]) -> None:
         _print_alert(found)
     else:
         _print_run(found)
-    _print_charges(found["charges"])
+    names = {each["run_id"]: each["name"] for each in found.get("runs", ())}
+    _print_charges(found["charges"], names)
     if found["gaps"]:
         typer.echo("\nnot priced")
-        rows = [_gap(each) for each in found["gaps"][:_SHOWN]]
-        heads = ("meter", "missing", "from", "to", "tokens")
-        shown = len(heads) if any(row[-1] for row in rows) else -1
-        print_table(heads[:shown], [row[:shown] for row in rows])
+        _print_filled(_GAP_HEADS, [_gap(each, names) for each in found["gaps"][:_SHOWN]], _CELL_LIMIT)
         _print_more(found["gaps"])
 
 
 def _print_alert(found: dict[str, Any]) -> None:
     alert = found["alert"]
-    typer.echo(f"{alert['id']}  {_titled(alert)}  {alert['period'][0]} to {alert['period'][1]} (exclusive)")
-    typer.echo(f"spent {alert['spent']} of {alert['amount']} (estimate); {alert['spent_when_fired']} when it fired")
+    typer.echo(f"{alert['id']}  {_titled(alert)}  {_days(*alert['period'])}")
+    spent = f"spent {alert['spent']} of {alert['amount']} {alert['currency']} (estimate)"
+    typer.echo(f"{spent}; {alert['spent_when_fired']} when it fired")
     if alert["restated"] is not None:
         typer.echo(f"restated by {alert['restated']} since the period closed at {alert['spent_when_closed']}")
     typer.echo("")
@@ -47,47 +51,70 @@ def _print_alert(found: dict[str, Any]) -> None:
 def _print_run(found: dict[str, Any]) -> None:
     run = found["run"]
     name = f"{one_line(run['name'])}  {one_line(run['run_id'])}"
-    typer.echo(f"{name}  {run['status']}  source {run['source']}  cost {run['cost']} (estimate)")
+    typer.echo(f"{name}  {run['status']}  source {run['source']}  cost {_cost(found)} (estimate)")
     if found["clamped"] is not None:
         typer.echo(f"  its clock can't be believed ({found['clamped']}): the times were corrected")
     if found["suspected_stale"] is not None:
         since, cost = found["suspected_stale"]["since"], found["suspected_stale"]["cost"]
-        typer.echo(f"  suspected stale: no sign of life after {since}; {cost} since then is not counted")
+        typer.echo(f"  suspected stale: no sign of life after {_time(since)}; {cost} since then is not counted")
     if found["folded"] is not None:
         folded = found["folded"]
-        typer.echo(f"  {folded['cost']} of it up to {folded['until']} were folded into daily sums (ledger.keep)")
+        typer.echo(f"  {folded['cost']} of it up to {_time(folded['until'])} were folded into daily sums (ledger.keep)")
     for start, end in found["segments"]:
-        typer.echo(f"  ran {start} to {end or 'now'}")
+        typer.echo(f"  ran {_time(start)} to {_time(end) if end else 'now'}")
     for share in found["budgets"]:
         typer.echo(f"  counts {share['cost']} for {_titled(share)}")
     typer.echo("")
 
 
-def _print_charges(charges: list[dict[str, Any]]) -> None:
+def _print_charges(charges: list[dict[str, Any]], names: Mapping[str, str]) -> None:
     if not charges:
         typer.echo("no charges")
         return
     rows = [
         (
+            names.get(each["run_id"], ""),
             each["meter"],
             _quantity(each),
             "" if each["tokens"] and each["unit_price"] == "1" else each["unit_price"],  # the rule has their prices
             each["cost"],
-            each["period"][0],
-            each["period"][1] if each["settled"] or each["suspected_stale"] else "running",
+            _time(each["period"][0]),
+            _time(each["period"][1]) if each["settled"] or each["suspected_stale"] else "running",
             each["rule"],
             each["correction"] or "",
             each["share"] or "",
         )
         for each in charges[:_SHOWN]
     ]
-    heads = ("meter", ">quantity", ">price", ">cost", "from", "to", "rule", "correction", "share")
-    shown = len(heads) if any(row[-1] for row in rows) else -1
-    print_table(heads[:shown], [row[:shown] for row in rows], _RULE_LIMIT)
+    cost = f">cost {charges[0]['currency']}"
+    heads = ("run", "meter", ">quantity", ">price", cost, "from", "to", "rule", "correction", "share")
+    _print_filled(heads, rows, _RULE_LIMIT)
     notes = [note for each in charges[:_SHOWN] for note in (each["note"] or "").split("; ") if note]
     for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
         typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")
     _print_more(charges)
+
+
+def _print_filled(heads: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> None:
+    """Print a table without the columns that are empty in every row."""
+    filled = [any(row[place] for row in rows) for place in range(len(heads))]
+    print_table(list(compress(heads, filled)), [list(compress(row, filled)) for row in rows], limit)
+
+
+def _cost(found: dict[str, Any]) -> str:
+    """Return what a run cost; in which currency its charges tell."""
+    return " ".join([found["run"]["cost"], *{each["currency"] for each in found["charges"]}])
+
+
+def _time(instant: str) -> str:
+    """Return an instant to the second; --json has it exactly."""
+    return f"{instant[:19]}Z"
+
+
+def _days(start: str, end: str) -> str:
+    """Return the first and the last day of a period, given as ISO dates ``[start, end)``."""
+    last = (date.fromisoformat(end) - timedelta(days=1)).isoformat()
+    return start if start == last else f"{start} to {last}"
 
 
 def _quantity(each: dict[str, Any]) -> str:
@@ -104,6 +131,7 @@ def _print_more(lines: list[dict[str, Any]]) -> None:
         typer.echo(f"and {len(lines) - _SHOWN} more; --json has them all")
 
 
-def _gap(each: dict[str, Any]) -> tuple[str, ...]:
+def _gap(each: dict[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
     tokens = str(TokenCount(**each["tokens"])) if each["tokens"] else ""
-    return each["meter"], each["missing"], each["period"][0], each["period"][1], tokens
+    start, end = map(_time, each["period"])
+    return names.get(each["run_id"], ""), each["meter"], each["missing"], start, end, tokens

@@ -169,9 +169,10 @@ def cards_of(data: PageData) -> Sequence[Card]:
 
 def _tiles(budgets: Sequence[BudgetStatus], cards: Sequence[Card]) -> Sequence[Tile]:
     firing = sum(card.first.status is AlertStatus.FIRING for card in cards)
+    watched = len({each.budget for each in budgets})
     over = sum(each.percent >= 100 for each in budgets)
     return (
-        Tile(len(budgets), "budgets watched" if len(budgets) != 1 else "budget watched", "plain"),
+        Tile(watched, "budgets watched" if watched != 1 else "budget watched", "plain"),
         Tile(over, "over 100 %", "over" if over else "fine"),
         Tile(firing, "alerts firing" if firing != 1 else "alert firing", "high" if firing else "fine"),
         Tile(len(cards) - firing, "acknowledged", "plain"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alerter.cli.evidence import print_evidence
 from alerter.config import Config
 from alerter.explain import explain
 from alerter.status import budget_status
@@ -60,7 +61,9 @@ def test_a_run_over_the_end_of_a_period_restates_nothing(home: House) -> None:
     assert restated(home, NOVEMBER + 4 * HOUR) == []
 
 
-def test_a_correction_to_a_closed_period_is_shown_and_tells_nobody(home: House) -> None:
+def test_a_correction_to_a_closed_period_is_shown_and_tells_nobody(
+    home: House, capsys: pytest.CaptureFixture[str]
+) -> None:
     alerts = home.everything()["alert"]
     sent = home.everything()["notification"]
     home.source.put(run("ended", "FINISHED", OCTOBER - 6 * HOUR, OCTOBER, tags={"team": "nlp"}))
@@ -73,8 +76,16 @@ def test_a_correction_to_a_closed_period_is_shown_and_tells_nobody(home: House) 
     assert (home.everything()["alert"], home.everything()["notification"]) == (alerts, sent)
     ((reference,),) = home.rows("SELECT public_id FROM alert WHERE basis = 'actual' AND percent = 50")
     with home.services.ledger.read() as view:
-        alert = explain(view, str(reference), NOVEMBER + HOUR)["alert"]
+        evidence = explain(view, str(reference), NOVEMBER + HOUR)
+    alert = evidence["alert"]
     assert (alert["spent"], alert["spent_when_closed"], alert["restated"]) == ("2.00", "8.00", "-6.00")
+    print_evidence(evidence)
+    told = capsys.readouterr().out
+    assert "teams / vision  2026-10-01 to 2026-10-31\nspent 2.00 of 10.00 USD (estimate); " in told
+    lines = [line.split() for line in told.splitlines()]
+    (heads,) = (line for line in lines if line[:2] == ["RUN", "METER"])
+    assert heads[2:] == ["QUANTITY", "PRICE", "COST", "USD", "FROM", "TO", "RULE", "CORRECTION"]
+    assert "name of long   machine   2 node-hour " in told
 
 
 def test_a_run_that_comes_after_its_period_closed_restates_it(home: House) -> None:

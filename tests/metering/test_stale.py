@@ -87,6 +87,8 @@ def test_a_run_that_fell_silent_is_told_of_and_catches_up_when_it_wakes(
     told = capsys.readouterr().out
     assert f"suspected stale: no sign of life after {last}; 5.00 since then is not counted" in told
     assert "running" not in told
+    assert "COST USD" in told
+    assert "CORRECTION" not in told  # a column that is empty in every row
     home.source.put(run("r1", "RUNNING", T0, alive_ms=T0 + 8 * HOUR))
     home.cycle(T0 + 8 * HOUR)
     assert spent(home, T0 + 8 * HOUR) == "8.00"

@@ -138,7 +138,7 @@ def test_what_a_person_sees(older: Older, tmp_path: Path) -> None:
     assert check.returncode == 3
     found = [line for line in check.stdout.splitlines() if " source main " in line]
     assert [line.split()[0] for line in found] == ["WARNING", "ERROR"]
-    assert f"its schema {older.schema} is of an MLflow before 3.11: the server is read over REST." in found[0]
+    assert f"its schema {older.schema} is of an MLflow before 3.11: REST is tried instead." in found[0]
     assert "-> Back it up, upgrade MLflow, then run: mlflow db upgrade" in check.stdout
     assert "only 3.x is supported" in found[1] or "is not an MLflow 3 server" in found[1]
     assert older.content() == before

@@ -54,6 +54,21 @@ def test_the_page_says_what_matters() -> None:
     assert html.index("gpu-spike") < html.index("fraud-detection")
 
 
+def test_figures_say_what_is_counted() -> None:
+    """A budget with ``group_by`` is one budget, as messages count; a rolling one will never have a forecast."""
+    teams = [budget("every-team", 5, 10, scope=(("team", each),)) for each in ("a", "b")]
+    rolling = replace(budget("window", 5, 10), period_kind="rolling", forecast_nanos=None)
+    html = render_status(replace(PAGE, budgets=[*teams, rolling]))
+    assert "2</b> budgets watched" in html
+    assert html.count('<span class="none">none</span>') == 1
+
+
+def test_what_is_spent_up_looks_so_on_its_card() -> None:
+    spent = replace(VISION, spent_nanos=VISION.amount_nanos)
+    looks = [render_status(replace(PAGE, alerts=[FIRING], budgets=[each])) for each in (VISION, spent)]
+    assert ['class="card firing over"' in each for each in looks] == [False, True]
+
+
 def test_an_alert_shows_its_period_as_a_chart() -> None:
     made = of_alert(alert(burn_up=DAYS))
     assert made is not None

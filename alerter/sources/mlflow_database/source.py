@@ -114,7 +114,7 @@ class MlflowDatabaseSource(MlflowRestSource):
                     )
         except ReadError as error:
             return [Finding("error", subject, error.cause, error.remedy)]
-        text = f"backend_store {self._database.shown} is not read, {why}: the server is read over REST."
+        text = f"backend_store {self._database.shown} is not read, {why}: REST is tried instead."
         return [Finding("warning", subject, text, remedy), *super().check()]
 
     def _models(self, reading: Reading) -> DatabaseModels:
