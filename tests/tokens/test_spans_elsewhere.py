@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import connect
 
 import httpx2
 import pytest
@@ -78,6 +80,22 @@ def test_what_an_older_client_uploads_is_charged_by_its_model_beside_what_others
     # Who only has the file may not get at the artifacts that a server took, but knows how many tokens there were.
     file = MlflowRestSource(name="main", tracking_uri=server.store, include=include)
     assert {tokens for _, tokens in used(file, traced.now_ms)} == {507, 1_000_000, 2_000_000}
+
+
+def test_one_trace_that_mlflow_cannot_read_stops_no_other(traced: Traced) -> None:
+    lost = traced.call("gpt-4o-mini", 1_000_000, 0)
+    traced.call("gpt-4o-mini", 2_000_000, 0)
+    with closing(connect(traced.server.database, timeout=30)) as database, database:
+        # As MLflow does when it archives old traces: here it can't get at the archive.
+        moved = "UPDATE trace_tags SET value = 'ARCHIVE_REPO' WHERE request_id = ? AND value = 'TRACKING_STORE'"
+        assert database.execute(moved, [lost]).rowcount == 1
+    server, include = traced.server, [traced.server.experiment_name(traced.experiment)]
+    over_rest = MlflowRestSource(name="main", tracking_uri=server.uri, include=include)
+    database_source = MlflowDatabaseSource(
+        name="main", tracking_uri=server.uri, backend_store=server.store, include=include
+    )
+    for source in (over_rest, database_source):
+        assert used(source, traced.now_ms) == [("", 1_000_000), ("gpt-4o-mini", 2_000_000)]
 
 
 SUMMARY = '{"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}'

@@ -20,6 +20,7 @@ ACCOUNT = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_
 ADDRESS = "Check tracking_uri and that MLflow is running there."
 OVERLOADED = frozenset({408, 429, 502, 503, 504})
 TRY_AGAIN = OVERLOADED | {500}
+REFUSED = frozenset({400, 500})
 SPANS_ELSEWHERE = "Trace data not stored in tracking store"
 """What MLflow says, with 500, of a trace whose client uploaded its spans as a file, or died before it sent them."""
 
@@ -74,7 +75,10 @@ class HttpTracking:
         asked = "&".join(f"trace_ids={quote(each, safe='')}" for each in trace_ids)
         try:
             return _page(self._json("GET", f"{TRACES}/batchGet?{asked}", None), "traces").rows
-        except SpansElsewhereError:  # of one of them, for which the server refuses all
+        except ReadError as error:
+            if error.status not in REFUSED:
+                raise
+            # For one of them, whose spans are elsewhere, or unreadable, the server refuses all.
             return [{"trace_info": {"trace_id": each}, "spans": self._spans(each)} for each in trace_ids]
 
     def _spans(self, trace_id: str) -> list[Row]:
@@ -221,7 +225,7 @@ class HttpTracking:
             remedy = f"Give it READ on the experiments, or another account. {ACCOUNT}"
             return ReadError(self._source, text, remedy, status=status)
         if SPANS_ELSEWHERE in said:
-            return SpansElsewhereError(self._source, f"{self._shown} has the spans elsewhere.", "", status=status)
+            return ReadError(self._source, f"{self._shown} has the spans elsewhere.", "", status=status)
         if status in TRY_AGAIN:
             seconds = float(retry_after) if retry_after.isdigit() else 0.0
             text = f"{self._shown} failed ({status}{said})."
@@ -237,10 +241,6 @@ class HttpTracking:
 
 class WrongAnswerError(ReadError):
     """Something answered that isn't MLflow."""
-
-
-class SpansElsewhereError(ReadError):
-    """The spans of a trace are not in MLflow's database."""
 
 
 def _page(answer: dict[str, Any], key: str) -> Page:
