@@ -28,7 +28,7 @@ PAGE: Final = 500  # MLflow's maximum
 SPANS_AT_ONCE: Final = 20
 TURN_PAGES: Final = 2
 LATE_MS: Final = 24 * 3_600_000
-SPANS_WAIT_MS: Final = 3 * 3_600_000
+SPANS_WAIT_MS: Final = 30 * 60_000
 """How long after it began a trace waits for its spans: MLflow's client sends them apart from it, in any order."""
 
 VERSION: Final = 1
