@@ -86,7 +86,7 @@ class Simulation:
         """How many alerts of how many scopes, in one line."""
         told = len({(each.budget.id, each.scope) for each in self.alerts})
         alerts = f"{len(self.alerts):,} alert{'' if len(self.alerts) == 1 else 's'}"
-        span = " to ".join(iso(each) for each in self.window)
+        span = " to ".join(f"{iso(each)[:16]}Z" for each in self.window)
         return f"{alerts} of {told:,} of {self.scopes:,} scopes, {self.budgets:,} budgets, {span}"
 
 

@@ -106,7 +106,10 @@ def _show_machines(found: Survey) -> None:
             typer.echo(f"  {words}: {most}{more}")
     others = (
         (machines.parts, "log GPUs, CPUs or memory, and are priced by these"),
-        (machines.silent, "log no machine that has a price: docs/prices.md says what to log"),
+        (
+            machines.silent,
+            "log no machine that has a price: docs/prices.md says what to log; `metering.keys` takes other names",
+        ),
         (machines.logged, "log their own cost, which counts instead"),
     )
     for runs, words in others:

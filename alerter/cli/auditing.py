@@ -121,7 +121,7 @@ def show_unpriced(services: Services, view: View, now_ms: int, *, limit: int, as
     """Print the experiments and models with most use without a price, each with what gives it one."""
     from alerter.core.text import one_line
     from alerter.coverage import hours
-    from alerter.unpriced import models_json, top_unpriced, unpriced_json, unpriced_models
+    from alerter.unpriced import CODE, models_json, top_unpriced, unpriced_json, unpriced_models
 
     found = top_unpriced(view, services.pricer, services.config.usage_keys, now_ms, limit=limit)
     models = unpriced_models(view, now_ms, limit=limit)
@@ -141,6 +141,8 @@ def show_unpriced(services: Services, view: View, now_ms: int, *, limit: int, as
         typer.echo(f"{name}  {hours(each.time_ms):,} run-hours without a price, {runs}, such as {each.example}")
         for fix, (missing, _) in list(each.fixes.items())[:3]:
             typer.echo(f"  {one_line(missing, 200)}\n    {one_line(fix.where, 120)}:  {one_line(fix.line, 300)}")
+    if any(fix.where == CODE for each in found for fix in each.fixes):
+        typer.echo("runs that log it under another name: add that to `metering.keys` in alerter.yaml (docs/prices.md)")
 
 
 def edge_ms(text: str | None, default_ms: int) -> int:

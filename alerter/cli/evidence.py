@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from alerter.cli.table import print_table
+from alerter.cli.table import print_table, to_the_second
 from alerter.core.text import one_line
 from alerter.core.usage import TokenCount
 
@@ -56,12 +56,12 @@ def _print_run(found: dict[str, Any]) -> None:
         typer.echo(f"  its clock can't be believed ({found['clamped']}): the times were corrected")
     if found["suspected_stale"] is not None:
         since, cost = found["suspected_stale"]["since"], found["suspected_stale"]["cost"]
-        typer.echo(f"  suspected stale: no sign of life after {_time(since)}; {cost} since then is not counted")
+        typer.echo(f"  suspected stale: no sign of life after {to_the_second(since)}; {cost} since then is not counted")
     if found["folded"] is not None:
-        folded = found["folded"]
-        typer.echo(f"  {folded['cost']} of it up to {_time(folded['until'])} were folded into daily sums (ledger.keep)")
+        until, cost = to_the_second(found["folded"]["until"]), found["folded"]["cost"]
+        typer.echo(f"  {cost} of it up to {until} were folded into daily sums (ledger.keep)")
     for start, end in found["segments"]:
-        typer.echo(f"  ran {_time(start)} to {_time(end) if end else 'now'}")
+        typer.echo(f"  ran {to_the_second(start)} to {to_the_second(end) if end else 'now'}")
     for share in found["budgets"]:
         typer.echo(f"  counts {share['cost']} for {_titled(share)}")
     typer.echo("")
@@ -78,8 +78,8 @@ def _print_charges(charges: list[dict[str, Any]], names: Mapping[str, str]) -> N
             _quantity(each),
             "" if each["tokens"] and each["unit_price"] == "1" else each["unit_price"],  # the rule has their prices
             each["cost"],
-            _time(each["period"][0]),
-            _time(each["period"][1]) if each["settled"] or each["suspected_stale"] else "running",
+            to_the_second(each["period"][0]),
+            to_the_second(each["period"][1]) if each["settled"] or each["suspected_stale"] else "running",
             each["rule"],
             each["correction"] or "",
             each["share"] or "",
@@ -106,11 +106,6 @@ def _cost(found: dict[str, Any]) -> str:
     return " ".join([found["run"]["cost"], *{each["currency"] for each in found["charges"]}])
 
 
-def _time(instant: str) -> str:
-    """Return an instant to the second; --json has it exactly."""
-    return f"{instant[:19]}Z"
-
-
 def _days(start: str, end: str) -> str:
     """Return the first and the last day of a period, given as ISO dates ``[start, end)``."""
     last = (date.fromisoformat(end) - timedelta(days=1)).isoformat()
@@ -133,5 +128,5 @@ def _print_more(lines: list[dict[str, Any]]) -> None:
 
 def _gap(each: dict[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
     tokens = str(TokenCount(**each["tokens"])) if each["tokens"] else ""
-    start, end = map(_time, each["period"])
+    start, end = map(to_the_second, each["period"])
     return names.get(each["run_id"], ""), each["meter"], each["missing"], start, end, tokens

@@ -140,6 +140,7 @@ def _unknown(name: str, rows: Sequence[BudgetStatus]) -> None:
 
 
 def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Coverage) -> None:
+    from alerter.cli.table import to_the_second
     from alerter.core.money import human
     from alerter.core.periods import iso
     from alerter.core.text import one_line
@@ -169,12 +170,13 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
         typer.echo("nothing has been read yet: what is spent is unknown, not zero")
     else:
         since = " (stale: a source could not be read since)" if fresh.stale else ""
-        typer.echo(f"data of {iso(fresh.as_of_ms)}{since}")
+        typer.echo(f"data of {to_the_second(iso(fresh.as_of_ms))}{since}")
     for error in fresh.errors:
         typer.echo(f"  {error}")
 
 
 def _print_alerts(rows: Sequence[AlertView]) -> None:
+    from alerter.cli.table import to_the_second
     from alerter.core.money import human
     from alerter.core.periods import iso
 
@@ -188,7 +190,7 @@ def _print_alerts(rows: Sequence[AlertView]) -> None:
             row.budget if not row.scope else f"{row.budget} / {row.title}",
             row.crossed,
             f"{human(row.spent_nanos, row.currency)} of {human(row.amount_nanos, row.currency)}",
-            iso(row.fired_at_ms),
+            to_the_second(iso(row.fired_at_ms)),
             _told(row),
         )
         for row in rows

@@ -188,7 +188,7 @@ def _print_report(report: CycleReport, pending: int, *, as_json: bool) -> None:
         if each.recorded.set_aside:
             say_error(f"{each.source}: {each.recorded.set_aside} runs could not be recorded; the log names each")
     fired, enqueued = _number(report.fired, "alert"), _number(report.enqueued, "message")
-    typer.echo(f"{fired} fired, {enqueued} enqueued, {pending} still pending")
+    typer.echo(f"{fired} fired, {enqueued} made, {pending} still to be sent")
 
 
 def _number(count: int, word: str) -> str:

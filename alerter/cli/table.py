@@ -23,3 +23,8 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], limit: int 
             for cell, width, to_right in zip(row, widths, right, strict=True)
         ]
         typer.echo("  ".join(padded).rstrip())
+
+
+def to_the_second(instant: str) -> str:
+    """Return an ISO instant (UTC) as people read it; ``--json`` has it exactly."""
+    return f"{instant[:19]}Z"

@@ -71,7 +71,7 @@ class Period:
                 return f"last {(self.end - self.start).days} days"
             case _:
                 last = self.end - timedelta(days=1)
-                return f"{self.start:%d %b %Y} to {last:%d %b %Y}"
+                return f"{self.start.day} {self.start:%b %Y} to {last.day} {last:%b %Y}"
 
 
 @lru_cache(maxsize=65536)

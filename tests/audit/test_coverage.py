@@ -164,10 +164,14 @@ def test_the_longest_comes_first_and_commands_print_it(home: House, tmp_path: Pa
     shown = alerter("top", "--unpriced", *now, config=config)
     assert "big evil  6.0 run-hours without a price, 2 runs, such as b0" in shown
     assert '    prices.yaml, prices:  - {match: {instance_type: "x9.huge"}, per_instance_hour: "..."}' in shown
+    assert "metering.keys" not in shown  # all of them say which machine they ran on
     status = alerter("status", *now, config=config)
     assert "0 % of 7.0 run-hours this month priced" in status
     assert "no price: machine of 2 runs (no price for instance type x8.huge in aws us-east-1), and 1 more" in status
     assert json.loads(alerter("status", "--json", *now, config=config))["coverage"]["gaps"][0]["runs"] == 2
+    home.source.put(ended("c", 1, {"vm_size": "x9.huge"}))
+    home.cycle(NOON)
+    assert "under another name: add that to `metering.keys`" in alerter("top", "--unpriced", *now, config=config)
 
 
 SPANS = st.tuples(st.integers(0, 20), st.integers(0, 20), st.sampled_from(Confidence))

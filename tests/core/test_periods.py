@@ -187,9 +187,9 @@ def test_the_day_that_a_new_period_begins_with_is_the_budgets_own() -> None:
         (PeriodSpec(PeriodKind.WEEKLY), DAY, "week of 23 Nov"),
         (PeriodSpec(PeriodKind.MONTHLY), DAY, "November"),
         (PeriodSpec(PeriodKind.QUARTERLY), DAY, "Q4 2026"),
-        (PeriodSpec(PeriodKind.QUARTERLY, fiscal_month=2), DAY, "01 Nov 2026 to 31 Jan 2027"),
+        (PeriodSpec(PeriodKind.QUARTERLY, fiscal_month=2), DAY, "1 Nov 2026 to 31 Jan 2027"),
         (PeriodSpec(PeriodKind.YEARLY), DAY, "2026"),
-        (PeriodSpec(PeriodKind.YEARLY, fiscal_month=10), DAY, "01 Oct 2026 to 30 Sep 2027"),
+        (PeriodSpec(PeriodKind.YEARLY, fiscal_month=10), DAY, "1 Oct 2026 to 30 Sep 2027"),
         (PeriodSpec(PeriodKind.ROLLING, days=30), DAY, "last 30 days"),
     ],
 )
