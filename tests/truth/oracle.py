@@ -12,7 +12,8 @@ Observations change the painting as docs/numbers.md tells. Where that leaves roo
     from the newest metric after the old end, or else from the poll that saw it.
 4.  An end closes the open line there. No end, or one not after the end that a resumed run already had, closes it at the
     last complete poll before this one. So does deletion while RUNNING, going back to SCHEDULED, and vanishing. Where no
-    complete poll saw its unbroken stretch, nothing of that stretch counts, whatever prices had cut it into.
+    complete poll saw its unbroken stretch, nothing of that stretch counts, whatever prices had cut it into. One that
+    was over without an end when it was first seen ends at its newest metric, if that is after its start.
 5.  A closed run that is told a later end was resumed and ended between two polls: it is charged from its newest metric
     in between, else nothing more. If it had no end of its own so far (rule 4), it is charged up to the new one. An
     earlier end cuts; but one that is not after the last gap doesn't count.
@@ -220,10 +221,11 @@ class Story:
             self.since = start
             self._paint_open(tariff, usage, priced)
             return
-        end = start if run.end_ms is None else min(max(run.end_ms, start), now)
+        alive = run.last_metric_ms
+        signed = alive if alive is not None and start < alive <= now else start
+        end = signed if run.end_ms is None else min(max(run.end_ms, start), now)
         self._paint(tariff, usage, start, end)
         if lives and run.end_ms is not None:
-            alive = run.last_metric_ms
             self.since = max(alive if alive is not None and run.end_ms < alive <= now else now, end)
             self._paint_open(tariff, usage, priced)
 
