@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from alerter.core.money import human, plain
 from alerter.core.periods import HOUR_MS, PeriodKind, PeriodSpec, bounds_ms, iso, period_at
 from alerter.core.usage import Meter
 from alerter.core.views import percent_of
-from alerter.spending import accruals
+from alerter.spending import Accruing, accruals
 from alerter.store.audit import gap_charges, run_lines_within
 from alerter.store.budgets import scopes
 from alerter.store.clamped import count_clamped
@@ -120,14 +120,15 @@ def gap_lines(view: View, window: Window, now_ms: int) -> Iterator[Line]:
 def measure(view: View, now_ms: int) -> Coverage:
     """Return the coverage of the current month."""
     window = month_of(view, now_ms)
-    by_run = list(_run_time(view, window, now_ms).by_run())
+    accruing = accruals(view, now_ms)
+    by_run = list(run_time(view, window, accruing).by_run())
     by_tags: Counter[int] = Counter()
     for (_, tag_set_id), levels in by_run:
         by_tags[tag_set_id] += sum(levels.values())
     gaps: dict[tuple[Meter, str], Counter[int]] = defaultdict(Counter)
     for line in gap_lines(view, window, now_ms):
         gaps[line.rate.meter, line.rate.note][line.run_id] += line.sign * (line.end_ms - line.start_ms)
-    runs = [run for run in accruals(view, now_ms) if run.stale_ms]
+    runs = [run for run in accruing if run.stale_ms]
     stale = (
         sum(run.known_ms - max(run.as_of_ms, window[0]) for run in runs if run.known_ms > window[0]),
         sum(run.stale_nanos(*window) for run in runs),
@@ -144,14 +145,17 @@ def measure(view: View, now_ms: int) -> Coverage:
     )
 
 
-def _run_time(view: View, window: Window, now_ms: int) -> RunTime[tuple[int, int]]:
-    """Return the time of runs by (run id, tag set id): a run whose tags changed counts under those that stand."""
+def run_time(view: View, window: Window, runs: Iterable[Accruing]) -> RunTime[tuple[int, int]]:
+    """Return the time of runs by (run id, tag set id): a run whose tags changed counts under those that stand.
+
+    ``runs`` are those that accrue.
+    """
     first, last = window
     time: RunTime[tuple[int, int]] = RunTime()
     meters = [METER_CODES[each] for each in RUN_TIME]
     for run_id, tag_set_id, start_ms, end_ms, *standing in run_lines_within(view.connection, first, last, meters):
         time.add_counted((run_id, tag_set_id), max(start_ms, first), min(end_ms, last), standing)
-    for run in accruals(view, now_ms):
+    for run in runs:
         for rate, _ in run.lines:
             if rate.meter in RUN_TIME:
                 key = (run.run_id, run.tag_set_id)

@@ -15,15 +15,22 @@ from alerter.store.totals import View
 _NO_RUNS = sorted(METER_CODES[each] for each in NOT_RUNS)
 
 
-def run_counts(view: View, windows: Mapping[int, Window], runs: Sequence[Accruing]) -> dict[ScopeKey, int]:
-    """Return how many runs each scope had in its budget's period; ``windows`` is by budget id.
+def run_counts(
+    view: View, windows: Mapping[int, Window], runs: Sequence[Accruing]
+) -> tuple[dict[ScopeKey, int], set[Window]]:
+    """Return how many runs each scope had in its budget's period, and the windows in which one has no price.
+
+    ``windows`` is by budget id. What accrues without a price is not looked at, what was reversed since is.
 
     None had a budget of which ``components`` are only storage or tokens.
     """
     found: Counter[ScopeKey] = Counter()
+    unpriced = set()
     for window in set(windows.values()):
         budget_ids = {budget_id for budget_id, each in windows.items() if each == window}
-        by_tags, others = count_runs(view.connection, window, _NO_RUNS)
+        by_tags, others, gaps = count_runs(view.connection, window, _NO_RUNS)
+        if gaps:
+            unpriced.add(window)
         tags_of: dict[int, set[int]] = defaultdict(set)
         for run_id, tag_set_id in standing_tags(view.connection, window, others, _NO_RUNS):
             tags_of[run_id].add(tag_set_id)
@@ -36,7 +43,7 @@ def run_counts(view: View, windows: Mapping[int, Window], runs: Sequence[Accruin
                 found[key] += count
         for tags in tags_of.values():
             found.update({key for each in tags for key in keys[each]})
-    return dict(found)
+    return dict(found), unpriced
 
 
 def _keys(view: View, budget_ids: Collection[int], tag_set_ids: Iterable[int]) -> dict[int, list[ScopeKey]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alerter.briefing import Describer
@@ -17,6 +17,7 @@ from alerter.coverage import coverage_json, measure
 from alerter.evaluate import Standing, standings
 from alerter.restatements import restatements
 from alerter.run_counts import run_counts
+from alerter.run_time import time_of_scopes
 from alerter.spending import accruals
 from alerter.store import sources
 from alerter.store.totals import View
@@ -46,14 +47,16 @@ def budget_status(view: View, now_ms: int) -> list[BudgetStatus]:
     runs = accruals(view, now_ms)
     measured = standings(view, now_ms)
     windows = {each.budget_id: bounds_ms(each.period, each.budget.timezone) for each in measured}
-    counts = run_counts(view, windows, runs)
+    counts, unpriced = run_counts(view, windows, runs)
+    times = time_of_scopes(view, windows, runs, unpriced)
     stale = freshness(view).stale
     restated = restatements(view, now_ms)
     beside = spent_beside_machines(view, windows, runs)
     found = []
     for each in measured:
         key = (each.budget_id, each.scope_id)
-        row = _status(each, counts.get(key, 0), restated.get(key, ()), beside.get(key, {}), stale=stale)
+        told = _status(each, counts.get(key, 0), restated.get(key, ()), beside.get(key, {}), stale=stale)
+        row = replace(told, time_ms=times.get(key, {}))
         if row.runs or row.spent_nanos or row.restated or not row.scope:
             found.append(row)
     order = {budget.name: place for place, budget in enumerate(view.budgets.values())}
@@ -128,6 +131,7 @@ def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
                 "percent": float(row.percent),
                 "forecast": plain(row.forecast_nanos) if row.forecast_nanos is not None else None,
                 "runs": row.runs,
+                "priced_percent": float(row.priced_percent),
                 "components": {name: plain(nanos) for name, nanos in row.components.items()},
                 "restated": [_restated_json(each) for each in row.restated],
             }

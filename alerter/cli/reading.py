@@ -146,19 +146,22 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
     from alerter.core.text import one_line
     from alerter.coverage import coverage_lines
 
+    gaps = any(row.unpriced_ms for row in rows)
     lines = [
         (
             row.budget if not row.scope else f"{row.budget} / {row.title}",
             row.period,
             f"{row.percent} %",
             human(row.spent_nanos, row.currency),
+            *([row.priced_words()] if gaps else []),
             human(row.amount_nanos, row.currency),
             human(row.forecast_nanos, row.currency) if row.forecast_nanos is not None else "-",
             str(row.runs),
         )
         for row in rows
     ]
-    _table(("budget", "period", ">used", ">spent (estimate)", ">of", ">forecast", ">runs"), lines)
+    priced = [">priced"] if gaps else []
+    _table(("budget", "period", ">used", ">spent (estimate)", *priced, ">of", ">forecast", ">runs"), lines)
     for row in rows:
         if words := row.component_words():
             typer.echo(f"{one_line(row.title, 120)}: {words}")

@@ -55,30 +55,33 @@ _STANDS = "SUM(CASE WHEN c.quantity > 0 THEN 1 ELSE -1 END) > 0"
 
 def count_runs(
     connection: Connection, window: tuple[int, int], but_meters: Sequence[int]
-) -> tuple[dict[int, int], list[int]]:
-    """Return how many runs were charged in a window by tag set, and the ids of those that take a closer look.
+) -> tuple[dict[int, int], list[int], bool]:
+    """Return how many runs were charged in a window by tag set, the ids of those that take a closer look, and gaps.
 
-    These are the ones that accrue, had something reversed, or have several tag sets.
+    A closer look is for the ones that accrue, had something reversed, or have several tag sets. The last is whether any
+    charge had no price, be it reversed since.
     """
     plain = (
         "MIN(c.quantity) >= 0 AND MIN(c.tag_set_id) = MAX(c.tag_set_id) "
         "AND NOT EXISTS (SELECT 1 FROM open_segment o WHERE o.run_id = c.run_id)"
     )
     counts: Counter[int] = Counter()
-    others = []
+    others, gaps = [], False
     for place in places(connection, *window):
         sql = (
-            "SELECT other, tag_set_id, COUNT(*) FROM ("
-            f"SELECT CASE WHEN {plain} THEN NULL ELSE c.run_id END AS other, MIN(c.tag_set_id) AS tag_set_id "
-            f"FROM charge c WHERE {place.where} AND c.meter NOT IN ({_marks(but_meters)}) GROUP BY c.run_id"
+            "SELECT other, tag_set_id, COUNT(*), MAX(gap) FROM ("
+            f"SELECT CASE WHEN {plain} THEN NULL ELSE c.run_id END AS other, MIN(c.tag_set_id) AS tag_set_id, "
+            "MAX(CASE WHEN r.confidence = 'gap' THEN 1 ELSE 0 END) AS gap FROM charge c CROSS JOIN rate r "
+            f"WHERE r.id = c.rate_id AND {place.where} AND c.meter NOT IN ({_marks(but_meters)}) GROUP BY c.run_id"
             ") AS each_run GROUP BY other, tag_set_id"
         )
-        for other, tag_set_id, count in query(connection, sql, *place.values, *but_meters):
+        for other, tag_set_id, count, gap in query(connection, sql, *place.values, *but_meters):
+            gaps = gaps or gap == 1
             if other is None:
                 counts[tag_set_id] += count
             else:
                 others.append(other)
-    return counts, others
+    return counts, others, gaps
 
 
 def standing_tags(

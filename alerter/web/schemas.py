@@ -47,6 +47,7 @@ class BudgetBody(_Body):
     percent: float = Field(examples=[81.24])
     forecast: Amount | None
     runs: int
+    priced_percent: float = Field(description="of its run time in the period", examples=[94.2])
     components: dict[str, Amount] = Field(examples=[{"machines": "800.00", "storage": "12.40", "tokens": "0.00"}])
     restated: list[RestatedBody]
 

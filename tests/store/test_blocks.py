@@ -90,7 +90,7 @@ def test_runs_are_counted_by_what_stands(store: Store, charges: list[Charge], wi
             standing[key] = standing.get(key, 0) + (1 if each.quantity > 0 else -1)
     right = sorted(key for key, count in standing.items() if count > 0)
     with store.read() as connection:
-        by_tags, others = count_runs(connection, window, [TOKENS])
+        by_tags, others, _ = count_runs(connection, window, [TOKENS])
         pairs = list(standing_tags(connection, window, others, [TOKENS]))
     assert sorted(others) == sorted({run_id for run_id, _ in standing if run_id % 50 == 0 and run_id % 1500 != 7})
     for tag_set_id in range(1, 701):
