@@ -97,6 +97,8 @@ class Windows:
             yield f"Slack's commands and buttons don't arrive: {problem}"
         if not any("slack" in each.channels for each in config.receivers):
             return
+        if config.secrets.slack_bot_token is None:
+            yield "SLACK_BOT_TOKEN is not set: messages to Slack can't be sent; set it and restart"
         if self._started.slack.mode == "socket" and self._door is None:
             yield "SLACK_APP_TOKEN is not set: Slack's commands and buttons don't work; set it and restart"
         if self._started.slack.mode == "http" and config.secrets.slack_signing_secret is None:

@@ -203,3 +203,16 @@ def test_a_slack_that_cannot_be_reached_is_shown_and_holds_nothing_up(house: Hou
         until(lambda: "90 % used" in house.text())
         began = time.monotonic()
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("token", ["", "xoxb-made-up"])
+def test_that_slack_gets_nothing_is_said_at_the_start_and_on_the_page(
+    house: House, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.environ["SLACK_BOT_TOKEN"] = token
+    house.write("alerter.yaml", ALERTER.replace("{name: costs, console: {}}", "{name: costs, slack: {channel: C0A1}}"))
+    with house.running() as running:
+        page = running.client.get("/").text
+    assert ("SLACK_BOT_TOKEN is not set: messages to Slack can&#39;t be sent" in page) is (not token)
+    said = [each.getMessage() for each in caplog.records if "SLACK_BOT_TOKEN is not set" in each.getMessage()]
+    assert len(said) == (0 if token else 1)
