@@ -15,7 +15,7 @@ from alerter.core.periods import HOUR_MS, PeriodKind, PeriodSpec, bounds_ms, iso
 from alerter.core.usage import Meter
 from alerter.core.views import percent_of
 from alerter.spending import Accruing, accruals
-from alerter.store.audit import gap_charges, run_lines_within
+from alerter.store.audit import RunLines, gap_charges, run_lines_within
 from alerter.store.budgets import scopes
 from alerter.store.clamped import count_clamped
 from alerter.store.holdings import unlisted
@@ -121,7 +121,8 @@ def measure(view: View, now_ms: int) -> Coverage:
     """Return the coverage of the current month."""
     window = month_of(view, now_ms)
     accruing = accruals(view, now_ms)
-    by_run = list(run_time(view, window, accruing).by_run())
+    lines = run_lines_within(view.connection, *window, [METER_CODES[each] for each in RUN_TIME])
+    by_run = list(run_time(lines, window, accruing).by_run())
     by_tags: Counter[int] = Counter()
     for (_, tag_set_id), levels in by_run:
         by_tags[tag_set_id] += sum(levels.values())
@@ -145,15 +146,14 @@ def measure(view: View, now_ms: int) -> Coverage:
     )
 
 
-def run_time(view: View, window: Window, runs: Iterable[Accruing]) -> RunTime[tuple[int, int]]:
+def run_time(lines: Iterable[RunLines], window: Window, runs: Iterable[Accruing]) -> RunTime[tuple[int, int]]:
     """Return the time of runs by (run id, tag set id): a run whose tags changed counts under those that stand.
 
-    ``runs`` are those that accrue.
+    ``lines`` are of what is settled, ``runs`` those that accrue.
     """
     first, last = window
     time: RunTime[tuple[int, int]] = RunTime()
-    meters = [METER_CODES[each] for each in RUN_TIME]
-    for run_id, tag_set_id, start_ms, end_ms, *standing in run_lines_within(view.connection, first, last, meters):
+    for run_id, tag_set_id, start_ms, end_ms, *standing in lines:
         time.add_counted((run_id, tag_set_id), max(start_ms, first), min(end_ms, last), standing)
     for run in runs:
         for rate, _ in run.lines:

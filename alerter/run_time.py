@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from alerter.core.charges import Confidence
-from alerter.core.coverage import RUN_TIME, add_up
+from alerter.core.coverage import RUN_TIME
 from alerter.core.usage import Meter
 from alerter.coverage import Window, run_time
 from alerter.evidence import ScopeKey
 from alerter.spending import Accruing
+from alerter.store.audit import run_lines_of, sum_run_time
+from alerter.store.ledger import METER_CODES
 from alerter.store.totals import View
 
-Times = Mapping[Confidence, int]
-"""Run time in ms by how far it could be priced."""
+_METERS = sorted(METER_CODES[each] for each in RUN_TIME)
 
 
 def time_of_scopes(
     view: View, windows: Mapping[int, Window], runs: Sequence[Accruing], unpriced: Collection[Window]
-) -> dict[ScopeKey, Times]:
-    """Return the run time of the scopes in their budgets' periods; ``windows`` is by budget id, ``runs`` accrue.
+) -> dict[ScopeKey, tuple[int, int]]:
+    """Return ``(all, without a price)`` of the scopes' run time in their budgets' periods, in ms.
 
-    ``unpriced`` are the windows in which a settled charge has no price. Where all has one nothing is read, and nothing
-    returned.
+    ``windows`` is by budget id, ``runs`` accrue. ``unpriced`` are the windows in which a settled charge has no price.
+    Where all has one nothing is read, and nothing returned: a period is walked over only if there is something to say.
     """
-    found: dict[ScopeKey, list[Times]] = defaultdict(list)
+    found: dict[ScopeKey, tuple[int, int]] = {}
     for window in set(windows.values()):
         if window not in unpriced and not any(_has_gap(run, window) for run in runs):
             continue
-        by_tags: dict[int, list[Times]] = defaultdict(list)
-        for (_, tag_set_id), times in run_time(view, window, runs).by_run():
-            by_tags[tag_set_id].append(times)
+        by_tags = _by_tags(view, window, runs)
         shares = view.shares(by_tags)
-        for tag_set_id, each in by_tags.items():
-            times = add_up(each)
+        for tag_set_id, times in by_tags.items():
             for share in shares[tag_set_id]:
                 if windows.get(share.budget_id) == window and share.counts(Meter.MACHINE):
-                    found[share.budget_id, share.scope_id].append(times)
-    return {key: add_up(times) for key, times in found.items()}
+                    whole, gap = found.get((share.budget_id, share.scope_id), (0, 0))
+                    found[share.budget_id, share.scope_id] = whole + sum(times.values()), gap + times[True]
+    return found
+
+
+def _by_tags(view: View, window: Window, runs: Sequence[Accruing]) -> dict[int, Counter[bool]]:
+    """Return the run time by tag set, and whether it has no price."""
+    found: dict[int, Counter[bool]] = defaultdict(Counter)
+    sums, others = sum_run_time(view.connection, window, _METERS)
+    for tag_set_id, is_gap, span_ms in sums:
+        found[tag_set_id][is_gap] += span_ms
+    lines = run_lines_of(view.connection, window, others, _METERS)
+    for (_, tag_set_id), times in run_time(lines, window, runs).by_run():
+        for level, span_ms in times.items():
+            found[tag_set_id][level is Confidence.GAP] += span_ms
+    return found
 
 
 def _has_gap(run: Accruing, window: Window) -> bool:

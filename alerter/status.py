@@ -56,7 +56,8 @@ def budget_status(view: View, now_ms: int) -> list[BudgetStatus]:
     for each in measured:
         key = (each.budget_id, each.scope_id)
         told = _status(each, counts.get(key, 0), restated.get(key, ()), beside.get(key, {}), stale=stale)
-        row = replace(told, time_ms=times.get(key, {}))
+        run_ms, unpriced_ms = times.get(key, (0, 0))
+        row = replace(told, run_ms=run_ms, unpriced_ms=unpriced_ms)
         if row.runs or row.spent_nanos or row.restated or not row.scope:
             found.append(row)
     order = {budget.name: place for place, budget in enumerate(view.budgets.values())}

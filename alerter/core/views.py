@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis, Scope
-from alerter.core.charges import Confidence
 from alerter.core.chart import BurnUp
 from alerter.core.money import div_half_even, human
 from alerter.core.periods import Period
@@ -54,7 +53,7 @@ class BudgetStatus:
         forecast_nanos: at the period's end; None where none can be made. ``forecast_band``: (least, most) of it;
             ``forecast_day_nanos``: a day from now.
         runs: how many runs contributed.
-        time_ms: their run time in ms by how far it could be priced; none where all of it has a price.
+        run_ms, unpriced_ms: their run time, and how much of it has no price; both 0 where all of it has one.
         stale: a source could not be read since, so more may have been spent.
         suspected_nanos: what running runs would have cost since their last signs of life; not counted.
         components: of ``spent_nanos`` what was for ``machines``, ``storage`` and ``tokens``.
@@ -82,18 +81,13 @@ class BudgetStatus:
     restated: Sequence[Restatement] = ()
     forecast_band: tuple[int, int] | None = None
     forecast_day_nanos: int | None = None
-    time_ms: Mapping[Confidence, int] = field(default_factory=dict)
-
-    @property
-    def unpriced_ms(self) -> int:
-        """Its run time without a price: ``spent`` doesn't know what it cost."""
-        return self.time_ms.get(Confidence.GAP, 0)
+    run_ms: int = 0
+    unpriced_ms: int = 0
 
     @property
     def priced_percent(self) -> Decimal:
         """How much of its run time has a price, in percent with two places, rounded down; 100 where there was none."""
-        whole = sum(self.time_ms.values())
-        priced = (whole - self.unpriced_ms) * 10_000 // whole if whole else 10_000
+        priced = (self.run_ms - self.unpriced_ms) * 10_000 // self.run_ms if self.run_ms else 10_000
         return Decimal(priced).scaleb(-2)
 
     def priced_words(self) -> str:

@@ -50,6 +50,11 @@ def charges_in(connection: Connection, where: Iterable[Place], tag_set_ids: Sequ
             yield from (Charge(*row) for row in rows if row[5] in wanted)
 
 
+_PLAIN = (
+    "MIN(c.quantity) >= 0 AND MIN(c.tag_set_id) = MAX(c.tag_set_id) "
+    "AND NOT EXISTS (SELECT 1 FROM open_segment o WHERE o.run_id = c.run_id)"
+)
+_HAS_GAP = "MAX(CASE WHEN r.confidence = 'gap' THEN 1 ELSE 0 END)"
 _STANDS = "SUM(CASE WHEN c.quantity > 0 THEN 1 ELSE -1 END) > 0"
 
 
@@ -61,17 +66,13 @@ def count_runs(
     A closer look is for the ones that accrue, had something reversed, or have several tag sets. The last is whether any
     charge had no price, be it reversed since.
     """
-    plain = (
-        "MIN(c.quantity) >= 0 AND MIN(c.tag_set_id) = MAX(c.tag_set_id) "
-        "AND NOT EXISTS (SELECT 1 FROM open_segment o WHERE o.run_id = c.run_id)"
-    )
     counts: Counter[int] = Counter()
     others, gaps = [], False
     for place in places(connection, *window):
         sql = (
             "SELECT other, tag_set_id, COUNT(*), MAX(gap) FROM ("
-            f"SELECT CASE WHEN {plain} THEN NULL ELSE c.run_id END AS other, MIN(c.tag_set_id) AS tag_set_id, "
-            "MAX(CASE WHEN r.confidence = 'gap' THEN 1 ELSE 0 END) AS gap FROM charge c CROSS JOIN rate r "
+            f"SELECT CASE WHEN {_PLAIN} THEN NULL ELSE c.run_id END AS other, MIN(c.tag_set_id) AS tag_set_id, "
+            f"{_HAS_GAP} AS gap FROM charge c CROSS JOIN rate r "
             f"WHERE r.id = c.rate_id AND {place.where} AND c.meter NOT IN ({_marks(but_meters)}) GROUP BY c.run_id"
             ") AS each_run GROUP BY other, tag_set_id"
         )
@@ -82,6 +83,35 @@ def count_runs(
             else:
                 others.append(other)
     return counts, others, gaps
+
+
+def sum_run_time(
+    connection: Connection, window: tuple[int, int], meters: Sequence[int]
+) -> tuple[list[tuple[int, bool, int]], list[int]]:
+    """Return ``(tag set id, whether without a price, ms)`` of runs' time in a window, and the runs to look at closer.
+
+    These are the ones that accrue, had something reversed, or have several tag sets or times.
+    """
+    one = "MIN(c.start_ms) = MAX(c.start_ms) AND MIN(c.end_ms) = MAX(c.end_ms)"
+    first = "CASE WHEN MIN(c.start_ms) > ? THEN MIN(c.start_ms) ELSE ? END"
+    last = "CASE WHEN MAX(c.end_ms) < ? THEN MAX(c.end_ms) ELSE ? END"
+    sums, others = [], []
+    for place in places(connection, *window):
+        sql = (
+            "SELECT other, tag_set_id, gap, SUM(span_ms) FROM ("
+            f"SELECT CASE WHEN {_PLAIN} AND {one} THEN NULL ELSE c.run_id END AS other, "
+            f"MIN(c.tag_set_id) AS tag_set_id, {_HAS_GAP} AS gap, {last} - {first} AS span_ms "
+            f"FROM charge c CROSS JOIN rate r WHERE r.id = c.rate_id AND {place.where} "
+            f"AND c.meter IN ({_marks(meters)}) GROUP BY c.run_id) AS each_run GROUP BY other, tag_set_id, gap"
+        )
+        start_ms, end_ms = window
+        values = (end_ms, end_ms, start_ms, start_ms, *place.values, *meters)
+        for other, tag_set_id, gap, span_ms in query(connection, sql, *values):
+            if other is None:
+                sums.append((tag_set_id, gap == 1, int(span_ms)))
+            else:
+                others.append(other)
+    return sums, others
 
 
 def standing_tags(
@@ -102,18 +132,28 @@ RunLines = tuple[int, int, int, int, int, int, int]
 
 def run_lines_within(connection: Connection, start_ms: int, end_ms: int, meters: Iterable[int]) -> Iterator[RunLines]:
     """Yield what stands of runs' time that touches ``[start, end)``, counted by the database: a reversal takes away."""
+    for place in places(connection, start_ms, end_ms):
+        yield from map(tuple, query(connection, _run_lines(place.where, meters), *place.values))
+
+
+def run_lines_of(
+    connection: Connection, window: tuple[int, int], run_ids: Sequence[int], meters: Iterable[int]
+) -> Iterator[RunLines]:
+    """Yield the same of some runs."""
+    sql = _run_lines("c.end_ms > ? AND c.start_ms < ? AND c.run_id IN {values}", meters)
+    yield from map(tuple, select_in(connection, sql, run_ids, *window))
+
+
+def _run_lines(where: str, meters: Iterable[int]) -> str:
     sign = "CASE WHEN c.quantity > 0 THEN 1 ELSE -1 END"
     sums = ", ".join(
         f"SUM(CASE WHEN r.confidence = '{level}' THEN {sign} ELSE 0 END)" for level in ("high", "low", "gap")
     )
-    wanted = ", ".join(map(str, sorted(meters)))
-    for place in places(connection, start_ms, end_ms):
-        sql = (
-            f"SELECT c.run_id, c.tag_set_id, c.start_ms, c.end_ms, {sums} FROM charge c CROSS JOIN rate r "
-            f"WHERE r.id = c.rate_id AND {place.where} AND c.meter IN ({wanted}) "
-            "GROUP BY c.run_id, c.tag_set_id, c.start_ms, c.end_ms"
-        )
-        yield from map(tuple, query(connection, sql, *place.values))
+    return (
+        f"SELECT c.run_id, c.tag_set_id, c.start_ms, c.end_ms, {sums} FROM charge c CROSS JOIN rate r "
+        f"WHERE r.id = c.rate_id AND {where} AND c.meter IN ({', '.join(map(str, sorted(meters)))}) "
+        "GROUP BY c.run_id, c.tag_set_id, c.start_ms, c.end_ms"
+    )
 
 
 def gap_charges(connection: Connection, start_ms: int, end_ms: int) -> Iterator[Charge]:

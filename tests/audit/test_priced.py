@@ -10,6 +10,7 @@ import pytest
 from alerter.core.charges import Confidence
 from alerter.core.usage import RunObservation
 from alerter.core.views import BudgetStatus
+from alerter.coverage import measure
 from alerter.page_data import page_data
 from alerter.status import budget_status
 from alerter.web.page import render_status
@@ -18,6 +19,7 @@ from tests.truth.ledgers import House, config_of, house, run
 
 NOON = ms("2026-11-23T12:00Z")
 NOW = ("--now", "2026-11-23T12:00Z")
+DATED = '  - {match: {instance_type: dated}, per_instance_hour: "1", effective_from: 2026-11-10}\nresources:'
 PRICED = {"instance_type": "m5.xlarge"}
 HUGE = {"instance_type": "x9.huge"}
 
@@ -26,7 +28,9 @@ HUGE = {"instance_type": "x9.huge"}
 def home(tmp_path: Path, migrated_sqlite: Path) -> Iterator[House]:
     text = BUDGETS + "  - {name: today, amount: 40, period: daily, match: {team: vision}}\n"
     text += "  - {name: bytes, amount: 40, components: [storage]}\n"
-    config = config_of(tmp_path / "config", text, PRICES, f"database: sqlite:///{tmp_path}/ledger.db\n")
+    config = config_of(
+        tmp_path / "config", text, PRICES.replace("resources:", DATED), f"database: sqlite:///{tmp_path}/ledger.db\n"
+    )
     with house(config, migrated_sqlite, NOON) as found:
         path = tmp_path / "config" / "alerter.yaml"
         path.write_text(path.read_text().replace(f"{tmp_path}/ledger.db", str(found.store.sqlite_path())))
@@ -77,8 +81,7 @@ def test_a_run_that_goes_on_counts_too(home: House) -> None:
     home.source.put(run("b", "RUNNING", NOON - 3 * HOUR, usage=HUGE, tags={"team": "vision"}, alive_ms=NOON))
     home.cycle(NOON)
     vision = rows(home)["vision"]
-    assert vision.time_ms[Confidence.HIGH] == HOUR
-    assert (vision.unpriced_ms, vision.priced_words()) == (3 * HOUR, "25 %")
+    assert (vision.run_ms, vision.unpriced_ms, vision.priced_words()) == (4 * HOUR, 3 * HOUR, "25 %")
 
 
 def test_what_was_given_its_price_says_nothing_more(home: House) -> None:
@@ -88,6 +91,33 @@ def test_what_was_given_its_price_says_nothing_more(home: House) -> None:
     home.source.put(ended("a", 0, 1, PRICED, "vision"))
     home.cycle(NOON)
     assert (rows(home)["vision"].unpriced_ms, rows(home)["vision"].priced_words()) == (0, "100 %")
+
+
+def test_it_is_the_time_that_coverage_has(home: House) -> None:
+    """Of runs in parts, over the edge of the month, over a price's date, with other tags since, and corrected ones."""
+    parts = {"gpu_count": "1", "gpu_type": "H100", "cpu_cores": "8", "memory_gb": "16"}
+    home.source.put(
+        ended("parts", 0, 2, parts, "vision"),
+        ended("edge", 20, 100, HUGE, "vision"),
+        ended("dated", 10, 5 * 24, {"instance_type": "dated"}, "vision"),
+        ended("moves", 2, 5, HUGE, "nlp"),
+        ended("mended", 2, 7, HUGE, "nlp"),
+        run("goes on", "RUNNING", NOON - 9 * HOUR, usage=PRICED, tags={"team": "nlp"}, alive_ms=NOON),
+    )
+    home.cycle(NOON)
+    home.source.put(ended("moves", 2, 5, HUGE, "vision"), ended("mended", 2, 7, PRICED, "nlp"))
+    home.cycle(NOON)
+    with home.services.windows.read() as view:
+        whole = measure(view, NOON)
+    found = rows(home)
+    month = (whole.whole_ms, whole.time_ms[Confidence.GAP])
+    assert (found["everything"].run_ms, found["everything"].unpriced_ms) == month
+    teams = [found["vision"], found["nlp"]]
+    assert (sum(each.run_ms for each in teams), sum(each.unpriced_ms for each in teams)) == month
+    assert (found["nlp"].run_ms, found["nlp"].unpriced_ms) == (16 * HOUR, 0)
+    before_its_price = ms("2026-11-10T00:00Z") - (NOON - 15 * 24 * HOUR)
+    edge = NOON - 20 * 24 * HOUR - ms("2026-11-01T00:00+01:00")
+    assert found["vision"].unpriced_ms == 2 * HOUR + edge + before_its_price + 5 * HOUR
 
 
 def test_the_page_says_it_in_the_row_and_on_the_card(home: House) -> None:

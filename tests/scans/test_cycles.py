@@ -34,7 +34,12 @@ budgets:
   - {name: today, group_by: [team], amount: 1, period: daily, thresholds: [100%]}
   - {name: tokens, amount: 100, period: daily, components: [tokens]}
 """
-PRICES = 'prices: [{match: {instance_type: "*"}, per_instance_hour: "1"}]\n'
+PRICES = """
+catalogs: []
+prices:
+  - {match: {instance_type: "g*"}, per_instance_hour: "1"}
+  - {match: {instance_type: "p*"}, per_instance_hour: "1"}
+"""
 STAYS: Final = {
     "alembic_version": "a row",
     "meta": "some rows",
@@ -178,19 +183,20 @@ budgets:
 
 @pytest.mark.parametrize("watched", [DAILY], indirect=True)
 def test_the_page_which_asks_by_itself_every_minute(watched: Watched) -> None:
-    """And what Prometheus asks for; of a period that is shown all is read, and here it is a short one."""
+    """And what Prometheus asks for, where runs have no price; of what is shown all is read, here a short period."""
     watched.later_ms = 14 * HOUR
+    watched.write(f"UPDATE runs SET status = 'FINISHED', end_time = {NOW + watched.later_ms} WHERE end_time IS NULL")  # noqa: S608 - ours
     watched.cycle()
     services, now_ms = watched.services, NOW + watched.later_ms + MINUTE
     around = Surroundings(lambda: now_ms, Metrics("1"), list, list)
     web = web_services(lambda: services, around)
     with sent() as statements:
-        assert web.page().budgets
+        assert any(each.unpriced_ms for each in web.page().budgets)
         web.before_scrape()
         assert web.readiness() is not None
     found = watched.walks(statements, only_ours=True)
     whole = set().union(*(tables for sql, tables in found.items() if not sql.startswith(COUNTED)))
-    assert whole <= {"rate", "scope"}  # of what there is, and what is shown
+    assert whole <= {"rate", "scope", "each_run"}  # of what there is, what is shown, and the period's runs
 
 
 def but_news(watched: Watched, found: dict[str, set[str]]) -> dict[str, set[str]]:
