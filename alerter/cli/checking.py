@@ -38,7 +38,7 @@ def check(
     if as_json:
         print_json({"findings": [_as_json(each) for each in found]})
     else:
-        _print(found)
+        _print(found, config)
     errors = [each for each in found if each.level == "error"]
     if errors:
         raise typer.Exit(EXIT_SOURCE if all(each.subject.startswith("source ") for each in errors) else EXIT_FAILED)
@@ -108,7 +108,7 @@ def _as_json(found: Finding) -> dict[str, str]:
     return {"level": found.level, "subject": found.subject, "text": found.text, "remedy": found.remedy}
 
 
-def _print(found: Sequence[Finding]) -> None:
+def _print(found: Sequence[Finding], directory: Path | None) -> None:
     from alerter.core.text import one_line
 
     width = max((len(each.subject) for each in found), default=0)
@@ -117,11 +117,14 @@ def _print(found: Sequence[Finding]) -> None:
         if each.remedy:
             typer.echo(f"{'':7}  {'':{min(width, 40)}}  -> {each.remedy}")
     counts = {level: sum(each.level == level for each in found) for level in _SIGNS}
-    typer.echo(f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}. {_advice(found)}")
+    counted = f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}"
+    typer.echo(f"{counted}. {_advice(found, directory)}")
 
 
-def _advice(found: Sequence[Finding]) -> str:
-    """Return what to do first, in one sentence."""
+def _advice(found: Sequence[Finding], directory: Path | None) -> str:
+    """Return what to do first, in one sentence; ``directory`` is the configuration's where that was asked for."""
+    from shlex import quote
+
     from alerter.core.text import one_line
 
     first = next((each for each in found if each.level == "error"), None)
@@ -129,7 +132,7 @@ def _advice(found: Sequence[Finding]) -> str:
         return f"Begin with {one_line(first.subject, 80)}: as it is, alerts can't be relied on."
     if any(each.level == "warning" for each in found):
         return "It can run as it is; each warning says what that costs."
-    return "It is ready: alerter run"
+    return "It is ready: alerter run" + (f" --config {quote(one_line(str(directory)))}" if directory else "")
 
 
 def _counted(number: int, word: str) -> str:

@@ -95,7 +95,7 @@ def top(
         if name is not None:
             rows = budget_status(view, now_ms)
             if not named(rows, name):
-                _unknown(name, rows)
+                _unknown(name, rows, f"for {name} runs: alerter top -n {name}" if name.isdecimal() else "")
         runs = top_runs(view, services.describer, now_ms, limit=limit, name=name)
         if as_json:
             print_json({"runs": [run_json(run) for run in runs]})
@@ -126,7 +126,8 @@ def explain_number(
         print_evidence(found)
 
 
-def _unknown(name: str, rows: Sequence[BudgetStatus]) -> None:
+def _unknown(name: str, rows: Sequence[BudgetStatus], instead: str = "") -> None:
+    """End with an error that says what there is, or ``instead`` of that what may have been meant."""
     from difflib import get_close_matches
 
     from alerter.core.text import one_line
@@ -135,7 +136,7 @@ def _unknown(name: str, rows: Sequence[BudgetStatus]) -> None:
     close = get_close_matches(name, known, n=1)
     names = [one_line(each) for each in known[:_NAMED]] + ["..."] * (len(known) > _NAMED)
     hint = f"did you mean {one_line(close[0])!r}?" if close else f"there are: {', '.join(names) or 'none'}"
-    say_error(f"no budget or tag value is called {one_line(name)!r}; {hint}")
+    say_error(f"no budget or tag value is called {one_line(name)!r}; {instead or hint}")
     raise typer.Exit(EXIT_FAILED)
 
 

@@ -46,7 +46,7 @@ def test_links_that_people_will_miss(tmp_path: Path, more: str, lines: list[str]
 
 def test_on_one_machine_nobody_misses_them(tmp_path: Path) -> None:
     said = check(tmp_path, "receivers: [{name: costs, console: {}}]\noperators: costs\n")
-    assert said[-1] == "0 errors, 0 warnings. It is ready: alerter run"
+    assert said[-1] == f"0 errors, 0 warnings. It is ready: alerter run --config {tmp_path}"
 
 
 def test_it_says_what_to_begin_with(tmp_path: Path) -> None:
