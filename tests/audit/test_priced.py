@@ -12,6 +12,7 @@ from alerter.core.usage import RunObservation
 from alerter.core.views import BudgetStatus
 from alerter.coverage import measure
 from alerter.page_data import page_data
+from alerter.slack_requests.tables import budgets
 from alerter.status import budget_status
 from alerter.web.page import render_status
 from tests.audit.tools import BUDGETS, HOUR, PRICES, alerter, ms
@@ -132,3 +133,12 @@ def test_the_page_says_it_in_the_row_and_on_the_card(home: House) -> None:
     card, row = html.split('id="budgets"')
     assert "99 % of its run time has a price" in card
     assert "0 % of its run time has a price" in row
+
+
+def test_slack_says_it_in_the_line_of_each(home: House) -> None:
+    home.source.put(ended("a", 0, 2, PRICED, "vision"), ended("b", 0, 3, HUGE, "nlp"))
+    home.cycle(NOON)
+    lines = budgets([*rows(home).values()], none="").lines
+    said = {team: next(each for each in lines if f"*{team}*" in each) for team in ("vision", "nlp")}
+    assert said["nlp"].endswith("$0.00 of $40.00 · 0 % of run time priced")
+    assert "priced" not in said["vision"]
