@@ -92,7 +92,7 @@ def test_a_schema_that_is_not_known_is_read_over_rest_with_a_warning(
     warning, over_rest = poller.source.check()[:2]
     assert (warning.level, over_rest.level) == ("warning", "ok")
     assert why in warning.text
-    assert "read over REST" in warning.text
+    assert "REST is tried instead" in warning.text
     assert remedy in warning.remedy
     revise(copied, KNOWN[-1])
     assert all(batch.swept for batch in poller.poll(NOW + 3 * MINUTE).batches)
