@@ -105,7 +105,8 @@ def _evaluate(services: Services, polls: tuple[Polled, ...], now_ms: int, *, sto
         enqueued = tell(view, found.fired, services.receivers, services.describer, moment, runs=runs)
         enqueued += tell_digests(view, services, states, moment)
         meta.set_evaluated(view.connection, at_ms)
-    _tidy(services, at_ms)
+        let_go_some(view.connection, at_ms)
+    _fold(services, at_ms)
     decisions = Counter(found.decisions) + by_runs
     return CycleReport(
         polls, evaluated=True, fired=len(found.fired) + len(runs), enqueued=enqueued, decisions=decisions
@@ -201,13 +202,12 @@ def _horizon_ms(services: Services, now_ms: int) -> int:
     return min(starts, default=now_ms)
 
 
-def _tidy(services: Services, now_ms: int) -> None:
-    """Let go of old messages, and fold what is older than the configuration keeps once its period is over."""
+def _fold(services: Services, now_ms: int) -> None:
+    """Fold what is older than the configuration keeps, once the period that it is of is over."""
     keep_s = services.config.ledger.keep_s
-    with services.ledger.write() as view:
-        let_go_some(view.connection, now_ms)
-        if keep_s is not None:
-            before_ms = min(now_ms - round(keep_s * 1000), _horizon_ms(services, now_ms))
+    if keep_s is not None:
+        before_ms = min(now_ms - round(keep_s * 1000), _horizon_ms(services, now_ms))
+        with services.ledger.write() as view:
             fold_some(view, before_ms=before_ms, now_ms=now_ms)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from alerter.sources.mlflow_database.connection import Reading, Rows
 from alerter.sources.mlflow_database.cursor import News
-from alerter.sources.mlflow_database.tables import NEWS_MAX, RUN, Kept, MovedError, Page, RunRow, marks
+from alerter.sources.mlflow_database.tables import NEWS_MAX, RUN, Kept, Keyed, MovedError, Page, RunRow, marks
 
 _SHAPE = (
     "SELECT pg_relation_size(oid) / current_setting('block_size')::bigint, reltuples / NULLIF(relpages, 0) "
@@ -18,7 +18,7 @@ _RUNS_A_BLOCK, _SPARSE, _DENSE = 32, 8, 64
 """Of a table that was never analysed, and within what its statistics are believed."""
 
 
-class Postgres:
+class Postgres(Keyed):
     """MLflow's PostgreSQL, block by block.
 
     In the order of ids, which are random, each page would lie all over the tables: a million runs would be read a
@@ -76,19 +76,6 @@ class Postgres:
         """See `Tables`."""
         newest = "SELECT MAX(m.timestamp) FROM latest_metrics AS m WHERE m.run_uuid = j.id"
         return self._rows(f"SELECT j.id, ({newest}) FROM unnest(?::text[]) AS j(id)", list(run_uuids))
-
-    def logged(self, keys: Sequence[str]) -> list[str]:
-        """See `Tables`."""
-        sql = "SELECT key FROM latest_metrics WHERE key = ? LIMIT 1"
-        return [key for key in keys if self._rows(sql, key)]
-
-    def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
-        """See `Tables`."""
-        return self._some("m.run_uuid, m.key, m.value, m.is_nan", "latest_metrics", run_uuids, keys)
-
-    def named(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
-        """See `Tables`."""
-        return self._some("m.run_uuid, m.key, m.value", "tags", run_uuids, keys)
 
     def _some(self, columns: str, table: str, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
         sql = f"SELECT {columns} FROM {table} AS m WHERE m.run_uuid = ANY(?::text[]) AND m.key IN {marks(keys)}"

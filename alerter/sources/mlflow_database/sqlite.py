@@ -8,12 +8,23 @@ from typing import Final
 
 from alerter.sources.mlflow_database.connection import Reading, Rows
 from alerter.sources.mlflow_database.cursor import News
-from alerter.sources.mlflow_database.tables import AWAKE, BATCH, RUN, UNFINISHED, Kept, MovedError, Page, RunRow, marks
+from alerter.sources.mlflow_database.tables import (
+    AWAKE,
+    BATCH,
+    RUN,
+    UNFINISHED,
+    Kept,
+    Keyed,
+    MovedError,
+    Page,
+    RunRow,
+    marks,
+)
 
 _READ: Final = "group_concat(run, ','), group_concat(params, char(10)), group_concat(tags, char(10)), MAX(id)"
 
 
-class Sqlite:
+class Sqlite(Keyed):
     """MLflow's SQLite, by ``rowid``.
 
     What is read much of comes as one row of text: between two rows the driver waits for Python's lock, and reading
@@ -78,19 +89,6 @@ class Sqlite:
         each = f"SELECT COALESCE(({newest}), 0) AS t FROM {self._ids}"
         ((text,),) = self._rows(f"SELECT group_concat(t) FROM ({each})", json.dumps(run_uuids))
         return list(zip(run_uuids, map(int, str(text).split(",")), strict=True))
-
-    def logged(self, keys: Sequence[str]) -> list[str]:
-        """See `Tables`."""
-        sql = "SELECT key FROM latest_metrics WHERE key = ? LIMIT 1"
-        return [key for key in keys if self._rows(sql, key)]
-
-    def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
-        """See `Tables`."""
-        return self._some("m.run_uuid, m.key, m.value, m.is_nan", "latest_metrics", run_uuids, keys)
-
-    def named(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
-        """See `Tables`."""
-        return self._some("m.run_uuid, m.key, m.value", "tags", run_uuids, keys)
 
     def _some(self, columns: str, table: str, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
         on = f"m.run_uuid = j.value AND m.key IN {marks(keys)}"

@@ -6,7 +6,7 @@ and in how news is known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -126,6 +126,29 @@ class Tables(Protocol):
     def count(self) -> int:
         """Return about how many runs there are."""
         ...
+
+
+class Keyed:
+    """What is asked of both databases in the same words, by keys."""
+
+    _rows: Callable[..., Rows]
+
+    def logged(self, keys: Sequence[str]) -> list[str]:
+        """See `Tables`."""
+        sql = "SELECT key FROM latest_metrics WHERE key = ? LIMIT 1"
+        return [key for key in keys if self._rows(sql, key)]
+
+    def metrics(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
+        """See `Tables`."""
+        return self._some("m.run_uuid, m.key, m.value, m.is_nan", "latest_metrics", run_uuids, keys)
+
+    def named(self, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
+        """See `Tables`."""
+        return self._some("m.run_uuid, m.key, m.value", "tags", run_uuids, keys)
+
+    def _some(self, columns: str, table: str, run_uuids: Sequence[str], keys: Sequence[str]) -> Rows:
+        """Return columns of a table's rows ``m``, of these runs and keys."""
+        raise NotImplementedError
 
 
 def marks(values: Sequence[object]) -> str:
