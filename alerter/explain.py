@@ -16,7 +16,7 @@ from alerter.core.usage import Meter, TokenCount
 from alerter.restatements import restatement_of
 from alerter.settlement import known_of
 from alerter.spending import Accruing, accruals
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.alerts import StoredAlert, load_alerts
 from alerter.store.bulk import query
 from alerter.store.clamped import clamped_note
@@ -104,7 +104,7 @@ def explain_run(view: View, run_id: int, now_ms: int) -> Json:
     running = {each.run_id: each for each in accruals(view, now_ms)}.get(run_id)
     charges = ledger.charges_of_run(view.connection, run_id)
     lines = _settled(view, charges, 0, 2**62) + (_accruing(running, 0, 2**62) if running else [])
-    (row,) = ledger.stored_by_id(view.connection, [run_id])
+    (row,) = run_rows.stored_by_id(view.connection, [run_id])
     known, folded = known_of(row, ledger.history(charges), None), folded_of(view.connection, run_id)
     cost = sum(line.cost for line in lines) + (folded[1] if folded else 0)
     segments: list[list[str | None]] = [[iso(start), iso(end)] for start, end in known.settled]
@@ -171,7 +171,7 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
 def _evidence(view: View, lines: Sequence[Line]) -> Json:
     reasons = ledger.correction_reasons(view.connection, [each.correction_id for each in lines if each.correction_id])
     run_ids = sorted({each.run_id for each in lines})
-    uuids = {row.id: row.run_uuid for row in ledger.stored_by_id(view.connection, run_ids)}
+    uuids = {row.id: row.run_uuid for row in run_rows.stored_by_id(view.connection, run_ids)}
     ordered = sorted(lines, key=lambda line: (line.start_ms, line.run_id, line.rate.meter))
     priced = [line for line in ordered if line.rate.confidence is not Confidence.GAP]
     gaps = [line for line in ordered if line.rate.confidence is Confidence.GAP and line.quantity > 0]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from alerter.core.charges import TOTAL, Confidence, Rate
 from alerter.core.periods import DAY_MS, day_edges, day_of, midnight_ms
 from alerter.core.usage import Meter
-from alerter.store import ledger, meta
+from alerter.store import ledger, meta, run_rows
 from alerter.store.carriers import FOLDED, add_carriers, carrier_id
 from alerter.store.folding import Foldable, foldable, last_revisions, last_run_id, take_out
 from alerter.store.interning import Interner
@@ -118,10 +118,10 @@ def _carriers(
     found: dict[tuple[int, int], int] = {}
     for source_id in sorted({each for each, _ in wanted}):
         names = {carrier_id(FOLDED, "", tags[each]): each for source, each in sorted(wanted) if source == source_id}
-        known = ledger.stored_runs(connection, source_id, list(names))
+        known = run_rows.stored_runs(connection, source_id, list(names))
         fresh = [name for name in names if name not in known]
         ids = {name: row.id for name, row in known.items()}
-        ids |= {name: row_id for row_id, name in enumerate(fresh, ledger.next_run_id(connection))}
+        ids |= {name: row_id for row_id, name in enumerate(fresh, run_rows.next_run_id(connection))}
         rows = [
             (ids[name], name, dict(tags[names[name]]).get("experiment_id", ""), NAME, 0, names[name], usage_id)
             for name in fresh

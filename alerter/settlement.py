@@ -12,7 +12,8 @@ from alerter.core.nesting import FOREVER, covered_rate, merged, split
 from alerter.core.sharing import rejoined
 from alerter.core.usage import Pairs
 from alerter.pricer import Pricer, merge
-from alerter.store.ledger import METER_CODES, Charge, Held, History, OpenSegment, Plan, StoredRun, charge_key
+from alerter.store.ledger import METER_CODES, Charge, Held, History, OpenSegment, Plan, charge_key
+from alerter.store.run_rows import StoredRun
 
 Piece = tuple[int, int, Rate, int]
 """``(start_ms, end_ms, rate, quantity)``: time that was priced before and keeps its rate."""

@@ -26,7 +26,6 @@ from alerter.recording.entries import (
     rates_in,
     reason_of,
     row_of,
-    run_digest,
 )
 from alerter.recording.family import Family
 from alerter.recording.life import Heard, hear_descendants, suspects, tell_ancestors
@@ -35,7 +34,7 @@ from alerter.recording.newcomers import Newcomer, Newcomers
 from alerter.recording.sharing import Sharing, divide, note_times
 from alerter.recording.valuation import Valuation
 from alerter.settlement import known_of
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.interning import Interner
 from alerter.store.ledger import ChargeValues
 from alerter.store.sources import SourceState, advance
@@ -166,12 +165,8 @@ class Recorder:
         new: bool,
     ) -> Recorded:
         looked_for = [*([] if new else [run.run_uuid for run in runs]), *gone]
-        known = ledger.stored_runs(connection, source.id, looked_for)
-        changed = [
-            (run, digest)
-            for run in runs
-            if (digest := run_digest(run)) != (row.hash if (row := known.get(run.run_uuid)) else None)
-        ]
+        known = run_rows.stored_runs(connection, source.id, looked_for)
+        changed = self._loader.changed(connection, runs, known)
         newcomers, others = self._newcomers.part(connection, source.id, changed, known, now_ms)
         fresh = self._enter(connection, source, newcomers)
         entries = self._loader.observed(connection, others, known)
@@ -180,7 +175,7 @@ class Recorder:
         clamped = self._meter(entries, now_ms, source.complete_ms or 0)
         priced = self._price(connection, source, entries, now_ms)
         corrected = self._write(connection, source, priced, now_ms)
-        ledger.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
+        run_rows.mark_gone(connection, [entry.run_id for entry in entries if entry.run is None])
         written = (*fresh, *(entry.run_id for entry in entries))
         return Recorded(len(runs), len(written), corrected, clamped, changed=written)
 
@@ -203,7 +198,7 @@ class Recorder:
         last_seen_ms = source.complete_ms or 0
         self._heard.hear(source.id, now_ms)
         opened = ledger.open_segments(connection, source.id)
-        entries = self._loader.stored(connection, ledger.stored_by_id(connection, list(opened)))
+        entries = self._loader.stored(connection, run_rows.stored_by_id(connection, list(opened)))
         patience = self._patience
         untils = suspects(connection, source, entries, heard=self._heard, patience=patience, now_ms=now_ms)
         rows = {each.run_uuid: each.known for each in entries if each.known is not None}
@@ -274,7 +269,7 @@ class Recorder:
         if not entries:
             return 0
         rate_ids = self._interner.rates.ids(connection, rates_in(entries))
-        ledger.put_runs(connection, [row_of(entry, source.id) for entry in entries if entry.run is not None])
+        run_rows.put_runs(connection, [row_of(entry, source.id) for entry in entries if entry.run is not None])
         counted = Counted(connection, entries, self._interner, self._attribution, source.complete_ms or 0)
         charges, corrected = charges_of(connection, entries, rate_ids, counted, now_ms)
         ledger.add_charges(connection, charges)

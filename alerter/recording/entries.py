@@ -11,10 +11,10 @@ from alerter.core.charges import Rate, cost_until
 from alerter.core.metering import Metered, Segment
 from alerter.core.usage import Pairs, RunObservation
 from alerter.settlement import Wanted, plan_of
-from alerter.store import ledger
-from alerter.store.interning import digest_of_text, pairs_text
-from alerter.store.ledger import Held, History, OpenSegment, StoredRun
+from alerter.store import ledger, run_rows
+from alerter.store.ledger import Held, History, OpenSegment
 from alerter.store.machine_times import MachineTime
+from alerter.store.run_rows import StoredRun
 
 MAX_RUN_NANOS = 2**59
 """About 576 million units of the currency: what one run can't have cost, and sixteen of them still fit 64 bits."""
@@ -34,7 +34,6 @@ class Entry:
     run_id: int
     known: StoredRun | None
     run: RunObservation | None
-    digest: int
     tags: Pairs
     usage: Pairs
     tag_set_id: int
@@ -69,24 +68,6 @@ class Entry:
         return self.known.parent_uuid if self.known is not None else None
 
 
-def run_digest(run: RunObservation) -> int:
-    """Return a digest of everything of a run that the ledger keeps; a sign of life alone changes nothing."""
-    parts = (
-        run.status,
-        str(run.start_ms),
-        str(run.end_ms),
-        str(run.deleted),
-        run.name,
-        run.user,
-        run.experiment_id,
-        pairs_text(run.tags),
-        pairs_text(run.usage),
-        str(run.costs),
-        str(run.parent_uuid),
-    )
-    return digest_of_text("\x1f".join(parts))
-
-
 def check_cost(nanos: int) -> None:
     """Refuse what no run can have cost: it would not fit the ledger's sums.
 
@@ -113,12 +94,11 @@ def rates_in(entries: Iterable[Entry]) -> Iterable[Rate]:
             yield from (rate for rate, _ in entry.wanted.plan)
 
 
-def row_of(entry: Entry, source_id: int) -> ledger.RunValues:
+def row_of(entry: Entry, source_id: int) -> run_rows.RunValues:
     """Return an observed run's row."""
     if entry.run is None:
         raise AssertionError("only an observed run has a row to write")
-    identity = (entry.run_id, source_id)
-    return ledger.run_values(entry.run, identity, (entry.tag_set_id, entry.usage_set_id, entry.digest))
+    return run_rows.run_values(entry.run, (entry.run_id, source_id), (entry.tag_set_id, entry.usage_set_id))
 
 
 def reason_of(entry: Entry, run: RunObservation) -> str:

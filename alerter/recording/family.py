@@ -12,9 +12,9 @@ from alerter.core.nesting import FOREVER, NESTED_TAG, has_own_machine, merged, n
 from alerter.pricer import Pricer
 from alerter.recording.entries import Entry
 from alerter.settlement import known_of
-from alerter.store import ledger
+from alerter.store import run_rows
 from alerter.store.interning import Interner
-from alerter.store.ledger import StoredRun
+from alerter.store.run_rows import StoredRun
 
 MakeEntries = Callable[[Sequence[StoredRun]], list[Entry]]
 """Stored runs as entries with their tags, usage and charges."""
@@ -38,7 +38,7 @@ class Family:
         level = [entry.run_uuid for entry in entries if _matters_below(entry)]
         found: dict[str, StoredRun] = {}
         while level:
-            rows = ledger.nested_in(connection, source_id, level)
+            rows = run_rows.nested_in(connection, source_id, level)
             level = [row.run_uuid for row in rows if row.run_uuid not in found]
             found |= {row.run_uuid: row for row in rows}
         derived = make([row for uuid, row in sorted(found.items()) if uuid not in taken])
@@ -56,7 +56,7 @@ class Family:
         found: dict[str, Entry] = {}
         while waiting:
             missing = {parent for parent in waiting.values() if parent not in known}
-            rows = ledger.stored_runs(connection, source_id, sorted(missing))
+            rows = run_rows.stored_runs(connection, source_id, sorted(missing))
             known |= {entry.run_uuid: entry for entry in make(list(rows.values()))}
             climbing: dict[str, str] = {}
             for uuid, parent in waiting.items():
@@ -114,9 +114,7 @@ def _matters_below(entry: Entry) -> bool:
         return True
     known = known_of(row, entry.history, entry.opened)
     moved = (known.settled, known.open_since_ms) != (metered.settled, metered.open_since_ms)
-    renamed = (
-        entry.run is not None and row.hash != entry.digest and _content(entry) != (row.usage_set_id, row.tag_set_id)
-    )
+    renamed = entry.run is not None and _content(entry) != (row.usage_set_id, row.tag_set_id)
     return moved or renamed or row.parent_uuid != entry.parent_uuid
 
 

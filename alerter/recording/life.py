@@ -13,7 +13,7 @@ from alerter.core.metering import meter
 from alerter.core.usage import RunObservation, RunStatus
 from alerter.recording.entries import Entry
 from alerter.settlement import known_of
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.bulk import insert_rows
 from alerter.store.sources import SourceState
 
@@ -24,7 +24,7 @@ class Heard:
     def __init__(self) -> None:
         self._poll: tuple[int, int] | None = None
         self.metrics: dict[str, int] = {}
-        self.ended: dict[str, tuple[RunObservation, int]] = {}
+        self.ended: dict[str, RunObservation] = {}
 
     def hear(self, source_id: int, now_ms: int, runs: Iterable[RunObservation] = ()) -> None:
         """Take the signs of life in a batch, or in none; a metric's time alone is not written anywhere."""
@@ -41,7 +41,7 @@ class Heard:
             run, opened = entry.run, entry.opened
             stopped = run is not None and run.status not in {RunStatus.RUNNING, RunStatus.SCHEDULED}
             if run is not None and stopped and opened is not None and opened.until_ms is not None:
-                self.ended[run.run_uuid] = (run, entry.digest)
+                self.ended[run.run_uuid] = run
                 if run.last_metric_ms is not None:
                     self.metrics[run.run_uuid] = run.last_metric_ms
             else:
@@ -118,7 +118,7 @@ def _counted(entry: Entry, heard: Heard, until: int | None, times: tuple[int, in
     if ended is None:
         return now_ms if until is None else until
     known = replace(known_of(entry.known, entry.history, entry.opened), until_ms=until)
-    metered = meter(ended[0], known, now_ms=now_ms, last_seen_ms=last_seen_ms)
+    metered = meter(ended, known, now_ms=now_ms, last_seen_ms=last_seen_ms)
     return max((end for start, end in metered.settled if start < end), default=None)
 
 
@@ -129,7 +129,7 @@ def _nearest_open(connection: Connection, source_id: int, by_uuid: Mapping[str, 
     climbing = {uuid: parent for uuid, parent in parents.items() if parent is not None and uuid not in found}
     seen: set[str] = set()
     while climbing:
-        rows = ledger.stored_runs(connection, source_id, sorted(set(climbing.values()) - seen))
+        rows = run_rows.stored_runs(connection, source_id, sorted(set(climbing.values()) - seen))
         seen.update(climbing.values())
         above = {uuid: rows[parent].parent_uuid for uuid, parent in climbing.items() if parent in rows}
         found |= {uuid: parent for uuid, parent in above.items() if parent in by_uuid and parent != uuid and parent}
@@ -145,7 +145,7 @@ def tell_ancestors(connection: Connection, source_id: int, entries: Sequence[Ent
     if not nested and not moved:
         return
     anew = {each for entry in moved if entry.known for each in (entry.known.parent_uuid, entry.parent_uuid) if each}
-    later = {row.parent_uuid for row in ledger.nested_in(connection, source_id, fresh)}
+    later = {row.parent_uuid for row in run_rows.nested_in(connection, source_id, fresh)}
     ends: dict[str, int] = {}
     for entry in nested:
         parent = entry.parent_uuid or ""
@@ -163,7 +163,7 @@ def _raise(connection: Connection, source_id: int, ends: dict[str, int]) -> None
     raised: dict[str, int] = {}
     while ends := {uuid: end for uuid, end in ends.items() if end > raised.get(uuid, 0)}:
         raised |= ends
-        rows = ledger.stored_runs(connection, source_id, sorted(ends))
+        rows = run_rows.stored_runs(connection, source_id, sorted(ends))
         later = "UPDATE open_segment SET kin_ms = ? WHERE run_id = ? AND (kin_ms IS NULL OR kin_ms < ?)"
         insert_rows(connection, later, [(ends[uuid], row.id, ends[uuid]) for uuid, row in rows.items()])
         above: dict[str, int] = {}
@@ -177,7 +177,7 @@ def _recount(connection: Connection, source_id: int, uuids: set[str]) -> None:
     seen: set[str] = set()
     while uuids:
         seen.update(uuids)
-        rows = ledger.stored_runs(connection, source_id, sorted(uuids))
+        rows = run_rows.stored_runs(connection, source_id, sorted(uuids))
         for run_id in ledger.open_of(connection, [row.id for row in rows.values()]):
             uuid = next(each for each, row in rows.items() if row.id == run_id)
             kin = _last_end_below(connection, source_id, uuid)
@@ -202,7 +202,7 @@ def _last_end_below(connection: Connection, source_id: int, uuid: str, accrue: C
     below: set[int] = set()
     seen, level = {uuid}, {uuid}
     while level:
-        rows = [row for row in ledger.nested_in(connection, source_id, sorted(level)) if row.run_uuid not in seen]
+        rows = [row for row in run_rows.nested_in(connection, source_id, sorted(level)) if row.run_uuid not in seen]
         level = {row.run_uuid for row in rows}
         seen |= level
         below.update(row.id for row in rows)

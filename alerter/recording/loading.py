@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from alerter.core.usage import RunObservation
 from alerter.recording.entries import Entry
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.interning import Interner
-from alerter.store.ledger import StoredRun
+from alerter.store.run_rows import StoredRun
 
 
 class Loader:
@@ -19,32 +19,44 @@ class Loader:
     def __init__(self, interner: Interner) -> None:
         self._interner = interner
 
+    def changed(
+        self, connection: Connection, runs: Sequence[RunObservation], known: Mapping[str, StoredRun]
+    ) -> Sequence[RunObservation]:
+        """Return the runs of which the ledger doesn't say what was seen; ``known`` are those that it has."""
+        if not known:
+            return runs
+        tag_ids = self._interner.tag_sets.ids(connection, {run.tags for run in runs if run.run_uuid in known})
+        usage_ids = self._interner.usage_sets.ids(connection, {run.usage for run in runs if run.run_uuid in known})
+        return [
+            run
+            for run in runs
+            if not ((row := known.get(run.run_uuid)) and row.tells(run, tag_ids[run.tags], usage_ids[run.usage]))
+        ]
+
     def observed(
         self,
         connection: Connection,
-        runs: Sequence[tuple[RunObservation, int]],
+        runs: Sequence[RunObservation],
         known: Mapping[str, StoredRun],
     ) -> list[Entry]:
-        """Return what a poll saw, each run with its digest; a run that the ledger doesn't know gets a new id."""
+        """Return what a poll saw; a run that the ledger doesn't know gets a new id."""
         if not runs:
             return []
-        tag_ids = self._interner.tag_sets.ids(connection, {run.tags for run, _ in runs})
-        usage_ids = self._interner.usage_sets.ids(connection, {run.usage for run, _ in runs})
-        next_id = ledger.next_run_id(connection)
+        tag_ids = self._interner.tag_sets.ids(connection, {run.tags for run in runs})
+        usage_ids = self._interner.usage_sets.ids(connection, {run.usage for run in runs})
+        next_id = run_rows.next_run_id(connection)
         entries = []
-        for run, digest in runs:
+        for run in runs:
             row = known.get(run.run_uuid)
             run_id = row.id if row else next_id
             next_id += row is None
-            entries.append(
-                Entry(run_id, row, run, digest, run.tags, run.usage, tag_ids[run.tags], usage_ids[run.usage])
-            )
+            entries.append(Entry(run_id, row, run, run.tags, run.usage, tag_ids[run.tags], usage_ids[run.usage]))
         self._load(connection, entries)
         return entries
 
     def stored(self, connection: Connection, rows: Iterable[StoredRun]) -> list[Entry]:
         """Return runs as the ledger has them."""
-        entries = [Entry(row.id, row, None, row.hash, (), (), row.tag_set_id, row.usage_set_id) for row in rows]
+        entries = [Entry(row.id, row, None, (), (), row.tag_set_id, row.usage_set_id) for row in rows]
         tags = self._interner.tag_sets.values(connection, (entry.tag_set_id for entry in entries))
         usages = self._interner.usage_sets.values(connection, (entry.usage_set_id for entry in entries))
         for entry in entries:

@@ -18,19 +18,16 @@ from alerter.core.money import div_half_even
 from alerter.core.usage import Pairs, RunObservation
 from alerter.pricer import Pricer, Tariff, Template
 from alerter.recording.entries import check_cost
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.interning import Interner
-from alerter.store.ledger import METER_CODES, ChargeValues, RunValues, StoredRun
-
-Told = tuple[RunObservation, int]
-"""A run as a poll saw it, and its digest."""
+from alerter.store.ledger import METER_CODES, ChargeValues
+from alerter.store.run_rows import RunValues, StoredRun
 
 
 class Newcomer(NamedTuple):
     """A run on its way, what it has in common with others, and what its machine costs throughout."""
 
     run: RunObservation
-    digest: int
     kind: Kind
     template: Template
 
@@ -72,25 +69,25 @@ class Newcomers:
         self,
         connection: Connection,
         source_id: int,
-        runs: Sequence[Told],
+        runs: Sequence[RunObservation],
         known: Mapping[str, StoredRun],
         now_ms: int,
-    ) -> tuple[list[Newcomer], list[Told]]:
+    ) -> tuple[list[Newcomer], list[RunObservation]]:
         """Return the newcomers among some runs, and the others; ``known`` are those that the ledger has."""
-        new = [run.run_uuid for run, _ in runs if run.run_uuid not in known]
-        concerned = {row.parent_uuid for row in ledger.nested_in(connection, source_id, new)}
-        concerned.update({run.parent_uuid for run, _ in runs}, known)
+        new = [run.run_uuid for run in runs if run.run_uuid not in known]
+        concerned = {row.parent_uuid for row in run_rows.nested_in(connection, source_id, new)}
+        concerned.update({run.parent_uuid for run in runs}, known)
         kinds: dict[tuple[int, int], Kind] = {}
         newcomers, others = [], []
-        for run, digest in runs:
+        for run in runs:
             if run.run_uuid not in concerned and _is_alone(run) and is_told_whole(run, now_ms):
                 # Most runs hold the same objects, and these are long to hash.
                 kind = kinds.get((id(run.tags), id(run.usage))) or self._kind(run, kinds)
                 template = kind.costs(run.start_ms, run.end_ms or 0)
                 if template is not None:
-                    newcomers.append(Newcomer(run, digest, kind, template))
+                    newcomers.append(Newcomer(run, kind, template))
                     continue
-            others.append((run, digest))
+            others.append(run)
         return newcomers, others
 
     def _kind(self, run: RunObservation, kinds: dict[tuple[int, int], Kind]) -> Kind:
@@ -105,13 +102,13 @@ class Newcomers:
         """Write runs and their charges; return the ledger's ids of them, and the charges."""
         self._identify(connection, {each.kind for each in newcomers})
         parts = self._parts(connection, {each.template for each in newcomers})
-        first = ledger.next_run_id(connection)
+        first = run_rows.next_run_id(connection)
         rows: list[RunValues] = []
         charges: list[ChargeValues] = []
-        for run_id, (run, digest, kind, template) in enumerate(newcomers, first):
-            rows.append(ledger.run_values(run, (run_id, source_id), (kind.tag_set_id, kind.usage_set_id, digest)))
+        for run_id, (run, kind, template) in enumerate(newcomers, first):
+            rows.append(run_rows.run_values(run, (run_id, source_id), (kind.tag_set_id, kind.usage_set_id)))
             charges += _charges(run_id, run, kind.tag_set_id, parts[template])
-        ledger.add_runs(connection, rows)
+        run_rows.add_runs(connection, rows)
         ledger.add_charges(connection, charges)
         return range(first, first + len(newcomers)), charges
 

@@ -13,10 +13,11 @@ from alerter.core.sharing import Slice, cut, cut_open, differing, holds_machine,
 from alerter.pricer import Pricer
 from alerter.recording.entries import Entry
 from alerter.settlement import Wanted, joined, known_of, standing
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.interning import Interner, digest_of
-from alerter.store.ledger import History, OpenSegment, StoredRun
+from alerter.store.ledger import History, OpenSegment
 from alerter.store.machine_times import MachineTime, drop_times, holding, put_times, times_of
+from alerter.store.run_rows import StoredRun
 
 MakeEntries = Callable[[Sequence[StoredRun]], list[Entry]]
 """Stored runs as entries with their tags, usage and charges."""
@@ -83,7 +84,7 @@ class Sharing:
             group.affected = {run_id for run_id, times in near.items() if overlaps(times, moved)}
             theirs = [span for run_id in group.affected for span in near[run_id]]
             near |= self._holders(connection, machine, theirs, taken | near.keys())
-            rows = ledger.stored_by_id(connection, sorted(near))
+            rows = run_rows.stored_by_id(connection, sorted(near))
             group.held |= {row.run_uuid: near[row.id] for row in rows}
             found += [row for row in rows if row.id in group.affected]
         derived = make(sorted(found, key=lambda row: row.id))

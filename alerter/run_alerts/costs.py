@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from alerter.core.usage import Meter
 from alerter.evidence import RunShare
 from alerter.spending import accruals
-from alerter.store import ledger, sources
+from alerter.store import run_rows, sources
 from alerter.store.alerts import StoredAlert
 from alerter.store.bulk import select_in
 from alerter.store.ledger import METERS
@@ -27,7 +27,7 @@ def run_ids(view: View, firing: Sequence[StoredAlert]) -> dict[str, int]:
     uuids = sorted({each.subject for each in firing})
     found: dict[str, int] = {}
     for source in sources.states(view.connection) if uuids else ():
-        found |= {uuid: row.id for uuid, row in ledger.stored_runs(view.connection, source.id, uuids).items()}
+        found |= {uuid: row.id for uuid, row in run_rows.stored_runs(view.connection, source.id, uuids).items()}
     return found
 
 

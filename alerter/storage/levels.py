@@ -14,7 +14,7 @@ from alerter.core.periods import DAY_MS
 from alerter.core.price_rules import PriceRules
 from alerter.core.storage import micro_gib, price_storage, utc_days
 from alerter.core.usage import Meter, Pairs, StoredBytes
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.carriers import STORAGE, add_carriers, carrier_id
 from alerter.store.holdings import Level, Place, levels, levels_of, put_levels
 from alerter.store.interning import Interner
@@ -112,13 +112,13 @@ class Levels:
     def _carriers(
         self, connection: Connection, source_id: int, wanted: Sequence[_Carrier], now_ms: int
     ) -> dict[_Carrier, int]:
-        known = ledger.stored_runs(connection, source_id, [each.id for each in wanted])
+        known = run_rows.stored_runs(connection, source_id, [each.id for each in wanted])
         tag_ids = self._interner.tag_sets.ids(connection, {each.tags for each in wanted})
         ids = {each: known[each.id].id for each in wanted if each.id in known}
         fresh = [each for each in wanted if each not in ids]
         if fresh:
             (usage_id,) = self._interner.usage_sets.ids(connection, {()}).values()
-            ids |= {each: row_id for row_id, each in enumerate(fresh, ledger.next_run_id(connection))}
+            ids |= {each: row_id for row_id, each in enumerate(fresh, run_rows.next_run_id(connection))}
             rows = [
                 (ids[each], each.id, each.experiment_id, each.name, now_ms, tag_ids[each.tags], usage_id)
                 for each in fresh
@@ -135,7 +135,7 @@ class Levels:
         now_ms: int,
     ) -> None:
         """Charge levels up to now and let another size go on; one that goes on as it was, on the same day, is left."""
-        places = {row.id: row.tag_set_id for row in ledger.stored_by_id(connection, list(after))}
+        places = {row.id: row.tag_set_id for row in run_rows.stored_by_id(connection, list(after))}
         tags = self._interner.tag_sets.values(connection, set(places.values()))
         rates = self._interner.rates.values(connection, {level.rate_id for level in before.values()})
         charged: list[tuple[int, ChargeLine]] = []

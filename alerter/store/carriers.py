@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from alerter.store.bulk import insert_rows, query, select_in
 from alerter.store.interning import digest_of
-from alerter.store.ledger import STORED, StoredRun
+from alerter.store.run_rows import STORED, StoredRun
 
 TOKENS = "tokens"
 """The tokens of one model, of one run's or one experiment's traces."""
@@ -49,17 +49,16 @@ def add_carriers(connection: Connection, source_id: int, kind: str, rows: Sequen
     insert_rows(
         connection,
         'INSERT INTO run (id, run_uuid, experiment_id, name, start_ms, tag_set_id, usage_set_id, source_id, "user", '
-        "state, hash, parent_uuid) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-        [(*row, source_id, "", kind.upper(), 0, _about(kind, run_of(row[1]))) for row in rows],
+        "state, parent_uuid) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        [(*row, source_id, "", kind.upper(), _about(kind, run_of(row[1]))) for row in rows],
     )
 
 
 def carriers_of(connection: Connection, source_id: int, kind: str, run_uuids: Sequence[str]) -> list[StoredRun]:
     """Return the rows of a kind that are about some runs."""
     sql = STORED + "WHERE +source_id = ? AND parent_uuid IN {values}"
-    return [
-        StoredRun(*row) for row in select_in(connection, sql, [_about(kind, each) for each in run_uuids], source_id)
-    ]
+    about = [_about(kind, each) for each in run_uuids]
+    return list(map(StoredRun._make, select_in(connection, sql, about, source_id)))
 
 
 def set_tags(connection: Connection, row_id: int, tag_set_id: int) -> None:

@@ -144,28 +144,6 @@ def digest_of(*parts: object) -> int:
     return _digest(tuple(str(part) for part in parts))
 
 
-def digest_of_text(text: str) -> int:
-    """Return the digest of values whose text was joined by the unit separator already."""
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
-
-
-_TEXTS: dict[int, tuple[Pairs, str]] = {}
-_TEXTS_MAX = 4096
-
-
-def pairs_text(pairs: Pairs) -> str:
-    """Return the text of a tag or usage set that digests are made of.
-
-    Most runs hold the same object, which is longer to hash than to write out: it is known by its identity, and held so
-    that this stays its own.
-    """
-    found = _TEXTS.get(id(pairs))
-    if found is None:
-        if len(_TEXTS) >= _TEXTS_MAX:
-            _TEXTS.clear()
-        found = _TEXTS[id(pairs)] = (pairs, str(pairs))
-    return found[1]
-
-
 def _digest(parts: tuple[str, ...]) -> int:
-    return digest_of_text("\x1f".join(parts))
+    text = "\x1f".join(parts)
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1

@@ -1,4 +1,4 @@
-"""The ledger's rows: sources, runs, charges that are only ever added, and open segments."""
+"""The ledger's rows: charges that are only ever added, and open segments."""
 
 from __future__ import annotations
 
@@ -10,28 +10,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from alerter.core.charges import Rate, cost_between
-from alerter.core.usage import Meter, RunObservation
+from alerter.core.usage import Meter
 from alerter.store.blocks import places, widen
 from alerter.store.bulk import append_rows, insert_rows, query, select_in
 
 METER_CODES: dict[Meter, int] = {meter: code for code, meter in enumerate(Meter, 1)}
 CHARGE_COLUMNS = "run_id, meter, start_ms, revision, end_ms, tag_set_id, rate_id, quantity, cost_nanos, correction_id"
 METERS: dict[int, Meter] = {code: meter for meter, code in METER_CODES.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """A run's row as far as recording needs it; up to ``folded_ms`` its charges were folded, and stay as they are."""
-
-    id: int
-    run_uuid: str
-    hash: int
-    start_ms: int
-    end_ms: int | None
-    tag_set_id: int
-    usage_set_id: int
-    parent_uuid: str | None = None
-    folded_ms: int | None = None
 
 
 class Charge(NamedTuple):
@@ -75,29 +60,6 @@ class OpenSegment:
     until_ms: int | None = None
     kin_ms: int | None = None
     held: Held = ()
-
-
-STORED = "SELECT id, run_uuid, hash, start_ms, end_ms, tag_set_id, usage_set_id, parent_uuid, folded_ms FROM run "
-
-
-def stored_runs(connection: Connection, source_id: int, uuids: Sequence[str]) -> dict[str, StoredRun]:
-    """Return the rows of those runs that the ledger knows, by MLflow's run id."""
-    sql = STORED + "WHERE source_id = ? AND run_uuid IN {values}"
-    return {row[1]: StoredRun(*row) for row in select_in(connection, sql, uuids, source_id)}
-
-
-def stored_by_id(connection: Connection, run_ids: Sequence[int]) -> list[StoredRun]:
-    """Return the rows of runs by the ledger's own ids."""
-    return [StoredRun(*row) for row in select_in(connection, STORED + "WHERE id IN {values}", run_ids)]
-
-
-def nested_in(connection: Connection, source_id: int, uuids: Sequence[str]) -> list[StoredRun]:
-    """Return the runs that are nested directly in others."""
-    if not uuids or query(connection, "SELECT 1 FROM run WHERE parent_uuid IS NOT NULL LIMIT 1").first() is None:
-        return []
-    # The sign keeps SQLite from walking over all runs of the source instead of the few that have a parent.
-    sql = STORED + "WHERE +source_id = ? AND parent_uuid IN {values}"
-    return [StoredRun(*row) for row in select_in(connection, sql, uuids, source_id)]
 
 
 def all_charges(connection: Connection) -> Iterator[Charge]:
@@ -194,51 +156,10 @@ def open_runs(connection: Connection, source_id: int) -> frozenset[str]:
     return frozenset(row[0] for row in query(connection, sql, source_id))
 
 
-def next_run_id(connection: Connection) -> int:
-    """Return the first free run id."""
-    return int(query(connection, "SELECT MAX(id) FROM run").scalar() or 0) + 1
-
-
-RunValues = tuple[int, int, str, str, str, str, int, int | None, str, int, int, int, str | None]
-
-
-def run_values(run: RunObservation, identity: tuple[int, int], content: tuple[int, int, int]) -> RunValues:
-    """Return a run's row for `put_runs`.
-
-    ``identity`` is (run id, source id); ``content`` is (tag set id, usage set id, digest).
-    """
-    text = (run.run_uuid, run.experiment_id, run.user, run.name)
-    state = run.status + (" DELETED" if run.deleted else "")  # plain text, which a label is not
-    return (*identity, *text, run.start_ms, run.end_ms, state, *content, run.parent_uuid)
-
-
-_RUN_COLUMNS = (
-    'id, source_id, run_uuid, experiment_id, "user", name, start_ms, end_ms, state, tag_set_id, usage_set_id, hash, '
-    "parent_uuid"
-)
-_INSERT_RUN = f"INSERT INTO run ({_RUN_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-
-
-def add_runs(connection: Connection, rows: Sequence[RunValues]) -> None:
-    """Insert runs that the ledger doesn't have; twice as fast as `put_runs` within a savepoint of SQLite."""
-    insert_rows(connection, _INSERT_RUN, rows)
-
-
-def put_runs(connection: Connection, rows: Sequence[RunValues]) -> None:
-    """Insert runs, or rewrite what was last seen of them."""
-    latest = ", ".join(f"{each} = excluded.{each}" for each in _RUN_COLUMNS.split(", ")[3:])
-    insert_rows(connection, f"{_INSERT_RUN} ON CONFLICT (id) DO UPDATE SET {latest}", rows)
-
-
-def mark_gone(connection: Connection, run_ids: Sequence[int]) -> None:
-    """Note that a source no longer has these runs; should one come back, it is looked at anew."""
-    insert_rows(connection, "UPDATE run SET state = 'GONE', hash = 0 WHERE id = ?", [(each,) for each in run_ids])
-
-
 def add_charges(connection: Connection, charges: Sequence[ChargeValues]) -> None:
     """Append charges; nothing in this table is ever updated or deleted."""
     widen(connection, charges)
-    append_rows(connection, f"charge ({CHARGE_COLUMNS})", charges)
+    append_rows(connection, "charge", CHARGE_COLUMNS, charges)
 
 
 def put_open(connection: Connection, segments: Sequence[OpenSegment]) -> None:

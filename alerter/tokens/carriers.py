@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 from alerter.core.charges import Rate
 from alerter.core.traces import TraceUse, bucket_of
 from alerter.core.usage import Meter, Pairs
-from alerter.store import ledger
+from alerter.store import ledger, run_rows
 from alerter.store.carriers import TOKENS, CarrierValues, add_carriers, carrier_id, carriers_of, run_of, set_tags
 from alerter.store.interning import Interner
-from alerter.store.ledger import METER_CODES, Charge, StoredRun
+from alerter.store.ledger import METER_CODES, Charge
+from alerter.store.run_rows import StoredRun
 from alerter.store.token_counts import Counts, counts_of, place_of, put_counts
 from alerter.store.totals import Attribution, cost_to
 
@@ -72,7 +73,7 @@ class Carriers:
 
     def base_of(self, connection: Connection, source_id: int, traces: Iterable[TraceUse]) -> dict[str, Pairs]:
         """Return the tags of the runs that logged some traces, by MLflow's run id."""
-        runs = ledger.stored_runs(
+        runs = run_rows.stored_runs(
             connection, source_id, sorted({each.source_run for each in traces if each.source_run})
         )
         tags = self._interner.tag_sets.values(connection, {row.tag_set_id for row in runs.values()})
@@ -86,12 +87,12 @@ class Carriers:
         New ones get a row; one whose tags changed takes all that it carries along. ``first_ms`` is when its first
         tokens were used.
         """
-        known = ledger.stored_runs(connection, source_id, [each.id for each in first_ms])
+        known = run_rows.stored_runs(connection, source_id, [each.id for each in first_ms])
         tag_ids = self._interner.tag_sets.ids(connection, {each.tags for each in first_ms})
         own_ids = self._interner.usage_sets.ids(connection, {each.own for each in first_ms})
         found: dict[Carrier, tuple[int, int]] = {}
         rows: list[CarrierValues] = []
-        next_id = ledger.next_run_id(connection)
+        next_id = run_rows.next_run_id(connection)
         for each, first in first_ms.items():
             row, tag_set_id = known.get(each.id), tag_ids[each.tags]
             if row is None:
@@ -107,7 +108,7 @@ class Carriers:
 
     def follow(self, connection: Connection, source_id: int, run_ids: Sequence[int], now_ms: int) -> None:
         """Give the tokens of runs that were written the tags that these have now."""
-        runs = {row.run_uuid: row for row in ledger.stored_by_id(connection, run_ids)}
+        runs = {row.run_uuid: row for row in run_rows.stored_by_id(connection, run_ids)}
         rows = carriers_of(connection, source_id, TOKENS, list(runs))
         tags = self._interner.tag_sets.values(connection, {row.tag_set_id for row in runs.values()} if rows else ())
         owns = self._interner.usage_sets.values(connection, {row.usage_set_id for row in rows})

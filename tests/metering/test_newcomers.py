@@ -69,7 +69,7 @@ def ledger_of(config: Config, migrated: Path, before: Sequence[RunObservation], 
             home.source.size = len(some)
             home.source.fails_after = 1  # after its one batch: nothing that accrues is settled in between
             home.cycle(T0)
-        told = "SELECT r.run_uuid, r.name, r.state, r.start_ms, r.end_ms, r.hash, t.tags, u.usage FROM run r "
+        told = "SELECT r.run_uuid, r.name, r.state, r.start_ms, r.end_ms, t.tags, u.usage FROM run r "
         told += "JOIN tag_set t ON t.id = r.tag_set_id JOIN usage_set u ON u.id = r.usage_set_id"
         charges = "SELECT r.run_uuid, c.meter, c.start_ms, c.revision, c.end_ms, t.tags, e.rule, e.unit_price, "
         charges += "c.quantity, c.cost_nanos FROM charge c JOIN run r ON r.id = c.run_id "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from alembic import command
@@ -9,14 +10,15 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from alerter.core.charges import Rate
-from alerter.core.usage import Meter
+from alerter.core.usage import Meter, RunObservation, RunStatus
 from alerter.store.alert_states import alert_states
 from alerter.store.alerts import load_alerts
-from alerter.store.bulk import insert_rows, query
+from alerter.store.bulk import insert_rows
 from alerter.store.engine import Store, StoreError
 from alerter.store.holds import hold_in_force
 from alerter.store.interning import Interner, digest_of
 from alerter.store.migrate import migrate
+from alerter.store.run_rows import stored_by_id
 from tests.store.test_migrate import SCRIPTS
 
 BUDGET = (
@@ -133,5 +135,8 @@ def test_rates_are_found_again_and_runs_that_may_share_a_machine_are_looked_at_a
         migrate(store)
         with store.write() as connection:
             assert Interner().rates.ids(connection, {RATE}) == {RATE: 5}
-            rows = query(connection, "SELECT id, hash FROM run ORDER BY id")
-            assert [tuple(each) for each in rows] == [(1, 9), (2, 0), (3, 0)]
+            runs = stored_by_id(connection, sorted(keys))
+            # What was seen of the first is what its row says.
+            seen = RunObservation("r1", "1", "", "", RunStatus.FINISHED, 1, None, deleted=False, tags=(), usage=())
+            told = [each.tells(replace(seen, run_uuid=each.run_uuid), 1, each.id) for each in runs]
+            assert told == [True, False, False]

@@ -65,7 +65,8 @@ _LASTING = text("state IN ('FOLDED', 'STORAGE', 'TOKENS') AND parent_uuid IS NUL
 class RunRow(SQLModel, table=True):
     """A run as it was last seen; ``parent_uuid`` is MLflow's id of the run that it is nested in.
 
-    ``folded_ms`` is up to when its charges were folded into daily sums, ``folded_nanos`` what they came to.
+    ``folded_ms`` is up to when its charges were folded into daily sums, ``folded_nanos`` what they came to; ``costs``
+    is what it logged of its own cost, as JSON.
     """
 
     __tablename__ = "run"
@@ -85,10 +86,10 @@ class RunRow(SQLModel, table=True):
     state: str = Field(sa_column=text_column())
     tag_set_id: int = Field(sa_column=reference("tag_set.id"))
     usage_set_id: int = Field(sa_column=reference("usage_set.id"))
-    hash: int = Field(sa_column=big_column())
     parent_uuid: str | None = Field(default=None, sa_column=text_column(nullable=True))
     folded_ms: int | None = Field(default=None, sa_column=big_column(nullable=True))
     folded_nanos: int | None = Field(default=None, sa_column=big_column(nullable=True))
+    costs: str | None = Field(default=None, sa_column=text_column(nullable=True))
 
 
 class CorrectionRow(SQLModel, table=True):
