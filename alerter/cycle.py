@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Event
 
@@ -16,7 +17,7 @@ from alerter.digests import tell_digests
 from alerter.evaluate import evaluate_all
 from alerter.folding import fold_some
 from alerter.operators import tell_operators, tell_set_aside
-from alerter.recording import Recorded
+from alerter.recording.outcome import NotNewError, Recorded
 from alerter.restatements import close_periods
 from alerter.run_alerts import judge_runs
 from alerter.services import Services
@@ -185,8 +186,17 @@ def _begin(services: Services, name: str, now_ms: int) -> tuple[SourceState, Pol
 
 
 def _record(services: Services, state: SourceState, batch: Batch, now_ms: int, seen_ms: int) -> Recorded:
+    if not state.cursor:  # read for the first time
+        with suppress(NotNewError):
+            return _write(services, state, batch, now_ms, seen_ms, new=True)
+    return _write(services, state, batch, now_ms, seen_ms)
+
+
+def _write(
+    services: Services, state: SourceState, batch: Batch, now_ms: int, seen_ms: int, *, new: bool = False
+) -> Recorded:
     with services.ledger.write() as view:
-        recorded = services.recorder.record(view.connection, state, batch, now_ms=now_ms, seen_ms=seen_ms)
+        recorded = services.recorder.record(view.connection, state, batch, now_ms=now_ms, seen_ms=seen_ms, new=new)
         note_runs(services, view.connection, state, recorded.changed, now_ms)
         follow_runs(services, view.connection, state, recorded.changed, now_ms)
     return replace(recorded, changed=())  # a first sync would gather the ids of all runs there are

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
@@ -31,6 +32,7 @@ from alerter.recording.family import Family
 from alerter.recording.life import Heard, hear_descendants, suspects, tell_ancestors
 from alerter.recording.loading import Loader
 from alerter.recording.newcomers import Newcomer, Newcomers
+from alerter.recording.outcome import NotNewError, Recorded
 from alerter.recording.sharing import Sharing, divide, note_times
 from alerter.recording.valuation import Valuation
 from alerter.settlement import known_of
@@ -44,31 +46,6 @@ log = logging.getLogger(__name__)
 
 _POISON = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, DataError, IntegrityError)
 """What one observation may raise. Anything else is about the database or the program, and stops the cycle."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What one batch changed: runs seen, written, corrected; clocks clamped; runs set aside as unrecordable.
-
-    ``changed`` are the runs that were written, by the ledger's ids.
-    """
-
-    seen: int = 0
-    written: int = 0
-    corrected: int = 0
-    clamped: int = 0
-    set_aside: int = 0
-    changed: tuple[int, ...] = ()
-
-    def __add__(self, other: Recorded) -> Recorded:
-        return Recorded(
-            self.seen + other.seen,
-            self.written + other.written,
-            self.corrected + other.corrected,
-            self.clamped + other.clamped,
-            self.set_aside + other.set_aside,
-            self.changed + other.changed,
-        )
 
 
 class Recorder:
@@ -102,12 +79,19 @@ class Recorder:
         self._attribution.forget()
 
     def record(
-        self, connection: Connection, source: SourceState, batch: Batch, *, now_ms: int, seen_ms: int = 0
+        self,
+        connection: Connection,
+        source: SourceState,
+        batch: Batch,
+        *,
+        now_ms: int,
+        seen_ms: int = 0,
+        new: bool = False,
     ) -> Recorded:
         """Record a batch and how far the source was read; runs that did not change cost one look-up.
 
         A run that can't be recorded is logged, counted and set aside without the rest; the next poll that reads it
-        tries again. While a source is read for the first time none of its runs is looked for.
+        tries again.
 
         Args:
             connection: in a transaction.
@@ -115,12 +99,30 @@ class Recorder:
             batch: what was read.
             now_ms: when the poll began.
             seen_ms: when the batch was there, if that is later: runs begin and end while a poll goes on.
+            new: none of its runs is looked for, and all are recorded or none, which is quicker.
+
+        Raises:
+            NotNewError: what should be new isn't, or can't be recorded; the transaction must be given up.
         """
         self._heard.hear(source.id, now_ms, batch.runs)
-        at_ms = max(now_ms, seen_ms)
-        recorded = self._isolated(connection, source, batch.runs, batch.gone, at_ms, new=not source.cursor)
+        way = self._together if new else self._isolated
+        recorded = way(connection, source, batch.runs, batch.gone, max(now_ms, seen_ms))
         advance(connection, source.id, batch.cursor, swept=batch.swept)
         return recorded
+
+    def _together(
+        self,
+        connection: Connection,
+        source: SourceState,
+        runs: Sequence[RunObservation],
+        gone: Sequence[str],
+        now_ms: int,
+    ) -> Recorded:
+        # Without a savepoint, for which SQLite copies each page that it changes.
+        try:
+            return self._record(connection, source, runs, gone, now_ms, new=True)
+        except _POISON as error:
+            raise NotNewError from error
 
     def _isolated(
         self,
@@ -129,18 +131,14 @@ class Recorder:
         runs: Sequence[RunObservation],
         gone: Sequence[str],
         now_ms: int,
-        *,
-        new: bool = False,
     ) -> Recorded:
         try:
             with connection.begin_nested():
-                return self._record(connection, source, runs, gone, now_ms, new=new)
+                return self._record(connection, source, runs, gone, now_ms)
         except _POISON as error:
             if isinstance(error, MoneyError):
                 raise  # the configuration's: every run would be set aside
             self.forget()
-            if new:  # one of them isn't
-                return self._isolated(connection, source, runs, gone, now_ms)
             if len(runs) + len(gone) == 1:
                 uuid = runs[0].run_uuid if runs else gone[0]
                 log.warning("run set aside: it can't be recorded run=%r error=%r", uuid[:80], error)
@@ -162,7 +160,7 @@ class Recorder:
         gone: Sequence[str],
         now_ms: int,
         *,
-        new: bool,
+        new: bool = False,
     ) -> Recorded:
         looked_for = [*([] if new else [run.run_uuid for run in runs]), *gone]
         known = run_rows.stored_runs(connection, source.id, looked_for)
@@ -285,5 +283,5 @@ class Recorder:
 
     def _count(self, connection: Connection, charges: Sequence[ChargeValues], tag_set_ids: set[int]) -> None:
         """Add charges to the daily totals of the scopes that they count for."""
-        rates = self._interner.rates.values(connection, {charge[6] for charge in charges})
+        rates = self._interner.rates.values(connection, set(map(itemgetter(6), charges)))
         self._attribution.count(connection, charges, tag_set_ids, rates)

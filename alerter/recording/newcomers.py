@@ -21,7 +21,7 @@ from alerter.recording.entries import check_cost
 from alerter.store import ledger, run_rows
 from alerter.store.interning import Interner
 from alerter.store.ledger import METER_CODES, ChargeValues
-from alerter.store.run_rows import RunValues, StoredRun
+from alerter.store.run_rows import LoneValues, StoredRun
 
 
 class Newcomer(NamedTuple):
@@ -103,10 +103,10 @@ class Newcomers:
         self._identify(connection, {each.kind for each in newcomers})
         parts = self._parts(connection, {each.template for each in newcomers})
         first = run_rows.next_run_id(connection)
-        rows: list[RunValues] = []
+        rows: list[LoneValues] = []
         charges: list[ChargeValues] = []
         for run_id, (run, kind, template) in enumerate(newcomers, first):
-            rows.append(run_rows.run_values(run, (run_id, source_id), (kind.tag_set_id, kind.usage_set_id)))
+            rows.append(run_rows.lone_values(run, (run_id, source_id), (kind.tag_set_id, kind.usage_set_id)))
             charges += _charges(run_id, run, kind.tag_set_id, parts[template])
         run_rows.add_runs(connection, rows)
         ledger.add_charges(connection, charges)

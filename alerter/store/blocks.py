@@ -25,8 +25,11 @@ RUNS = 1_000
 LONGEST_MS = 2 * DAY_MS
 """No charge of a row that lasts (storage by the day, tokens, folded days) is longer, wherever its days begin."""
 
-_LASTING = "state IN ('FOLDED', 'STORAGE', 'TOKENS') AND parent_uuid IS NULL"
-"""Of the rows that are no runs: those that are about none, to which charges are added for ever."""
+_LASTING = "(state = 'FOLDED' OR state = 'STORAGE' OR state = 'TOKENS') AND parent_uuid IS NULL"
+"""Of the rows that are no runs: those that are about none, to which charges are added for ever; the words of an index.
+
+SQLite makes a table of what stands in ``IN`` for each row that it looks at: a run took half as long again to insert.
+"""
 
 _RUN, _START, _END = itemgetter(0), itemgetter(2), itemgetter(4)
 

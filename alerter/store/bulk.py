@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -48,7 +49,7 @@ def without_nulls(columns: str, rows: Sequence[tuple[Any, ...]]) -> tuple[str, S
     """
     names = columns.split(", ")
     width = len(names)
-    while width > 1 and all(row[width - 1] is None for row in rows):
+    while width > 1 and list(map(itemgetter(width - 1), rows)).count(None) == len(rows):
         width -= 1
     return ", ".join(names[:width]), rows if width == len(names) else [row[:width] for row in rows]
 

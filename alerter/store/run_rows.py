@@ -9,13 +9,17 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from alerter.core.usage import RunObservation
-from alerter.store.bulk import insert_rows, marks, query, select_in, without_nulls
+from alerter.store.bulk import insert_rows, marks, query, select_in
 
-RunValues = tuple[int, int, str, str, str, str, int, int | None, str, int, int, str | None, str | None]
-_RUN_COLUMNS = (
-    'id, source_id, run_uuid, experiment_id, "user", name, start_ms, end_ms, state, tag_set_id, usage_set_id, '
-    "parent_uuid, costs"
+LoneValues = tuple[int, int, str, str, str, str, int, int | None, str, int, int]
+"""The row of a run that is nested in none and logs no cost."""
+
+RunValues = tuple[*LoneValues, str | None, str | None]
+
+_LONE_COLUMNS = (
+    'id, source_id, run_uuid, experiment_id, "user", name, start_ms, end_ms, state, tag_set_id, usage_set_id'
 )
+_RUN_COLUMNS = f"{_LONE_COLUMNS}, parent_uuid, costs"
 STORED = f"SELECT {_RUN_COLUMNS}, folded_ms FROM run "
 
 
@@ -72,16 +76,19 @@ def run_values(run: RunObservation, identity: tuple[int, int], content: tuple[in
 
     ``identity`` is (run id, source id); ``content`` is (tag set id, usage set id).
     """
+    return (*lone_values(run, identity, content), run.parent_uuid, json.dumps(run.costs) if run.costs else None)
+
+
+def lone_values(run: RunObservation, identity: tuple[int, int], content: tuple[int, int]) -> LoneValues:
+    """Return a run's row for `add_runs`; see `run_values`."""
     state = run.status + (" DELETED" if run.deleted else "")  # plain text, which a label is not
-    costs = json.dumps(run.costs) if run.costs else None
     text = (run.run_uuid, run.experiment_id, run.user, run.name)
-    return (*identity, *text, run.start_ms, run.end_ms, state, *content, run.parent_uuid, costs)
+    return (*identity, *text, run.start_ms, run.end_ms, state, *content)
 
 
-def add_runs(connection: Connection, rows: Sequence[RunValues]) -> None:
+def add_runs(connection: Connection, rows: Sequence[LoneValues]) -> None:
     """Insert runs that the ledger doesn't have; twice as fast as `put_runs` within a savepoint of SQLite."""
-    names, rows = without_nulls(_RUN_COLUMNS, rows)
-    insert_rows(connection, f"INSERT INTO run ({names}) VALUES {marks(names)}", rows)
+    insert_rows(connection, f"INSERT INTO run ({_LONE_COLUMNS}) VALUES {marks(_LONE_COLUMNS)}", rows)
 
 
 def put_runs(connection: Connection, rows: Sequence[RunValues]) -> None:

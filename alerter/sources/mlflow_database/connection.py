@@ -142,11 +142,19 @@ def _postgres(url: URL, timeout_s: float) -> Engine:
         "application_name": "alerter",
         # Of each run a few rows are looked up that lie together: a bitmap of their blocks takes longer than they do.
         "enable_bitmapscan": "off",
+        # Compiling a statement takes longer than a page of runs does.
+        "jit": "off",
     }
     options = " ".join(f"-c {key}={value}" for key, value in settings.items())
     return create_engine(
         url,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        connect_args={"connect_timeout": max(2, round(timeout_s)), "options": options, "keepalives_idle": 30},
+        connect_args={
+            "connect_timeout": max(2, round(timeout_s)),
+            "options": options,
+            "keepalives_idle": 30,
+            # A prepared statement is planned for any keys, and looks through the list of them for each param of a run.
+            "prepare_threshold": None,
+        },
     )

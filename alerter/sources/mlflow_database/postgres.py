@@ -102,7 +102,9 @@ def _texts(kept: Kept | None) -> tuple[str, list[object]]:
     columns: list[str] = []
     values: list[object] = []
     for table, (condition, keys) in kept.texts.items():
-        where = f"c.run_uuid = r.run_uuid AND {condition}"
+        # By bytes there is no index: it would look up each key of each run where it could walk over a run's few.
+        by_bytes = condition.replace("c.key", 'c.key COLLATE "C"')
+        where = f"c.run_uuid = r.run_uuid AND {by_bytes}"
         text = f"SELECT json_object_agg(c.key, c.value)::text FROM {table} AS c WHERE {where}"
         columns.append(f", CASE WHEN r.experiment_id = ANY(?::int[]) THEN ({text}) END AS {table}")
         values += [list(kept.experiment_ids), *keys]

@@ -25,8 +25,8 @@ ENDED: Final = ("FINISHED", "FAILED", "KILLED")
 
 RUN: Final = "r.run_uuid, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.lifecycle_stage"
 
-
-_OWN = "substr(c.key, 1, 7) <> 'mlflow.'"
+_OWN = "c.key < 'mlflow.' OR c.key >= 'mlflow/'"
+"""What people gave, where text goes by its bytes: it doesn't begin with ``mlflow.``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Kept:
 
     @property
     def texts(self) -> dict[str, tuple[str, Sequence[str]]]:
-        """The two tables with a condition on ``c.key`` each, and its values."""
+        """The two tables with a condition on ``c.key`` each, which goes by its bytes, and the condition's values."""
         return {
             "params": (f"c.key IN {marks(self.params)}", self.params),
             "tags": (f"({_OWN} OR c.key IN {marks(self.tags)})", self.tags),

@@ -59,7 +59,7 @@ class RateRow(SQLModel, table=True):
 
 
 _NESTED = text("parent_uuid IS NOT NULL")
-_LASTING = text("state IN ('FOLDED', 'STORAGE', 'TOKENS') AND parent_uuid IS NULL")
+_LASTING = text("(state = 'FOLDED' OR state = 'STORAGE' OR state = 'TOKENS') AND parent_uuid IS NULL")
 
 
 class RunRow(SQLModel, table=True):
