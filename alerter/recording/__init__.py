@@ -182,8 +182,8 @@ class Recorder:
         if not newcomers:
             return range(0)
         ids, charges = self._newcomers.write(connection, source.id, newcomers)
-        note_endings(connection, source, zip(ids, (each.run.end_ms for each in newcomers), strict=True))
-        self._count(connection, charges, {each.kind.tag_set_id for each in newcomers})
+        note_endings(connection, source, zip(ids, (run.end_ms for run, _, _ in newcomers), strict=True))
+        self._count(connection, charges, {kind.tag_set_id for kind in set(map(itemgetter(1), newcomers))})
         return ids
 
     def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> int:

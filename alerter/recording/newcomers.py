@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -24,14 +25,6 @@ from alerter.store.ledger import METER_CODES, ChargeValues
 from alerter.store.run_rows import LoneValues, StoredRun
 
 
-class Newcomer(NamedTuple):
-    """A run on its way, what it has in common with others, and what its machine costs throughout."""
-
-    run: RunObservation
-    kind: Kind
-    template: Template
-
-
 @dataclass(slots=True, eq=False)
 class Kind:
     """What runs of the same tags and usage have in common; ``tariff`` is None where they may share a machine."""
@@ -45,6 +38,10 @@ class Kind:
     def costs(self, start_ms: int, end_ms: int) -> Template | None:
         """Return what such a run's machine costs throughout ``[start, end)``; None where that must be looked into."""
         return None if self.tariff is None else self.tariff.over(start_ms, end_ms)
+
+
+Newcomer = tuple[RunObservation, Kind, Template]
+"""A run on its way, what it has in common with others, and what its machine costs throughout."""
 
 
 class _Part(NamedTuple):
@@ -85,7 +82,7 @@ class Newcomers:
                 kind = kinds.get((id(run.tags), id(run.usage))) or self._kind(run, kinds)
                 template = kind.costs(run.start_ms, run.end_ms or 0)
                 if template is not None:
-                    newcomers.append(Newcomer(run, kind, template))
+                    newcomers.append((run, kind, template))
                     continue
             others.append(run)
         return newcomers, others
@@ -100,8 +97,8 @@ class Newcomers:
         self, connection: Connection, source_id: int, newcomers: Sequence[Newcomer]
     ) -> tuple[range, list[ChargeValues]]:
         """Write runs and their charges; return the ledger's ids of them, and the charges."""
-        self._identify(connection, {each.kind for each in newcomers})
-        parts = self._parts(connection, {each.template for each in newcomers})
+        self._identify(connection, set(map(itemgetter(1), newcomers)))
+        parts = self._parts(connection, set(map(itemgetter(2), newcomers)))
         first = run_rows.next_run_id(connection)
         rows: list[LoneValues] = []
         charges: list[ChargeValues] = []

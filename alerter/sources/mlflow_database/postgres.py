@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -14,6 +15,9 @@ _SHAPE = (
     "SELECT pg_relation_size(oid) / current_setting('block_size')::bigint, reltuples / NULLIF(relpages, 0) "
     "FROM pg_class WHERE oid = 'runs'::regclass"
 )
+_row = partial(tuple.__new__, RunRow)
+"""Make one of all its values; ``_make`` takes three times as long, and a first sync makes a million."""
+
 _RUNS_A_BLOCK, _SPARSE, _DENSE = 32, 8, 64
 """Of a table that was never analysed, and within what its statistics are believed."""
 
@@ -41,8 +45,11 @@ class Postgres(Keyed):
 
     def _read(self, which: str, kept: Kept | None, *values: object) -> list[RunRow]:
         texts, keys = _texts(kept)
-        rows = self._rows(f"SELECT {RUN}{texts} FROM runs AS r WHERE {which}", *keys, *values)
-        return list(map(RunRow._make, rows) if kept else starmap(RunRow, rows))
+        # Looked up in the order of the index, where each is near the last one; told in the order in which they began.
+        # What is sorted is no column, so that nobody walks over the whole index to spare himself the sorting.
+        runs = f"SELECT * FROM runs AS r WHERE {which} ORDER BY r.run_uuid || '' OFFSET 0"
+        rows = self._rows(f"SELECT {RUN}{texts} FROM ({runs}) AS r ORDER BY r.start_time", *keys, *values)
+        return list(map(_row, rows) if kept else starmap(RunRow, rows))
 
     def now(self) -> News:
         """See `Tables`."""

@@ -52,8 +52,10 @@ def observation(content: Content, facts: Facts, now_ms: int, last_metric_ms: int
 
 
 def _time(value: int | str | None) -> int | None:
-    # MLflow stores 0 for a run created without a start.
-    return int(value) if value is not None and int(value) > 0 else None
+    if value is None:
+        return None
+    at_ms = int(value)
+    return at_ms if at_ms > 0 else None  # MLflow stores 0 for a run created without a start
 
 
 def _unknown_status(end: int | None) -> RunStatus:
