@@ -19,7 +19,7 @@ run: $(VENV)/.installed-run ## start the daemon on an embedded MLflow with sampl
 	@$(VENV)/bin/alerter demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## run the tests (ARGS="-k name" chooses, JOBS=1 one at a time)
-	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+	@$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.installed-dev ## lint, format, types, the layers of the house, its sizes
 	@$(VENV)/bin/ruff check .

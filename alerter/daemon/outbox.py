@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from alerter.daemon.pulse import Pulse
-from alerter.delivery import Bell, Outage, deliver_until_stopped
+from alerter.delivery import Bell, OutboxOutage, deliver_until_stopped
 from alerter.operators import fallback_of
 from alerter.services import Services
 
@@ -25,7 +25,7 @@ class Outbox:
         self._owner = owner
         self._pulse = pulse
         self._bell = Bell()
-        self._outage = Outage()
+        self._outage = OutboxOutage()
         self._thread: threading.Thread | None = None
         self._parts: list[str] = []
 

@@ -16,12 +16,12 @@ from alerter.core.ports import Notifier
 from alerter.delivery.bell import Bell
 from alerter.delivery.courier import Courier
 from alerter.delivery.fallback import Fallback, nobody
-from alerter.delivery.outage import Outage
+from alerter.delivery.outage import OutboxOutage
 from alerter.delivery.sending import WORKERS, send_due
 from alerter.store.engine import Store, StoreError
 from alerter.store.outbox import Claimed, claim_updates, due_kinds, settings
 
-__all__ = ["WORKERS", "Bell", "Fallback", "Outage", "deliver_due", "deliver_until_stopped", "nobody"]
+__all__ = ["WORKERS", "Bell", "Fallback", "OutboxOutage", "deliver_due", "deliver_until_stopped", "nobody"]
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def deliver_until_stopped(
     stop: threading.Event,
     fallback: Fallback = nobody,
     bell: Bell | None = None,
-    outage: Outage | None = None,
+    outage: OutboxOutage | None = None,
     beat: Callable[[str], None] = lambda _kind: None,
     patience_s: float = 20.0,
 ) -> None:
@@ -87,7 +87,7 @@ def deliver_until_stopped(
     the next start looks it up.
     """
     courier = Courier(store, notifiers, clock, owner, stop, fallback)
-    bell, outage = bell or Bell(), outage or Outage()
+    bell, outage = bell or Bell(), outage or OutboxOutage()
     outage.expect((*notifiers, _REST))
     lanes = [
         threading.Thread(target=_lane, args=(courier, kind, beat, bell, outage), name=f"deliver-{kind}", daemon=True)
@@ -107,7 +107,7 @@ def deliver_until_stopped(
     timer.cancel()
 
 
-def _lane(courier: Courier, lane: str, beat: Callable[[str], None], bell: Bell, outage: Outage) -> None:
+def _lane(courier: Courier, lane: str, beat: Callable[[str], None], bell: Bell, outage: OutboxOutage) -> None:
     while not courier.stop.is_set():
         beat(lane)
         heard, rest_s = bell.rung(), EVERY_S

@@ -9,7 +9,7 @@ from collections.abc import Collection
 log = logging.getLogger(__name__)
 
 
-class Outage:
+class OutboxOutage:
     """What the lanes of the outbox see of the database, each in a thread of its own."""
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ from alerter.notifiers.console import ConsoleNotifier
 from alerter.services import Services
 from alerter.store.bulk import query
 from alerter.store.engine import Store
+from tests.fixtures.clock import noon_zone
 from tests.fixtures.window_data import SECRET
 
 PATIENCE_S = 90.0
@@ -35,10 +36,10 @@ operators: ops
 slack: {mode: http}
 web: {listen: "127.0.0.1:0"}
 """
-BUDGETS = """\
-defaults: {receivers: [costs]}
+BUDGETS = f"""\
+defaults: {{receivers: [costs], timezone: {noon_zone()}}}
 budgets:
-  - {name: everything, amount: %s, period: monthly}
+  - {{name: everything, amount: %s, period: monthly}}
 """
 
 

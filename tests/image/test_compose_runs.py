@@ -19,6 +19,7 @@ import yaml
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from tests.fixtures.clock import noon_zone
 from tests.fixtures.mlflow_server import MlflowServer
 from tests.fixtures.slack_emulator import free_port
 
@@ -94,6 +95,7 @@ def settle(config: Path, postgres: str, port: int) -> None:
         content = COMPOSE["configs"][each["source"]]["content"]
         content = content.replace("mlflow@postgres/alerter", f"mlflow@/alerter?host={postgres}")
         content = content.replace("0.0.0.0:8321", f"127.0.0.1:{port}")
+        content = content.replace("receivers: [log]", f"receivers: [log], timezone: {noon_zone()}")
         (config / Path(each["target"]).name).write_text(content, encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.fixtures.clock import noon_zone
 from tests.fixtures.mlflow_server import MlflowServer
 from tests.systemd.machine import PROJECT, Machine, booted, build
 
@@ -26,7 +27,7 @@ poll: {{every: 1s}}
 web: {{listen: "127.0.0.1:{port}"}}
 receivers: [{{name: log, console: {{}}}}]
 """
-BUDGET = 'budgets: [{{name: {name}, amount: "10", period: monthly, receivers: [log]}}]\n'
+BUDGET = 'budgets: [{{name: {name}, amount: "10", period: monthly, timezone: {zone}, receivers: [log]}}]\n'
 PRICES = 'prices: [{match: {instance_type: box}, per_instance_hour: "6"}]\n'
 DROP_IN = """\
 [Service]
@@ -63,7 +64,7 @@ def page(machine: Machine, mlflow_server: MlflowServer) -> str:
         port = free.getsockname()[1]
     name = mlflow_server.experiment_name(experiment)
     place(machine.root / "etc/alerter/alerter.yaml", CONFIG.format(uri=mlflow_server.uri, experiment=name, port=port))
-    place(machine.root / "etc/alerter/budgets.yaml", BUDGET.format(name="first"))
+    place(machine.root / "etc/alerter/budgets.yaml", BUDGET.format(name="first", zone=noon_zone()))
     place(machine.root / "etc/alerter/prices.yaml", PRICES)
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "start", UNIT)  # returns when the daemon has said READY=1
@@ -93,7 +94,7 @@ def test_it_reads_its_secrets_from_credentials(machine: Machine, page: str) -> N
 
 def test_a_reload_takes_a_changed_budget(machine: Machine, page: str) -> None:
     pid = machine.show(UNIT, "MainPID")
-    place(machine.root / "etc/alerter/budgets.yaml", BUDGET.format(name="second"))
+    place(machine.root / "etc/alerter/budgets.yaml", BUDGET.format(name="second", zone=noon_zone()))
     machine.run("systemctl", "reload", UNIT)
     until(lambda: "second" in spent(page))
     assert machine.show(UNIT, "MainPID") == pid
