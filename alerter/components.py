@@ -1,14 +1,14 @@
-"""What each scope spent on machines, on storage and on tokens in its period."""
+"""What each scope spent on machines, on storage and on tokens in its period, and which tokens have no price."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from alerter.core.charges import Rate
+from alerter.core.charges import Confidence, Rate
 from alerter.core.usage import COMPONENTS, NOT_RUNS, Meter
 from alerter.spending import Accruing
-from alerter.store.audit import charges_over_edges, sums_within
+from alerter.store.audit import charges_over_edges, sum_gaps, sums_within
 from alerter.store.ledger import METER_CODES, METERS, part_of
 from alerter.store.totals import View
 
@@ -46,6 +46,26 @@ def spent_beside_machines(view: View, windows: Mapping[int, Window], runs: Seque
             if share.budget_id in windows:
                 nanos = run.nanos(*windows[share.budget_id], share)
                 found[share.budget_id, share.scope_id][_COMPONENT[run.lines[0][0].meter]] += nanos
+    return found
+
+
+def tokens_without_price(view: View, windows: Mapping[int, Window]) -> dict[tuple[int, int], int]:
+    """Return how many tokens of each scope have no price in its budget's period; ``windows`` are by budget id.
+
+    They are charged by the quarter of an hour, so that none lies over the edge of a period.
+    """
+    found: Counter[tuple[int, int]] = Counter()
+    if not any(rate.meter is Meter.TOKENS and rate.confidence is Confidence.GAP for rate in view.all_rates().values()):
+        return found
+    for window in set(windows.values()):
+        used = Counter[int]()
+        for tag_set_id, tokens in sum_gaps(view.connection, window, METER_CODES[Meter.TOKENS]):
+            used[tag_set_id] += tokens
+        shares = view.shares(used)
+        for tag_set_id, tokens in used.items():
+            for share in shares[tag_set_id]:
+                if windows.get(share.budget_id) == window and share.counts(Meter.TOKENS):
+                    found[share.budget_id, share.scope_id] += tokens
     return found
 
 

@@ -14,6 +14,7 @@ from alerter.core.money import human, plain
 from alerter.core.periods import HOUR_MS, PeriodKind, PeriodSpec, bounds_ms, iso, period_at
 from alerter.core.usage import Meter
 from alerter.core.views import percent_of
+from alerter.core.wording import share_words
 from alerter.spending import Accruing, accruals
 from alerter.store.audit import RunLines, gap_charges, run_lines_within
 from alerter.store.budgets import scopes
@@ -205,11 +206,15 @@ def coverage_lines(found: Coverage) -> Iterator[str]:
         yield "no run time this month"
         yield from _gap_line(found)
         return
-    parts = [f"{_floor(found.priced_ms, found.whole_ms)} % of {hours(found.whole_ms):,.1f} run-hours this month priced"]
+    parts = [
+        f"{share_words(found.priced_ms, found.whole_ms)} of {hours(found.whole_ms):,.1f} run-hours this month priced"
+    ]
     if found.time_ms[Confidence.LOW]:
-        parts.append(f"{_ceil(found.time_ms[Confidence.LOW], found.whole_ms)} % with low confidence")
+        parts.append(f"{share_words(found.time_ms[Confidence.LOW], found.whole_ms)} with low confidence")
     parts += [
-        f"{_ceil(each.time_ms, each.whole_ms)} % untagged in {each.budget}" for each in found.untagged if each.time_ms
+        f"{share_words(each.time_ms, each.whole_ms)} untagged in {each.budget}"
+        for each in found.untagged
+        if each.time_ms
     ]
     if found.stale_ms:
         stale = human(found.stale_nanos, found.currency)
@@ -287,11 +292,3 @@ def _untagged(view: View, by_tags: Mapping[int, int]) -> tuple[Untagged, ...]:
 
 def _percent(part: int, whole: int, *, empty: float) -> float:
     return float(percent_of(part, whole)) if whole else empty
-
-
-def _floor(part: int, whole: int) -> int:
-    return part * 100 // whole
-
-
-def _ceil(part: int, whole: int) -> int:
-    return -(-part * 100 // whole)

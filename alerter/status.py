@@ -8,7 +8,7 @@ from typing import Any
 
 from alerter.briefing import Describer
 from alerter.collecting import collect
-from alerter.components import MACHINES, OTHERS, spent_beside_machines
+from alerter.components import MACHINES, OTHERS, spent_beside_machines, tokens_without_price
 from alerter.core.budgets import Reach, everything
 from alerter.core.money import plain
 from alerter.core.periods import bounds_ms, iso
@@ -52,13 +52,14 @@ def budget_status(view: View, now_ms: int) -> list[BudgetStatus]:
     stale = freshness(view).stale
     restated = restatements(view, now_ms)
     beside = spent_beside_machines(view, windows, runs)
+    tokens = tokens_without_price(view, windows)
     found = []
     for each in measured:
         key = (each.budget_id, each.scope_id)
         told = _status(each, counts.get(key, 0), restated.get(key, ()), beside.get(key, {}), stale=stale)
         run_ms, unpriced_ms = times.get(key, (0, 0))
-        row = replace(told, run_ms=run_ms, unpriced_ms=unpriced_ms)
-        if row.runs or row.spent_nanos or row.restated or not row.scope:
+        row = replace(told, run_ms=run_ms, unpriced_ms=unpriced_ms, unpriced_tokens=tokens.get(key, 0))
+        if row.runs or row.spent_nanos or row.unpriced_tokens or row.restated or not row.scope:
             found.append(row)
     order = {budget.name: place for place, budget in enumerate(view.budgets.values())}
     return sorted(found, key=lambda each: (order[each.budget], -each.percent, each.title))
@@ -133,6 +134,7 @@ def status_json(view: View, now_ms: int, *, name: str | None = None) -> Json:
                 "forecast": plain(row.forecast_nanos) if row.forecast_nanos is not None else None,
                 "runs": row.runs,
                 "priced_percent": float(row.priced_percent),
+                "unpriced_tokens": row.unpriced_tokens,
                 "components": {name: plain(nanos) for name, nanos in row.components.items()},
                 "restated": [_restated_json(each) for each in row.restated],
             }

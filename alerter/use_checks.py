@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from alerter.core.ports import Finding
 from alerter.core.text import one_line
+from alerter.core.wording import share_words
 from alerter.coverage import Coverage, measure
 from alerter.services import Services
 from alerter.tag_report import TagReport, tag_report
@@ -19,17 +20,18 @@ _WHERE = "`alerter tags` shows where they are"
 
 
 def check_use(services: Services, now_ms: int) -> Iterator[Finding]:
-    """Yield what a colleague would point out about tags and prices; nothing before a first cycle."""
+    """Yield what a colleague would point out about tags and prices, as far as runs were read."""
     with services.windows.read() as view:
         found = tag_report(view, services.config)
         coverage = measure(view, now_ms) if found.runs else None
     if coverage is None:
+        yield Finding("ok", "runs", "none was read yet: their tags and prices are looked at after a first cycle")
         return
     yield from _lacking(found)
     yield from _unknown(found)
     yield from _alike(found)
     if found.uncounted:
-        text = f"{_share(found.uncounted.total(), found.runs)} of runs are in none"
+        text = f"{share_words(found.uncounted.total(), found.runs)} of runs are in none"
         yield Finding("warning", "budgets", text, f"add one without `match:`, which counts everything; {_WHERE}")
     yield from _unpriced(coverage)
 
@@ -37,7 +39,7 @@ def check_use(services: Services, now_ms: int) -> Iterator[Finding]:
 def _lacking(found: TagReport) -> Iterator[Finding]:
     for key, experiments in found.lacking.items():
         runs = experiments.total()
-        subject, text = f"tag {key}", f"{_share(runs, found.runs)} of runs lack it, and count as (untagged)"
+        subject, text = f"tag {key}", f"{share_words(runs, found.runs)} of runs lack it, and count as (untagged)"
         if runs * 100 <= found.runs * _LITTLE:
             yield Finding("ok", subject, text if runs else "every run has it")
             continue
@@ -67,13 +69,8 @@ def _unpriced(coverage: Coverage) -> Iterator[Finding]:
     if not lacking:
         yield Finding("ok", "prices", "all run time of this month has a price")
         return
-    text = f"{_share(lacking, coverage.whole_ms)} of this month's run time has no price, and counts as nothing"
+    text = f"{share_words(lacking, coverage.whole_ms)} of this month's run time has no price, and counts as nothing"
     yield Finding("warning", "prices", text, "`alerter top --unpriced` names what, and the line that gives it a price")
-
-
-def _share(part: int, whole: int) -> str:
-    percent = part * 100 // whole if whole else 0
-    return "less than 1 %" if part and not percent else f"{percent} %"
 
 
 def _runs(counted: Counter[str]) -> str:

@@ -74,6 +74,7 @@ def channel(given: str | None) -> str | None:
 def show(found: Survey, likely: Sequence[str]) -> None:
     """Print what is in use, the tags that are likely to tell teams apart first."""
     from alerter.core.text import one_line
+    from alerter.core.wording import share_words
 
     if not found.runs:
         typer.echo("\nNo run is there yet: the configuration begins with round amounts.")
@@ -85,7 +86,7 @@ def show(found: Survey, likely: Sequence[str]) -> None:
         values = own[key]
         most = ", ".join(f"{one_line(value, 24)} {runs:,}" for value, runs in values.most_common(_SHOWN_VALUES))
         more = f", {len(values) - _SHOWN_VALUES:,} more" if len(values) > _SHOWN_VALUES else ""
-        lacking = f"; {_percent(found.untagged(key), found.runs)} of runs lack it" if found.untagged(key) else ""
+        lacking = f"; {share_words(found.untagged(key), found.runs)} of runs lack it" if found.untagged(key) else ""
         typer.echo(f"  {one_line(key, 30)}: {most}{more}{lacking}")
     if len(own) > _SHOWN_TAGS:
         typer.echo(f"  and {len(own) - _SHOWN_TAGS:,} more: see `alerter tags` later")
@@ -96,6 +97,7 @@ def show(found: Survey, likely: Sequence[str]) -> None:
 
 def _show_machines(found: Survey) -> None:
     from alerter.core.text import one_line
+    from alerter.core.wording import share_words
 
     machines = found.machines
     typer.echo("\nMachines:")
@@ -114,7 +116,7 @@ def _show_machines(found: Survey) -> None:
     )
     for runs, words in others:
         if runs:
-            typer.echo(f"  {_percent(runs, found.runs)} of runs {words}")
+            typer.echo(f"  {share_words(runs, found.runs)} of runs {words}")
 
 
 def ask(answers: Answers, found: Survey, likely: Sequence[str]) -> Answers:
@@ -170,11 +172,6 @@ def _day(at_ms: int) -> str:
     from alerter.core.periods import utc
 
     return utc(at_ms).date().isoformat()
-
-
-def _percent(part: int, whole: int) -> str:
-    share = part * 100 // whole if whole else 0
-    return "less than 1 %" if part and not share else f"{share} %"
 
 
 def _machine_zone() -> str | None:

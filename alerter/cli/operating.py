@@ -186,7 +186,7 @@ def notifications(
 
 
 def _print_notifications(rows: Sequence[NotificationView]) -> None:
-    from alerter.cli.table import print_table
+    from alerter.cli.table import print_table, to_the_second
     from alerter.core.periods import iso
 
     print_table(
@@ -194,7 +194,7 @@ def _print_notifications(rows: Sequence[NotificationView]) -> None:
         [
             (
                 str(row.id),
-                iso(row.created_ms),
+                to_the_second(iso(row.created_ms)),
                 row.receiver,
                 row.kind,
                 row.status,

@@ -167,13 +167,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _print(found: ShownPrice, today: date) -> None:
-    from alerter.cli.table import print_table
+    from alerter.cli.table import print_table, to_the_second
     from alerter.core.charges import Confidence
     from alerter.core.periods import iso
     from alerter.core.price_age import days_old, is_old
     from alerter.core.text import one_line
 
-    typer.echo(f"{one_line(found.instance_type)}  {found.place}  at {iso(found.at_ms)}")
+    typer.echo(f"{one_line(found.instance_type)}  {found.place}  at {to_the_second(iso(found.at_ms))}")
     for rate in found.rates:
         if rate.confidence is Confidence.GAP:
             say_error(one_line(rate.note, 300))

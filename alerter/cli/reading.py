@@ -145,16 +145,17 @@ def _print_status(rows: Sequence[BudgetStatus], fresh: Freshness, coverage: Cove
     from alerter.core.money import human
     from alerter.core.periods import iso
     from alerter.core.text import one_line
+    from alerter.core.wording import percent
     from alerter.coverage import coverage_lines
 
-    gaps = any(row.unpriced_ms for row in rows)
+    gaps = any(row.unpriced_ms or row.unpriced_tokens for row in rows)
     lines = [
         (
             row.budget if not row.scope else f"{row.budget} / {row.title}",
             row.period,
-            f"{row.percent} %",
+            percent(row.spent_nanos, row.amount_nanos),
             human(row.spent_nanos, row.currency),
-            *([row.priced_words()] if gaps else []),
+            *([row.priced_cell()] if gaps else []),
             human(row.amount_nanos, row.currency),
             human(row.forecast_nanos, row.currency) if row.forecast_nanos is not None else "-",
             str(row.runs),

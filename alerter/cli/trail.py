@@ -30,7 +30,7 @@ def audit(
 
     What was refused and which holds ended stands there too; the oldest first.
     """
-    from alerter.cli.table import print_table
+    from alerter.cli.table import print_table, to_the_second
     from alerter.core.periods import iso
     from alerter.core.text import actor_name
     from alerter.store.holds import audit_trail
@@ -45,7 +45,10 @@ def audit(
         typer.echo("nothing was done yet" if since is None else "nothing was done since")
         return
     heads = ("at", "who", "from", "what", "asked for", "outcome")
-    lines = [(iso(row.at_ms), actor_name(row.actor), row.via, row.action, row.target, row.detail) for row in rows]
+    lines = [
+        (to_the_second(iso(row.at_ms)), actor_name(row.actor), row.via, row.action, row.target, row.detail)
+        for row in rows
+    ]
     print_table(heads, lines)
 
 

@@ -123,7 +123,7 @@ def _sign(budget: DigestBudget) -> str:
 def _left(budget: DigestBudget) -> str:
     if budget.period.startswith("last "):  # a rolling window never ends
         return ""
-    return f"{budget.days_left} day{'' if budget.days_left == 1 else 's'} left"
+    return "ends today" if budget.days_left == 1 else f"{budget.days_left} days left"
 
 
 def _span(digest: Digest) -> str:

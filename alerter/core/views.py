@@ -9,7 +9,7 @@ from decimal import Decimal
 from alerter.core.alerts import AlertStatus
 from alerter.core.budgets import Basis, Scope
 from alerter.core.chart import BurnUp
-from alerter.core.money import div_half_even, human
+from alerter.core.money import human
 from alerter.core.periods import Period
 
 
@@ -54,6 +54,7 @@ class BudgetStatus:
             ``forecast_day_nanos``: a day from now.
         runs: how many runs contributed.
         run_ms, unpriced_ms: their run time, and how much of it has no price; both 0 where all of it has one.
+        unpriced_tokens: LLM tokens that were used and have no price.
         stale: a source could not be read since, so more may have been spent.
         suspected_nanos: what running runs would have cost since their last signs of life; not counted.
         components: of ``spent_nanos`` what was for ``machines``, ``storage`` and ``tokens``.
@@ -83,6 +84,7 @@ class BudgetStatus:
     forecast_day_nanos: int | None = None
     run_ms: int = 0
     unpriced_ms: int = 0
+    unpriced_tokens: int = 0
 
     @property
     def priced_percent(self) -> Decimal:
@@ -93,6 +95,17 @@ class BudgetStatus:
     def priced_words(self) -> str:
         """Return that share in whole percent, rounded down: ``72 %``."""
         return f"{int(self.priced_percent)} %"
+
+    def unpriced_words(self) -> Sequence[str]:
+        """Return what has no price in words: ``72 % of run time priced``, ``no price for 4,700,000 LLM tokens``."""
+        time = [f"{self.priced_words()} of run time priced"] if self.unpriced_ms else []
+        return (*time, *([f"no price for {self.unpriced_tokens:,} LLM tokens"] if self.unpriced_tokens else []))
+
+    def priced_cell(self) -> str:
+        """Return it for a table: ``72 %``, ``not 4,700,000 tokens``, or both where both is so."""
+        tokens = f"not {self.unpriced_tokens:,} tokens" if self.unpriced_tokens else ""
+        time = self.priced_words() if self.unpriced_ms or not tokens else ""
+        return ", ".join(filter(None, (time, tokens)))
 
     @property
     def title(self) -> str:
@@ -261,11 +274,11 @@ def title_of(budget: str, scope: Scope) -> str:
 
 
 def percent_of(part_nanos: int, amount_nanos: int) -> Decimal:
-    """Return a share in percent with two places, rounded half-even; 0 where there is no amount.
+    """Return a share in percent with two places, rounded down; 0 where there is no amount.
 
     >>> percent_of(812_400_000_000, 1_000_000_000_000)
     Decimal('81.24')
     """
     if amount_nanos <= 0:
         return Decimal("0.00")
-    return Decimal(div_half_even(part_nanos * 10_000, amount_nanos)).scaleb(-2)
+    return Decimal(part_nanos * 10_000 // amount_nanos).scaleb(-2)

@@ -61,7 +61,7 @@ def runs(costs: Sequence[RunCost], *, none: str) -> Reply:
 def _line(status: BudgetStatus) -> str:
     budget = f" ({untrusted(status.budget)})" if status.title != status.budget else ""
     name = f"{_sign(status)} *{untrusted(status.title)}*{budget}"
-    priced = f" · {status.priced_words()} of run time priced" if status.unpriced_ms else ""
+    priced = "".join(f" · {each}" for each in status.unpriced_words())
     return f"{name} · {untrusted(status.period)} · {_share(status)} · {_of(status)}{priced}"
 
 

@@ -201,6 +201,16 @@ def charges_over_edges(connection: Connection, start_ms: int, end_ms: int, meter
         yield from (Charge(*row) for row in query(connection, sql, *place.values, start_ms, end_ms))
 
 
+def sum_gaps(connection: Connection, window: tuple[int, int], meter: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(tag set id, quantity)`` of one meter's charges in a window that have no price, added up."""
+    for place in places(connection, *window):
+        sql = (
+            "SELECT c.tag_set_id, SUM(c.quantity) FROM charge c CROSS JOIN rate r WHERE r.id = c.rate_id "
+            f"AND r.confidence = 'gap' AND {place.where} AND c.meter = ? GROUP BY c.tag_set_id"
+        )
+        yield from ((row[0], int(row[1])) for row in query(connection, sql, *place.values, meter))
+
+
 def corrections(connection: Connection, ids: Sequence[int]) -> dict[int, Correction]:
     """Return corrections by their ids."""
     rows = select_in(connection, "SELECT id, at_ms, reason FROM correction WHERE id IN {values}", ids)

@@ -48,6 +48,7 @@ class BudgetBody(_Body):
     forecast: Amount | None
     runs: int
     priced_percent: float = Field(description="of its run time in the period", examples=[94.2])
+    unpriced_tokens: int = Field(description="LLM tokens used in the period that have no price")
     components: dict[str, Amount] = Field(examples=[{"machines": "800.00", "storage": "12.40", "tokens": "0.00"}])
     restated: list[RestatedBody]
 

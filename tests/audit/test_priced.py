@@ -129,10 +129,10 @@ def test_the_page_says_it_in_the_row_and_on_the_card(home: House) -> None:
     with home.services.windows.read() as view:
         html = render_status(page_data(home.services, view, NOON, ()))
     said = re.findall(r'<small class="unpriced">(.*?)</small>', html)
-    assert sorted(said) == ["0 % of its run time has a price"] * 2 + ["99 % of its run time has a price"] * 2
+    assert sorted(said) == ["0 % of run time priced"] * 2 + ["99 % of run time priced"] * 2
     card, row = html.split('id="budgets"')
-    assert "99 % of its run time has a price" in card
-    assert "0 % of its run time has a price" in row
+    assert "99 % of run time priced" in card
+    assert "0 % of run time priced" in row
 
 
 def test_slack_says_it_in_the_line_of_each(home: House) -> None:

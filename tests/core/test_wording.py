@@ -136,6 +136,13 @@ def test_what_is_not_reached_is_not_claimed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("part", "said"), [(0, "0 %"), (1, "less than 1 %"), (949, "94 %"), (999, "99 %"), (1000, "100 %")]
+)
+def test_share_words(part: int, said: str) -> None:
+    assert wording.share_words(part, 1000) == said
+
+
+@pytest.mark.parametrize(
     ("part", "whole", "said"),
     [(0, 10, "0.0 %"), (1, 3, "33.3 %"), (1, 1, "100.0 %"), (125, 10, "1,250 %"), (0, 0, "0 %"), (1, 0, "over 100 %")],
 )
@@ -145,7 +152,7 @@ def test_percent(part: int, whole: int, said: str) -> None:
 
 def test_small_budgets_are_told_to_the_cent() -> None:
     line = wording.amount_line(over(spent_nanos=812_400_000_000, days_left=1))
-    assert line == "$812.40 of $1,000.00 (81.2 %) · 1 day left"
+    assert line == "$812.40 of $1,000.00 (81.2 %) · ends today"
 
 
 @pytest.mark.parametrize(

@@ -73,11 +73,12 @@ def test_what_it_writes_passes_check_and_runs_quietly(tmp_path: Path, used_serve
     assert report["messages"] == 0  # the amounts leave room for what was usual
     shown = json.loads(alerter(tmp_path, used_server, "status", "--json"))["budgets"]
     spent = {each["scope"].get("team", each["budget"]): each for each in shown}
-    assert set(spent) == {"everything", "vision", "team-1", "team-2", "team-3", "(untagged)"}
-    assert all(0 < each["percent"] < 80 for each in spent.values())
+    teams = {"vision", "team-1", "team-2", "team-3", "(untagged)"}
+    assert {"everything"} <= set(spent) <= {"everything"} | teams  # early in a month not all of them have spent
+    assert all(each["percent"] < 80 for each in spent.values())
 
     team = budgets_of(tmp_path)["every-team"]
-    assert {each["team"] for each in team["overrides"]} == set(spent) - {"everything"}
+    assert {each["team"] for each in team["overrides"]} == teams
     prices = (tmp_path / "config" / "prices.yaml").read_text(encoding="utf-8")
     assert '{instance_type: "dgx-h100"}, per_instance_hour' in prices
     for name in ("alerter", "budgets", "prices"):

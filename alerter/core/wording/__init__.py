@@ -23,7 +23,7 @@ from alerter.core.wording.alerts import (
     used,
 )
 from alerter.core.wording.runs import run_facts, run_line
-from alerter.core.wording.style import CENTS_BELOW, PLAIN, Style, moment, money, percent
+from alerter.core.wording.style import CENTS_BELOW, PLAIN, Style, moment, money, percent, share_words
 
 __all__ = [
     "CENTS_BELOW",
@@ -49,6 +49,7 @@ __all__ = [
     "recent_line",
     "run_facts",
     "run_line",
+    "share_words",
     "state_line",
     "subject",
     "used",

@@ -217,7 +217,7 @@ def _left(alert: Alert) -> str:
         return ""
     if is_over(alert):
         return "period over"
-    return f"{alert.days_left} day{'' if alert.days_left == 1 else 's'} left"
+    return "ends today" if alert.days_left == 1 else f"{alert.days_left} days left"
 
 
 def _crossing(alert: Alert) -> str:

@@ -53,6 +53,12 @@ def percent(part: int, whole: int, *, places: int = 1) -> str:
     return f"{tenths // 10}.{tenths % 10} %"
 
 
+def share_words(part: int, whole: int) -> str:
+    """Return ``94 %``, a share of run time or of runs, rounded down; what is there but rounds to nothing is told."""
+    found = part * 100 // whole if whole else 0
+    return "less than 1 %" if part and not found else f"{found} %"
+
+
 def moment(at_ms: int, timezone: str) -> str:
     """Return an instant as ``Mon 23 Nov 14:32`` in a time zone."""
     at = local(at_ms, timezone)
