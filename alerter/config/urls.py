@@ -29,6 +29,8 @@ def tracking_uri(text: str) -> str:
         _sqlite(text)
     elif not urlsplit(text).hostname:
         raise InvalidValueError(f"{shown(text)} names no host: write it like http://127.0.0.1:5000")
+    elif len(address := re.split("[?#]", text, maxsplit=1)[0]) < len(text):
+        raise InvalidValueError(f"{shown(text)} is one of MLflow's pages; did you mean {shown(address.rstrip('/'))}?")
     return text.rstrip("/") if scheme in {"http", "https"} else text
 
 
@@ -82,14 +84,19 @@ def _scheme(text: str, known: tuple[str, ...]) -> str:
         scheme, colons, _ = text.partition("://")
         _ = urlsplit(text).port
     except ValueError:
-        raise InvalidValueError(f"{shown(text)} is not a valid address: expected {expected}") from None
+        raise InvalidValueError(f"{_told(text)} is not a valid address: expected {expected}") from None
     if colons and scheme.lower() in known:
         return scheme.lower()
     if not colons and _BARE.fullmatch(text) and "http" in known:
         raise InvalidValueError(f"expected {expected}; did you mean {shown('http://' + text)}?")
     if "databricks" in known and scheme.partition("+")[0] in _DATABASES:
         raise InvalidValueError(f"expected {expected}: a server's own database is its `backend_store:`")
-    raise InvalidValueError(f"expected {expected}, got {shown(text)}{did_you_mean(scheme, known) if colons else ''}")
+    raise InvalidValueError(f"expected {expected}, got {_told(text)}{did_you_mean(scheme, known) if colons else ''}")
+
+
+def _told(text: str) -> str:
+    """Return an address that can't be read, for a message: what stands before an ``@`` may be a password."""
+    return "'(hidden)'" if "@" in text else shown(text)
 
 
 def _no_password(text: str, remedy: str) -> None:

@@ -36,6 +36,9 @@ ALERTER = [
     ("sources: [{name: a, tracking_uri: ./mlruns}]", "1:35", "expected http://... or https://"),
     ("sources: [{name: a, tracking_uri: 'http://'}]", "1:35", "names no host"),
     ("sources: [{name: a, tracking_uri: 'http://h:x'}]", "1:35", "is not a valid address"),
+    ("sources: [{name: a, tracking_uri: 'http://me:p/ss@h'}]", "1:35", "'(hidden)' is not a valid address"),
+    ("sources: [{name: a, tracking_uri: 'me:pass@h:5000'}]", "1:35", "got '(hidden)'"),
+    ("sources: [{name: a, tracking_uri: 'http://h/m/#/experiments/1'}]", "1:35", "did you mean 'http://h/m'?"),
     ("sources: [{name: a, tracking_uri: 'sqlite://x.db'}]", "1:35", "names no file: write sqlite:///alerter.db"),
     ("sources: [{name: a, tracking_uri: 'postgresql://db/mlflow'}]", "1:35", "is its `backend_store:`"),
     (

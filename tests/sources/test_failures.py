@@ -37,7 +37,8 @@ def closed_port() -> Iterator[int]:
     ("answer", "told", "remedy"),
     [
         (Answer(HTML), "web page", "login page"),
-        (Answer(b'{"runs": [tru'), "JSON", "tracking_uri"),
+        (Answer(b'{"runs": [tru'), "JSON that breaks off", "tracking_uri"),
+        (Answer(b"", 429), "429", "poll.every"),
         (Answer([1, 2]), "JSON", "tracking_uri"),
         (Answer(b"You are not authenticated.", 401), "401", "MLFLOW_TRACKING_USERNAME"),
         (Answer({"error_code": "PERMISSION_DENIED", "message": "Permission denied"}, 403), "403", "READ"),
@@ -58,6 +59,21 @@ def test_an_answer_that_is_no_answer(scripted: ScriptedServer, answer: Answer, t
     assert remedy in text
     assert "s3cret" not in text
     assert "<" not in text
+
+
+@pytest.mark.parametrize("status", [301, 302, 308])
+def test_an_address_that_redirects(scripted: ScriptedServer, status: int) -> None:
+    with ScriptedServer() as before:
+        moved = (("Location", f"{scripted.uri}/api/2.0/mlflow/experiments/search"),)
+        before.on("experiments/search", Answer(b"moved", status, moved))
+        poller = poller_at(before.uri)
+        if status == 308:  # what was asked is asked there
+            assert poller.poll().swept
+            return
+        with pytest.raises(SourceError) as caught:
+            poller.poll()
+    told = f"{before.uri} redirects to {scripted.uri}. If MLflow is there, give that address as tracking_uri;"
+    assert told in str(caught.value)
 
 
 def test_nobody_listens(closed_port: int) -> None:
@@ -101,6 +117,27 @@ def test_a_certificate_that_nobody_vouches_for(monkeypatch: pytest.MonkeyPatch, 
         assert poller.poll().swept
 
 
+def test_an_authority_in_a_file_that_cannot_be_read(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    no_pem = tmp_path / "ca.pem"
+    no_pem.write_text("a certificate", encoding="utf-8")
+    for file in (no_pem, tmp_path / "nowhere.pem"):
+        monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(file))
+        with pytest.raises(SourceError, match=r"can't be read.*MLFLOW_TRACKING_SERVER_CERT_PATH.*PEM"):
+            poller_at(scripted.uri.replace("http:", "https:")).poll()
+
+
+def test_a_certificate_of_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("mlflow.example").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "ca.pem"))
+    with ScriptedServer(context) as server, pytest.raises(SourceError, match="tracking_uri that its certificate names"):
+        poller_at(server.uri).poll()
+
+
 def test_a_short_failure_is_got_over(scripted: ScriptedServer) -> None:
     scripted.on("runs/search", BUSY, Answer({"runs": [run_row(1, start_ms=NOW)]}))
     assert len(poller_at(scripted.uri).poll().runs) == 1
@@ -109,6 +146,10 @@ def test_a_short_failure_is_got_over(scripted: ScriptedServer) -> None:
 def test_an_answer_that_breaks_off_is_asked_for_again(scripted: ScriptedServer) -> None:
     whole = Answer({"runs": [run_row(1, start_ms=NOW)]})
     scripted.on("runs/search", replace(whole, cut=True), whole)
+    assert len(poller_at(scripted.uri).poll().runs) == 1
+    scripted.on("runs/search", Answer(b'{"runs": [{"info'), whole)  # by a proxy that tells how much it cut
+    assert len(poller_at(scripted.uri).poll().runs) == 1
+    scripted.on("runs/search", Answer(b"no gzip", headers=(("Content-Encoding", "gzip"),)), whole)
     assert len(poller_at(scripted.uri).poll().runs) == 1
     scripted.on("runs/search", replace(whole, cut=True))
     with pytest.raises(SourceError, match="could not be reached"):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from alerter.core.storage import MOST_BYTES, Artifacts, ModelBatch, ModelSeen, UnlistableError
+from alerter.sources.mlflow_rest.bad_day import WrongAnswerError
 from alerter.sources.mlflow_rest.decoding import Decoder
 from alerter.sources.mlflow_rest.errors import MissingError, ReadError
-from alerter.sources.mlflow_rest.http import WrongAnswerError
 from alerter.sources.mlflow_rest.observing import MAX_KEY, plain
 from alerter.sources.mlflow_rest.tracking import ArtifactTracking, Query, Row
 from alerter.sources.mlflow_rest.walk import Runs

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from alerter.sources.mlflow_rest.errors import MissingError, ReadError, TransientError, without_credentials
+from alerter.sources.mlflow_rest.bad_day import OVERLOADED, BadDay, WrongAnswerError
+from alerter.sources.mlflow_rest.errors import MissingError, ReadError
 from alerter.sources.mlflow_rest.spans import from_json
 from alerter.sources.mlflow_rest.tracking import Page, Patience, Query, Row, once, persistently
 
 API = "/api/2.0/mlflow"
 TRACES = "/api/3.0/mlflow/traces"
 TRACE_FILE = "/ajax-api/2.0/mlflow/get-trace-artifact"
-ACCOUNT = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
-ADDRESS = "Check tracking_uri and that MLflow is running there."
-OVERLOADED = frozenset({408, 429, 502, 503, 504})
-TRY_AGAIN = OVERLOADED | {500}
 REFUSED = frozenset({400, 500})
-SPANS_ELSEWHERE = "Trace data not stored in tracking store"
-"""What MLflow says, with 500, of a trace whose client uploaded its spans as a file, or died before it sent them."""
 
 
 class HttpTracking:
@@ -37,7 +31,7 @@ class HttpTracking:
     def __init__(self, source: str, uri: str, patience: Patience) -> None:
         self._source = source
         self._uri = uri.rstrip("/")
-        self._shown = without_credentials(self._uri)
+        self._bad_day = BadDay(source, self._uri)
         self._patience = patience
 
     def experiments(self, limit: int, token: str) -> Page:
@@ -121,9 +115,10 @@ class HttpTracking:
     def version(self) -> str:
         """See `Tracking`."""
         try:
-            text = self._read("GET", "/version", None).decode(errors="replace").strip()
+            content = persistently(self._source, self._patience, lambda: self._attempt("GET", "/version", None))
         except MissingError:
             return ""
+        text = content.decode(errors="replace").strip()
         return text if text[:1].isdigit() and len(text) < 40 else ""
 
     def user(self) -> tuple[str, bool] | None:
@@ -142,27 +137,16 @@ class HttpTracking:
             return False
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        return self._parsed(self._read(method, path, body))
+        return persistently(self._source, self._patience, lambda: self._parsed(self._attempt(method, path, body)))
 
     def _parsed(self, content: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(content)
         except ValueError as error:
-            raise self._wrong_answer(content) from error
+            raise self._bad_day.wrong_answer(content) from error
         if not isinstance(answer, dict):
-            raise self._wrong_answer(content)
+            raise self._bad_day.wrong_answer(content)
         return answer
-
-    def _wrong_answer(self, content: bytes) -> WrongAnswerError:
-        kind = "a web page" if content.lstrip()[:1] == b"<" else "something else"
-        return WrongAnswerError(
-            self._source,
-            f"{self._shown} answered with {kind} where MLflow answers with JSON.",
-            "Check tracking_uri: is it the MLflow server itself, with no login page in front?",
-        )
-
-    def _read(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
-        return persistently(self._source, self._patience, lambda: self._attempt(method, path, body))
 
     def _attempt(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
         # Imported here: MLflow takes a second and a half, which commands that never read it should not pay.
@@ -185,87 +169,14 @@ class HttpTracking:
                 **({} if body is None else {"json": body}),
             )
         except MlflowException as error:
-            raise self._unreachable(error) from None
+            raise self._bad_day.unreachable(error, self._patience.timeout_s) from None
+        if response.is_redirect or response.request.method != method:  # a POST that is redirected becomes a GET
+            raise self._bad_day.redirected(response.headers.get("Location") or response.url, path)
         if response.status_code == HTTPStatus.OK:
             return bytes(response.content)
-        raise self._refusal(response.status_code, path, response.content, response.headers.get("Retry-After", ""))
-
-    def _unreachable(self, error: Exception) -> ReadError:
-        from requests import exceptions  # noqa: PLC0415
-        from urllib3.exceptions import ReadTimeoutError  # noqa: PLC0415
-
-        causes = list(_causes(error))
-        # Asked for no retries, requests tells a time-out as a broken connection: what it wraps knows better.
-        if any(isinstance(cause, TimeoutError | ReadTimeoutError) for cause in causes):
-            text = f"{self._shown} did not answer within {self._patience.timeout_s:g} s."
-            return TransientError(self._source, text, "Check that MLflow is up and not overloaded.")
-        for untrusted in (cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)):
-            text = f"{self._shown} could not be trusted: {untrusted.verify_message}."
-            remedy = "Renew its certificate, or trust its authority with MLFLOW_TRACKING_SERVER_CERT_PATH."
-            return ReadError(self._source, text, remedy)
-        if any(isinstance(cause, ssl.SSLError) for cause in causes):
-            return ReadError(
-                self._source, f"{self._shown} does not speak TLS as it should.", "Is it http://, not https://?"
-            )
-        if any(isinstance(cause, exceptions.ConnectionError | exceptions.ChunkedEncodingError) for cause in causes):
-            text = f"{self._shown} could not be reached: {_reason(causes)}."
-            return TransientError(self._source, text, ADDRESS)
-        # MLflow's own text may quote the URL with its password: only the kind of the error is told.
-        kind = type(causes[min(1, len(causes) - 1)]).__name__
-        return ReadError(
-            self._source, f"{self._shown} could not be asked ({kind}).", f"{ADDRESS} See MLFLOW_TRACKING_*."
-        )
-
-    def _refusal(self, status: int, path: str, content: bytes, retry_after: str) -> ReadError:
-        code, said = _error_of(content)
-        if status == HTTPStatus.UNAUTHORIZED:
-            return ReadError(self._source, f"{self._shown} refused the credentials (401).", ACCOUNT, status=status)
-        if status == HTTPStatus.FORBIDDEN:
-            text = f"{self._shown} does not let this account read {path} (403)."
-            remedy = f"Give it READ on the experiments, or another account. {ACCOUNT}"
-            return ReadError(self._source, text, remedy, status=status)
-        if SPANS_ELSEWHERE in said:
-            return ReadError(self._source, f"{self._shown} has the spans elsewhere.", "", status=status)
-        if status in TRY_AGAIN:
-            seconds = float(retry_after) if retry_after.isdigit() else 0.0
-            text = f"{self._shown} failed ({status}{said})."
-            return TransientError(self._source, text, "Look at MLflow's own log.", seconds, status=status)
-        if code == "RESOURCE_DOES_NOT_EXIST":
-            return MissingError(self._source, f"{self._shown} no longer has it ({status}{said}).", "", status=status)
-        if status == HTTPStatus.NOT_FOUND:
-            text = f"{self._shown} is not an MLflow 3 server: it knows no {path} (404)."
-            return MissingError(self._source, text, ADDRESS, status=status)
-        text = f"{self._shown} refused {path} ({status}{said})."
-        return ReadError(self._source, text, "Check tracking_uri, and that MLflow 3 is running there.", status=status)
-
-
-class WrongAnswerError(ReadError):
-    """Something answered that isn't MLflow."""
+        waits = response.headers.get("Retry-After", "")
+        raise self._bad_day.refusal(response.status_code, path, response.content, waits)
 
 
 def _page(answer: dict[str, Any], key: str) -> Page:
     return Page(answer.get(key) or [], answer.get("next_page_token") or "")
-
-
-def _error_of(content: bytes) -> tuple[str, str]:
-    """Return MLflow's error code and its message, shortened, for an error; ``""`` where there is none."""
-    try:
-        answer = json.loads(content)
-        message = " ".join(str(answer.get("message", "")).split())[:200]
-        return str(answer.get("error_code", "")), f": {message}" if message else ""
-    except (ValueError, AttributeError):
-        return "", ""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, what caused it, and so on."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def _reason(causes: Iterable[BaseException]) -> str:
-    """Return why a connection failed in the system's own words; never the URL, which may hold a password."""
-    told = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
-    return next(told, "the connection broke").lower()

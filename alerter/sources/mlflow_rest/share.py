@@ -12,11 +12,16 @@ from alerter.sources.mlflow_rest.tracking import ArtifactTracking, Page, Query, 
 AHEAD_S = 2.0
 """Server time that may be used at once after a quiet while: an ordinary poll never waits."""
 
+LONGEST_S = 20.0
+"""So long does a call wait for its turn at most: it is part of a poll, and alerts come when that is through."""
+
 T = TypeVar("T")
 
 
 class Share:
     """Paces calls: together they take no more than a share of the time that passes, after `AHEAD_S` at once.
+
+    Of one call counts what `LONGEST_S` make up for: a server that was slow once holds nothing up for minutes.
 
     Args:
         share: of elapsed time, above 0, at most 1.
@@ -49,7 +54,8 @@ class Share:
         try:
             return call()
         finally:
-            self._credit_s -= self._clock() - began
+            took = self._clock() - began
+            self._credit_s = max(self._credit_s - took, -LONGEST_S * self._share)
 
     def _earn(self) -> None:
         now = self._clock()
