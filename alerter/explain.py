@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any
 
-from alerter.core.charges import MICRO, TOTAL, Confidence, EqualPart, Rate, cost_between, hours_in
+from alerter.core.charges import Confidence
 from alerter.core.money import plain
-from alerter.core.periods import HOUR_MS, Period, PeriodKind, bounds_ms, iso, period_at
-from alerter.core.usage import Meter, TokenCount
+from alerter.core.periods import Period, PeriodKind, bounds_ms, iso, period_at
+from alerter.core.usage import Meter
+from alerter.ledger_lines import Json, Line, accruing_lines, settled_lines
 from alerter.restatements import restatement_of
 from alerter.settlement import known_of
 from alerter.spending import Accruing, accruals
@@ -21,70 +20,12 @@ from alerter.store.alerts import StoredAlert, load_alerts
 from alerter.store.bulk import query
 from alerter.store.clamped import clamped_note
 from alerter.store.folding import folded_of
-from alerter.store.ledger import METERS, Charge, part_of
-from alerter.store.token_counts import counts_of, place_of
+from alerter.store.ledger import METERS, Charge
 from alerter.store.totals import Share, View
-
-Json = dict[str, Any]
 
 
 class UnknownReferenceError(Exception):
     """Nothing is called that; the message says what is close."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One charge, or what a running run accrues (``settled`` False), within ``[start, end)``; ``cost`` in nanos.
-
-    ``suspected``: it accrues no further, since the run is suspected stale. ``tokens`` is how many of them it is for.
-    """
-
-    run_id: int
-    rate: Rate
-    quantity: int
-    start_ms: int
-    end_ms: int
-    cost: int
-    settled: bool
-    correction_id: int | None = None
-    suspected: bool = False
-    tokens: TokenCount | None = None
-
-    def as_json(self, run_id: str, reasons: dict[int, str]) -> Json:
-        """Return it for scripts: quantities in the rate's unit, money as decimal strings."""
-        return {
-            "run_id": run_id,
-            "meter": self.rate.meter.value,
-            "quantity": self._consumed(),
-            "unit": self.rate.pricing_unit,
-            "tokens": None if self.tokens is None else asdict(self.tokens),
-            "unit_price": self.rate.unit_price,
-            "list_unit_price": self.rate.list_unit_price,
-            "cost": plain(self.cost),
-            "currency": self.rate.currency,
-            "rule": self.rate.rule,
-            "as_of": self.rate.as_of or None,
-            "confidence": self.rate.confidence.value,
-            "note": self.rate.note or None,
-            "share": shared(self.rate.share) or None,
-            "period": [iso(self.start_ms), iso(self.end_ms)],
-            "settled": self.settled,
-            "suspected_stale": self.suspected,
-            "correction": reasons.get(self.correction_id) if self.correction_id is not None else None,
-        }
-
-    def _consumed(self) -> str:
-        if self.rate.pricing_unit == TOTAL:
-            return plain(self.cost)
-        unit_ms = HOUR_MS * hours_in(self.rate.pricing_unit)
-        held = Decimal(self.quantity) * (self.end_ms - self.start_ms) / (MICRO * unit_ms * self.rate.share[1])
-        return f"{held.quantize(Decimal('0.000001')).normalize():f}"
-
-
-def shared(share: EqualPart) -> str:
-    """Return for people which part of a machine is charged; nothing of a whole one."""
-    others = share[1] - 1
-    return f"1/{share[1]} of the machine, shared with {others} other run{'' if others == 1 else 's'}" if others else ""
 
 
 def explain(view: View, reference: str, now_ms: int) -> Json:
@@ -103,7 +44,7 @@ def explain_run(view: View, run_id: int, now_ms: int) -> Json:
     """Return a run's segments, charges (corrections included) and gaps, and its share in each budget."""
     running = {each.run_id: each for each in accruals(view, now_ms)}.get(run_id)
     charges = ledger.charges_of_run(view.connection, run_id)
-    lines = _settled(view, charges, 0, 2**62) + (_accruing(running, 0, 2**62) if running else [])
+    lines = settled_lines(view, charges, 0, 2**62) + (accruing_lines(running, 0, 2**62) if running else [])
     (row,) = run_rows.stored_by_id(view.connection, [run_id])
     known, folded = known_of(row, ledger.history(charges), None), folded_of(view.connection, run_id)
     cost = sum(line.cost for line in lines) + (folded[1] if folded else 0)
@@ -117,7 +58,7 @@ def explain_run(view: View, run_id: int, now_ms: int) -> Json:
         "suspected_stale": _suspected(running),
         "segments": segments,
         **_evidence(view, lines),
-        "budgets": _budgets(view, lines, _tag_set(view, run_id)),
+        "budgets": _budgets(view, lines, _tag_set(view, run_id), _Now(charges, running, now_ms)),
     }
 
 
@@ -140,11 +81,11 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
         share = _share(shares[charge.tag_set_id], alert)
         if share is not None and share.counts(METERS[charge.meter]):
             charges.append(charge)
-    lines = _settled(view, charges, start_ms, end_ms)
+    lines = settled_lines(view, charges, start_ms, end_ms)
     for running in accruals(view, now_ms):
         share = _share(view.shares({running.tag_set_id})[running.tag_set_id], alert)
         if share is not None:
-            lines += [line for line in _accruing(running, start_ms, end_ms) if share.counts(line.rate.meter)]
+            lines += [line for line in accruing_lines(running, start_ms, end_ms) if share.counts(line.rate.meter)]
     by_run: dict[int, int] = {}
     for line in lines:
         by_run[line.run_id] = by_run.get(line.run_id, 0) + line.cost
@@ -156,6 +97,7 @@ def explain_alert(view: View, alert: StoredAlert, now_ms: int) -> Json:
             "budget": budget.name,
             "scope": dict(view.scope(alert.budget_id, alert.scope_id)),
             "period": [period.start.isoformat(), period.end.isoformat()],
+            "window": [iso(start_ms), iso(end_ms)],
             "currency": budget.currency,
             "amount": plain(budget.amount_on(view.scope(alert.budget_id, alert.scope_id), period.start)),
             "spent_when_fired": plain(alert.spent_nanos),
@@ -190,40 +132,29 @@ def _evidence(view: View, lines: Sequence[Line]) -> Json:
     }
 
 
-def _settled(view: View, charges: Sequence[Charge], since_ms: int, until_ms: int) -> list[Line]:
-    rates, counts = view.all_rates(), counts_of(view.connection, charges)
-    lines = []
-    for charge in charges:
-        start, end = max(charge.start_ms, since_ms), min(charge.end_ms, until_ms)
-        rate = rates[charge.rate_id]
-        cost = part_of(charge, rate, start, end)
-        count = counts.get(place_of(charge))
-        tokens = None if count is None else count.within((charge.start_ms, charge.end_ms), (start, end))
-        known = (charge.run_id, rate, charge.quantity, start, end, cost)
-        lines.append(Line(*known, settled=True, correction_id=charge.correction_id, tokens=tokens))
-    return lines
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What a run's part of the period that a budget is in follows from."""
+
+    charges: Sequence[Charge]
+    running: Accruing | None
+    now_ms: int
+
+    def part(self, view: View, share: Share) -> Json | None:
+        """Return that period, and what the run costs in it; None where the budget is in none."""
+        budget = view.budgets[share.budget_id]
+        period = period_at(budget.period, budget.timezone, self.now_ms)
+        if period is None:
+            return None
+        window = bounds_ms(period, budget.timezone)
+        charges = [each for each in self.charges if each.end_ms > window[0] and each.start_ms < window[1]]
+        lines = settled_lines(view, charges, *window)
+        lines += accruing_lines(self.running, *window) if self.running else []
+        nanos = sum(line.cost for line in lines if share.counts(line.rate.meter))
+        return {"period": [period.start.isoformat(), period.end.isoformat()], "cost": plain(nanos)}
 
 
-def _accruing(run: Accruing, since_ms: int, until_ms: int) -> list[Line]:
-    start, end = max(run.start_ms, since_ms), min(run.as_of_ms, until_ms)
-    if start >= end:
-        return []
-    return [
-        Line(
-            run.run_id,
-            rate,
-            quantity,
-            start,
-            end,
-            cost_between(rate, quantity, (run.start_ms, run.as_of_ms), (start, end)),
-            settled=False,
-            suspected=run.stale_ms > 0,
-        )
-        for rate, quantity in run.lines
-    ]
-
-
-def _budgets(view: View, lines: Sequence[Line], tag_set_id: int) -> list[Json]:
+def _budgets(view: View, lines: Sequence[Line], tag_set_id: int, now: _Now) -> list[Json]:
     """Return what the run's present tags make it count for, but for budgets of other components."""
     found = []
     meters = {line.rate.meter for line in lines} or {Meter.MACHINE}
@@ -231,8 +162,8 @@ def _budgets(view: View, lines: Sequence[Line], tag_set_id: int) -> list[Json]:
         if not any(map(share.counts, meters)):
             continue
         nanos = sum(line.cost for line in lines if share.counts(line.rate.meter))
-        scope = dict(view.scope(share.budget_id, share.scope_id))
-        found.append({"budget": view.budgets[share.budget_id].name, "scope": scope, "cost": plain(nanos)})
+        scope, name = dict(view.scope(share.budget_id, share.scope_id)), view.budgets[share.budget_id].name
+        found.append({"budget": name, "scope": scope, "cost": plain(nanos), "current": now.part(view, share)})
     return found
 
 

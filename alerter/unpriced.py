@@ -10,9 +10,10 @@ from typing import Any
 
 from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RunTime
+from alerter.core.periods import bounds_ms, period_at
 from alerter.core.traces import UNKNOWN_MODEL
 from alerter.core.usage import Meter, Resources
-from alerter.coverage import gap_lines, hours, month_of
+from alerter.coverage import Window, gap_lines, hours, month_of
 from alerter.evidence import run_facts
 from alerter.pricer import Pricer
 from alerter.store.audit import gap_charges
@@ -61,10 +62,22 @@ class Unpriced:
     fixes: dict[Fix, tuple[str, int]] = field(default_factory=dict)
 
 
+def current_of(view: View, now_ms: int) -> Window:
+    """Return the time of the current month and of all periods that budgets are in, up to ``now``.
+
+    In the first days of a month what a rolling, weekly or quarterly budget can't price lies before it.
+    """
+    starts = [month_of(view, now_ms)[0]]
+    for budget in view.budgets.values():
+        period = period_at(budget.period, budget.timezone, now_ms)
+        starts += [bounds_ms(period, budget.timezone)[0]] if period else []
+    return min(starts), now_ms
+
+
 def top_unpriced(
     view: View, pricer: Pricer, keys: Mapping[str, Sequence[str]], now_ms: int, *, limit: int
 ) -> list[Unpriced]:
-    """Return the experiments with most run time without a price this month.
+    """Return the experiments with most run time without a price in the current month and periods.
 
     Args:
         view: the ledger.
@@ -98,7 +111,7 @@ def top_unpriced(
 
 @dataclass(frozen=True, slots=True)
 class UnpricedModel:
-    """Tokens of one month that have no price: what is missing, how many, and the line that gives them one."""
+    """Tokens that have no price: what is missing, how many, and the line that gives them one."""
 
     missing: str
     tokens: int
@@ -106,10 +119,10 @@ class UnpricedModel:
 
 
 def unpriced_models(view: View, now_ms: int, *, limit: int) -> list[UnpricedModel]:
-    """Return the models with most tokens without a price this month; no fix where a client did not log the model."""
+    """Return the models with most tokens without a price, as `top_unpriced`; no fix where a client logged no model."""
     used: Counter[str] = Counter()
     rates = view.all_rates()
-    for charge in gap_charges(view.connection, *month_of(view, now_ms)):
+    for charge in gap_charges(view.connection, *current_of(view, now_ms)):
         rate = rates[charge.rate_id]
         if rate.meter is Meter.TOKENS:
             used[rate.note] += charge.quantity
@@ -187,7 +200,7 @@ def unpriced_json(found: Iterable[Unpriced]) -> list[dict[str, Any]]:
 def _gaps(view: View, now_ms: int) -> tuple[RunTime[int], dict[int, Counter[Rate]]]:
     time: RunTime[int] = RunTime()
     gaps: dict[int, Counter[Rate]] = defaultdict(Counter)
-    for line in gap_lines(view, month_of(view, now_ms), now_ms):
+    for line in gap_lines(view, current_of(view, now_ms), now_ms):
         time.add(line.run_id, line.start_ms, line.end_ms, Confidence.GAP, line.sign)
         gaps[line.run_id][line.rate] += line.sign * (line.end_ms - line.start_ms)
     return time, gaps

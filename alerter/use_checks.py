@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from alerter.core.ports import Finding
 from alerter.core.text import one_line
 from alerter.core.wording import share_words
-from alerter.coverage import Coverage, measure
+from alerter.coverage import measure
 from alerter.services import Services
+from alerter.store.totals import View
 from alerter.tag_report import TagReport, tag_report
+from alerter.unpriced import top_unpriced, unpriced_models
 
 _SHOWN = 3
+_SHOWN_MODELS = 1_000
 _LITTLE = 5
 """A share of so many percent is worth no warning."""
 
@@ -23,8 +26,8 @@ def check_use(services: Services, now_ms: int) -> Iterator[Finding]:
     """Yield what a colleague would point out about tags and prices, as far as runs were read."""
     with services.windows.read() as view:
         found = tag_report(view, services.config)
-        coverage = measure(view, now_ms) if found.runs else None
-    if coverage is None:
+        unpriced = list(_unpriced(services, view, now_ms)) if found.runs else []
+    if not found.runs:
         yield Finding("ok", "runs", "none was read yet: their tags and prices are looked at after a first cycle")
         return
     yield from _lacking(found)
@@ -33,7 +36,7 @@ def check_use(services: Services, now_ms: int) -> Iterator[Finding]:
     if found.uncounted:
         text = f"{share_words(found.uncounted.total(), found.runs)} of runs are in none"
         yield Finding("warning", "budgets", text, f"add one without `match:`, which counts everything; {_WHERE}")
-    yield from _unpriced(coverage)
+    yield from unpriced
 
 
 def _lacking(found: TagReport) -> Iterator[Finding]:
@@ -62,15 +65,22 @@ def _alike(found: TagReport) -> Iterator[Finding]:
         yield Finding("warning", "tags", f"{more:,} more values look alike", "`alerter tags` lists them")
 
 
-def _unpriced(coverage: Coverage) -> Iterator[Finding]:
-    if not coverage.whole_ms:
-        return
-    lacking = coverage.whole_ms - coverage.priced_ms
-    if not lacking:
-        yield Finding("ok", "prices", "all run time of this month has a price")
-        return
-    text = f"{share_words(lacking, coverage.whole_ms)} of this month's run time has no price, and counts as nothing"
-    yield Finding("warning", "prices", text, "`alerter top --unpriced` names what, and the line that gives it a price")
+def _unpriced(services: Services, view: View, now_ms: int) -> Iterator[Finding]:
+    """Yield what this month's run time lacks; else what older time of the current periods does; and tokens."""
+    month = measure(view, now_ms)
+    lacking = month.whole_ms - month.priced_ms
+    remedy = "`alerter top --unpriced` names what, and the line that gives it a price"
+    if lacking:
+        text = f"{share_words(lacking, month.whole_ms)} of this month's run time has no price, and counts as nothing"
+        yield Finding("warning", "prices", text, remedy)
+    elif top_unpriced(view, services.pricer, services.config.usage_keys, now_ms, limit=1):
+        text = "run time of current periods, before this month, has no price, and counts as nothing"
+        yield Finding("warning", "prices", text, remedy)
+    elif month.whole_ms:
+        yield Finding("ok", "prices", "all run time of the current month and periods has a price")
+    tokens = sum(each.tokens for each in unpriced_models(view, now_ms, limit=_SHOWN_MODELS))
+    if tokens:
+        yield Finding("warning", "prices", f"{tokens:,} LLM tokens have no price, and count as nothing", remedy)
 
 
 def _runs(counted: Counter[str]) -> str:

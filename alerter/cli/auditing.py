@@ -129,7 +129,7 @@ def show_unpriced(services: Services, view: View, now_ms: int, *, limit: int, as
         print_json({"unpriced": unpriced_json(found), "models": models_json(models)})
         return
     if not found:
-        typer.echo("all run time of this month has a price")
+        typer.echo("all run time of the current month and periods has a price")
     for model in models:
         typer.echo(f"LLM tokens  {model.tokens:,} without a price")
         typer.echo(f"  {one_line(model.missing, 200)}")

@@ -27,7 +27,8 @@ def print_evidence(found: dict[str, Any]) -> None:
     else:
         _print_run(found)
     names = {each["run_id"]: each["name"] for each in found.get("runs", ())}
-    _print_charges(found["charges"], names)
+    window = found["alert"]["window"] if "alert" in found else None
+    _print_charges(found["charges"], names, window)
     if found["gaps"]:
         typer.echo("\nnot priced")
         _print_filled(_GAP_HEADS, [_gap(each, names) for each in found["gaps"][:_SHOWN]], _CELL_LIMIT)
@@ -63,11 +64,18 @@ def _print_run(found: dict[str, Any]) -> None:
     for start, end in found["segments"]:
         typer.echo(f"  ran {to_the_second(start)} to {to_the_second(end) if end else 'now'}")
     for share in found["budgets"]:
-        typer.echo(f"  counts {share['cost']} for {_titled(share)}")
+        typer.echo(f"  counts {share['cost']} for {_titled(share)}{_of_it(share)}")
     typer.echo("")
 
 
-def _print_charges(charges: list[dict[str, Any]], names: Mapping[str, str]) -> None:
+def _of_it(share: dict[str, Any]) -> str:
+    """Return how much of what counts for a budget is in the period that it is in, where that is not all."""
+    now = share["current"]
+    return f", {now['cost']} of it in {_days(*now['period'])}" if now and now["cost"] != share["cost"] else ""
+
+
+def _print_charges(charges: list[dict[str, Any]], names: Mapping[str, str], window: Sequence[str] | None) -> None:
+    """Print charges; ``window`` is the period whose part of each they are, where they are cut to one."""
     if not charges:
         typer.echo("no charges")
         return
@@ -79,7 +87,7 @@ def _print_charges(charges: list[dict[str, Any]], names: Mapping[str, str]) -> N
             "" if each["tokens"] and each["unit_price"] == "1" else each["unit_price"],  # the rule has their prices
             each["cost"],
             to_the_second(each["period"][0]),
-            to_the_second(each["period"][1]) if each["settled"] or each["suspected_stale"] else "running",
+            _until(each, window),
             each["rule"],
             each["correction"] or "",
             each["share"] or "",
@@ -92,7 +100,17 @@ def _print_charges(charges: list[dict[str, Any]], names: Mapping[str, str]) -> N
     notes = [note for each in charges[:_SHOWN] for note in (each["note"] or "").split("; ") if note]
     for note in dict.fromkeys(notes):  # once each: what was assumed, what could not be read
         typer.echo(f"  note: {one_line(note, _NOTE_LIMIT)}")
+    if window and any(each["period"][0] == window[0] or each["period"][1] == window[1] for each in charges):
+        first, last = map(to_the_second, window)
+        typer.echo(f"  note: runs count here only from {first} to {last}; `alerter explain RUN` has all of one")
     _print_more(charges)
+
+
+def _until(each: dict[str, Any], window: Sequence[str] | None) -> str:
+    """Return when a charge ends; one of a run that goes on does so too, but where its period is over."""
+    start_end = each["period"]
+    goes_on = not each["settled"] and not each["suspected_stale"] and not (window and start_end[1] == window[1])
+    return "running" if goes_on else to_the_second(start_end[1])
 
 
 def _print_filled(heads: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> None:

@@ -11,8 +11,9 @@ from alerter.core.budgets import Reach, everything
 from alerter.core.text import one_line
 from alerter.core.views import BudgetStatus, RunCost
 from alerter.desk.reach import told_in
-from alerter.explain import Json, UnknownReferenceError, explain
+from alerter.explain import UnknownReferenceError, explain
 from alerter.holds import Outcome
+from alerter.ledger_lines import Json
 from alerter.services import Services
 from alerter.status import budget_status, named, top_runs
 

@@ -21,7 +21,8 @@ def explanation(found: Evidence | str) -> Reply:
     """Return evidence as a reply; a sentence why there is none is said as it is."""
     if isinstance(found, str):
         return say(f"⚠️ {found}")
-    currency = next((str(each["currency"]) for each in found["charges"]), "USD")
+    told = [*found["charges"], *([found["alert"]] if "alert" in found else [])]
+    currency = next((str(each["currency"]) for each in told), "USD")
     head, reference = _alert(found, currency) if "alert" in found else _run(found, currency)
     gaps = len(found["gaps"])
     missing = f"{gaps} stretch{'' if gaps == 1 else 'es'} of use had no price and is not in it." if gaps else ""
@@ -57,12 +58,26 @@ def _run(found: Evidence, currency: str) -> tuple[list[str], str]:
     if found.get("clamped") is not None:
         lines.append(f"its clock can't be believed ({found['clamped']}): the times were corrected")
     if found.get("suspected_stale") is not None:
-        since, cost = found["suspected_stale"]["since"], _money(found["suspected_stale"]["cost"], currency)
+        since, cost = _minute(found["suspected_stale"]["since"]), _money(found["suspected_stale"]["cost"], currency)
         lines.append(f"suspected stale: no sign of life after {since}; {cost} since then is not counted")
     for each in found["budgets"][:ROWS]:
         name = " / ".join((each["budget"], *each["scope"].values()))
-        lines.append(f"• {_money(each['cost'], currency)} counts for {untrusted(name)}")
+        now = each.get("current")
+        of_it = f", {_money(now['cost'], currency)} of it {_days(now)}" if now and now["cost"] != each["cost"] else ""
+        lines.append(f"• {_money(each['cost'], currency)} counts for {untrusted(name)}{of_it}")
     return lines, str(run["run_id"])
+
+
+def _minute(instant: str) -> str:
+    """Return an ISO instant (UTC) as people read it."""
+    return f"{instant[:10]} {instant[11:16]} UTC"
+
+
+def _days(now: Mapping[str, Any]) -> str:
+    """Return the first and the last day of a period."""
+    first, end = now["period"]
+    last = (date.fromisoformat(end) - timedelta(days=1)).isoformat()
+    return f"on {first}" if first == last else f"from {first} to {last}"
 
 
 def _rules(charges: Iterable[Mapping[str, Any]], currency: str) -> list[str]:

@@ -16,6 +16,7 @@ EVIDENCE: dict[str, Any] = {
         "budget": "every-team",
         "scope": {"team": "vision"},
         "period": ["2026-11-01", "2026-12-01"],
+        "currency": "USD",
         "amount": "12000",
         "spent_when_fired": "9740",
         "spent": "10120.5",
@@ -72,6 +73,24 @@ def test_a_run_is_explained_by_what_it_counts_for() -> None:
     assert "<" not in reply.text
     assert "Nothing was charged." in reply.text
     assert_slack_takes(reply)
+
+
+def test_a_run_of_two_months_says_what_of_it_is_in_this_one() -> None:
+    current = {"period": ["2026-12-01", "2027-01-01"], "cost": "2.5"}
+    evidence = {
+        "run": {"run_id": "9f2c", "name": "long", "status": "RUNNING", "cost": "12"},
+        "budgets": [{"budget": "vision", "scope": {}, "cost": "12", "current": current}],
+        "charges": [],
+        "gaps": [],
+    }
+    text = handle_command(command("explain 9f2c"), FakeDesk(evidence=evidence), OPEN).text
+    assert "• $12.00 counts for vision, $2.50 of it from 2026-12-01 to 2026-12-31" in text.splitlines()
+
+
+def test_without_any_charge_the_currency_is_the_budgets_own() -> None:
+    evidence = {**EVIDENCE, "alert": EVIDENCE["alert"] | {"currency": "EUR", "spent": "0"}, "charges": []}
+    text = handle_command(command("explain a-7f3k"), FakeDesk(evidence=evidence), OPEN).text
+    assert "*€0.00* of €12,000.00" in text
 
 
 def test_what_cannot_be_explained_says_what_may_be_meant() -> None:
