@@ -10,13 +10,14 @@ from heapq import nlargest
 
 from alerter.briefing import Describer, Moment, days_left
 from alerter.collecting import collect
+from alerter.components import tokens_without_price
 from alerter.core.alerts import Digest, DigestBudget, Message, MessageKind
 from alerter.core.budgets import Budget, matches, receivers_for
 from alerter.core.charges import Confidence
 from alerter.core.coverage import add_up
 from alerter.core.digest_wording import digest_title, is_over
 from alerter.core.digests import DigestSpec, due
-from alerter.core.periods import midnight_ms
+from alerter.core.periods import bounds_ms, midnight_ms
 from alerter.core.privacy import USER
 from alerter.core.views import title_of
 from alerter.core.wording import moment as instant
@@ -102,7 +103,8 @@ def _shows(spec: DigestSpec, receiver: str, standing: Standing, known: frozenset
 class _Facts:
     """What all receivers' digests of one day are made of.
 
-    ``moved`` is what each scope spent in the days looked back on, and in as many before; ``evidence`` its runs in them.
+    ``moved`` is what each scope spent in the days looked back on, and in as many before; ``evidence`` its runs in them;
+    ``tokens`` how many of its current period have no price.
     """
 
     spec: DigestSpec
@@ -112,6 +114,7 @@ class _Facts:
     running: Sequence[Accruing]
     moved: Mapping[ScopeKey, tuple[int, int]]
     evidence: Mapping[ScopeKey, Evidence]
+    tokens: Mapping[ScopeKey, int]
 
     @classmethod
     def of(cls, view: View, spec: DigestSpec, day: date, moment: Moment) -> _Facts:
@@ -125,14 +128,17 @@ class _Facts:
             )
             for key, days in spent.items()
         }
+        measured = standings(view, moment.now_ms)
+        current = {each.budget_id: bounds_ms(each.period, each.budget.timezone) for each in measured}
+        tokens = tokens_without_price(view, current)
         measured = [
             each
-            for each in standings(view, moment.now_ms)
-            if each.spend.spent or any(moved.get(_key(each), (0, 0))) or not each.scope
+            for each in measured
+            if each.spend.spent or any(moved.get(_key(each), (0, 0))) or tokens.get(_key(each)) or not each.scope
         ]
         windows = {_key(each): _window(each.budget, last - span, last) for each in measured}
         evidence = collect(view, windows, running, moment.now_ms)
-        return cls(spec, day, moment, measured, running, moved, evidence)
+        return cls(spec, day, moment, measured, running, moved, evidence, tokens)
 
 
 def _digest(
@@ -182,6 +188,7 @@ def _budget(facts: _Facts, standing: Standing) -> DigestBudget:
         moved_nanos=moved,
         before_nanos=before,
         stale_nanos=standing.spend.suspected,
+        unpriced_tokens=facts.tokens.get(_key(standing), 0),
     )
 
 

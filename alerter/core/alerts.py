@@ -177,6 +177,7 @@ class DigestBudget:
         moved_nanos, before_nanos: spent in the days that the digest looks back on, and in as many before.
         stale_nanos: suspected stale, and not counted.
         names_user: the title is, or has in it, a user's name.
+        unpriced_tokens: LLM tokens of its current period that have no price.
     """
 
     title: str
@@ -189,6 +190,7 @@ class DigestBudget:
     before_nanos: int
     stale_nanos: int = 0
     names_user: bool = False
+    unpriced_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

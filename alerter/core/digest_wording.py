@@ -67,6 +67,7 @@ def budget_line(budget: DigestBudget, currency: str, style: Style = PLAIN) -> st
         expected,
         _left(budget),
         f"{human(budget.stale_nanos, currency)} suspected stale" if budget.stale_nanos else "",
+        f"no price for {budget.unpriced_tokens:,} LLM tokens" if budget.unpriced_tokens else "",
     )
 
 

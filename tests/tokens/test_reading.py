@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from alerter.bootstrap import wire
+from alerter.core.digest_wording import digest_lines
 from alerter.core.money import from_nanos
 from alerter.core.traces import TraceBatch, TraceRequest, TraceUse, bucket_of
 from alerter.core.usage import Tokens
@@ -28,6 +29,7 @@ from alerter.page_data import page_data
 from alerter.slack_requests.tables import budgets
 from alerter.status import budget_status
 from alerter.store.engine import Store
+from alerter.store.messages import decode
 from alerter.store.traces import counted
 from alerter.tokens.prices import TokenPrices
 from alerter.unpriced import models_json, unpriced_models
@@ -267,6 +269,19 @@ def test_tokens_without_a_price_are_told_in_the_row_of_each_budget(migrated_sqli
     }
     assert "no price for 900,000 LLM tokens" in page
     assert any("no price for 900,000 LLM tokens" in line for line in budgets([rows["llm"]], none="").lines)
+
+
+def test_a_digest_tells_of_tokens_without_a_price(migrated_sqlite: Path) -> None:
+    extra = 'digests: [{every: daily, receivers: [console], at: "09:00"}]\n'
+    with traced(migrated_sqlite, [[trace(2, model="our-own-llm", inside=900_000, out=0)]], extra) as made:
+        made.cycle(T0 + HOUR)
+        made.cycle(T0 + DAY)
+        (text,) = [str(row[0]) for row in made.rows("SELECT message FROM notification")]
+    digest = decode(text).digest
+    assert digest is not None
+    lines = [each for each in digest_lines(digest) if "LLM tokens" in each]
+    assert [each.partition(" · ")[0].split()[-1] for each in lines] == ["nlp"]  # the others' day is over
+    assert lines[0].endswith("no price for 900,000 LLM tokens")
 
 
 def test_the_line_that_gives_a_model_a_price_does(migrated_sqlite: Path) -> None:

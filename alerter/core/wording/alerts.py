@@ -80,10 +80,15 @@ def forecast_line(alert: Alert, style: Style = PLAIN) -> str:
 
 
 def recent_line(alert: Alert, style: Style = PLAIN) -> str:
-    """Return ``+$2,310 in the last 24 h, 92 % of it from hpo-resnet · $1,480 by runs still running``."""
+    """Return ``+$2,310 in the last 24 h, 92 % of it from hpo-resnet · $1,480 by runs still running``.
+
+    On a period's first day that is what was spent ``today``: of a run that began before it, only the time since counts.
+    """
     recent = ""
     if alert.recent_nanos > 0:
-        recent = f"+{human(alert.recent_nanos, alert.currency)} in the last 24 h"
+        first_day = local(alert.as_of_ms, alert.timezone).date().isoformat() == alert.period_start
+        span = "today" if first_day else "in the last 24 h"
+        recent = f"+{human(alert.recent_nanos, alert.currency)} {span}"
         if alert.recent_run and alert.recent_share:
             recent += f", {alert.recent_share} % of it from {style.text(alert.recent_run)}"
     accruing = ""
