@@ -18,6 +18,7 @@ from tests.sources.poller import HOUR, MINUTE, NOW, Poller
 from tests.sources.scripted import EXPERIMENT, Answer, ScriptedServer, run_row
 
 HTML = b"<!doctype html><html><title>Sign in</title></html>"
+NO_WORKSPACE = Answer({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Workspace 'x' not found"}, 404)
 BUSY = Answer({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "come back later"}, 503)
 
 
@@ -43,6 +44,7 @@ def closed_port() -> Iterator[int]:
         (Answer(b"You are not authenticated.", 401), "401", "MLFLOW_TRACKING_USERNAME"),
         (Answer({"error_code": "PERMISSION_DENIED", "message": "Permission denied"}, 403), "403", "READ"),
         (Answer(HTML, 404), "not an MLflow 3 server", "tracking_uri"),
+        (NO_WORKSPACE, "Workspace 'x' not found", "Check MLFLOW_WORKSPACE."),
         (Answer({"error_code": "INVALID_PARAMETER_VALUE", "message": "bad filter"}, 400), "bad filter", ""),
         (BUSY, "503: come back later", "log"),
         (Answer(HTML, 500, (("Retry-After", "soon"),)), "500", "log"),
@@ -126,6 +128,13 @@ def test_an_authority_in_a_file_that_cannot_be_read(
         monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(file))
         with pytest.raises(SourceError, match=r"can't be read.*MLFLOW_TRACKING_SERVER_CERT_PATH.*PEM"):
             poller_at(scripted.uri.replace("http:", "https:")).poll()
+
+
+def test_settings_of_mlflow_that_contradict_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", "/etc/hostname")
+    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
+    with pytest.raises(SourceError, match="only one of these environment variables may be set"):
+        poller_at("https://127.0.0.1:9").poll()
 
 
 def test_a_certificate_of_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from alerter.sources.mlflow_rest.errors import MissingError, ReadError, Transien
 ACCOUNT: Final = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 ADDRESS: Final = "Check tracking_uri and that MLflow is running there."
 PATH: Final = "Check tracking_uri, and under which path MLflow is served there."
+WORKSPACE: Final = "Check MLFLOW_WORKSPACE."
 FEWER: Final = "It wants fewer requests: raise poll.every, or lower poll.concurrency or poll.share."
 LOGS: Final = "Look at MLflow's own log, and at that of what is in front of it."
 OVERLOADED: Final = frozenset({408, 429, 502, 503, 504})
 TRY_AGAIN: Final = OVERLOADED | {500}
+SETTINGS: Final = "MLFLOW_TRACKING_"
 FILES: Final = frozenset({"X509", "PEM"})
 """What OpenSSL calls its parts that read certificates, before anything is sent."""
 
@@ -88,11 +90,12 @@ class BadDay:
         if any(isinstance(cause, broken) for cause in causes):
             text = f"{self._shown} could not be reached: {_reason(causes)}."
             return TransientError(self._source, text, ADDRESS)
-        # MLflow's own text may quote the URL with its password: only the kind of the error is told.
+        if len(causes) == 1 and SETTINGS in str(error):  # MLflow's client finds that they contradict each other
+            said = " ".join(str(error).split()).rstrip(".")
+            return ReadError(self._source, f"{self._shown} could not be asked: {said}.", f"See {SETTINGS}*.")
+        # Otherwise MLflow's own text may quote the URL with its password: only the kind of the error is told.
         kind = type(causes[min(1, len(causes) - 1)]).__name__
-        return ReadError(
-            self._source, f"{self._shown} could not be asked ({kind}).", f"{ADDRESS} See MLFLOW_TRACKING_*."
-        )
+        return ReadError(self._source, f"{self._shown} could not be asked ({kind}).", f"{ADDRESS} See {SETTINGS}*.")
 
     def _untrusted(self, causes: Iterable[BaseException]) -> ReadError | None:
         for cause in causes:
@@ -129,6 +132,8 @@ class BadDay:
             text = f"{self._shown} failed ({status}{said})."
             remedy = FEWER if status == HTTPStatus.TOO_MANY_REQUESTS else LOGS
             return TransientError(self._source, text, remedy, seconds, status=status)
+        if code == "RESOURCE_DOES_NOT_EXIST" and said.startswith(": Workspace "):
+            return ReadError(self._source, f"{self._shown} refused ({status}{said}).", WORKSPACE, status=status)
         if code == "RESOURCE_DOES_NOT_EXIST":
             return MissingError(self._source, f"{self._shown} no longer has it ({status}{said}).", "", status=status)
         if status == HTTPStatus.NOT_FOUND:
