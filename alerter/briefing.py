@@ -139,6 +139,7 @@ def _alert(
         more_runs=evidence.count - len(top),
         priced_percent=priced,
         coverage_shown=priced < describer.coverage_floor,
+        unpriced_tokens=evidence.unpriced_tokens,
         low_confidence=evidence.is_low(),
         stale_nanos=evidence.stale,
         price_note=evidence.note(moment.now_ms),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from alerter.core.charges import Rate
+from alerter.core.charges import Confidence, Rate
 from alerter.core.coverage import RUN_TIME, Span, time_of
 from alerter.core.periods import DAY_MS
 from alerter.core.usage import Meter
@@ -115,6 +115,8 @@ class _Gathering:
         if since < end:
             part.run.recent += part_of(charge, rate, since, end)
         part.run.logged += rate.meter is Meter.LOGGED
+        if rate.meter is Meter.TOKENS and rate.confidence is Confidence.GAP:
+            part.run.unpriced_tokens += charge.quantity
         if rate.meter in RUN_TIME:
             part.lines.append((start, end, rate.confidence))
 

@@ -25,7 +25,7 @@ Window = tuple[int, int]
 class RunShare:
     """What one run cost in a scope's period, in nanos; ``per_hour`` is its burn now, ``stale`` is not counted.
 
-    ``logged`` counts the lines at a total that the run logged itself.
+    ``logged`` counts the lines at a total that the run logged itself; ``unpriced_tokens`` have no price.
     """
 
     run_id: int
@@ -35,6 +35,7 @@ class RunShare:
     running: bool = False
     stale: int = 0
     logged: int = 0
+    unpriced_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class Evidence:
     count: int = 0
     recent: int = 0
     stale: int = 0
+    unpriced_tokens: int = 0
     leader: RunShare | None = None
     time: dict[Confidence, int] = field(default_factory=lambda: dict.fromkeys(Confidence, 0))
     rates: set[Rate] = field(default_factory=set)
@@ -60,6 +62,7 @@ class Evidence:
         self.count += 1
         self.recent += run.recent
         self.stale += run.stale
+        self.unpriced_tokens += run.unpriced_tokens
         if self.leader is None or run.recent > self.leader.recent:
             self.leader = run
         for level, span_ms in time.items():

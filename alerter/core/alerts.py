@@ -72,6 +72,7 @@ class Alert:
         recent_nanos: spent in the last 24 h; ``recent_share`` whole percent of it by ``recent_run``.
         top: the most expensive runs, at most ten; ``more_runs`` how many there are besides.
         priced_percent: run-hours that had a price; ``coverage_shown`` whether that is below the configured floor.
+        unpriced_tokens: LLM tokens that have no price.
         low_confidence: some rates were assumed.
         stale_nanos: suspected stale and not counted.
         price_note: what was assumed, such as ``prices of 2025-01-02; region assumed: us-east-1``.
@@ -117,6 +118,7 @@ class Alert:
     more_runs: int = 0
     priced_percent: int = 100
     coverage_shown: bool = True
+    unpriced_tokens: int = 0
     low_confidence: bool = False
     stale_nanos: int = 0
     price_note: str = ""

@@ -9,7 +9,7 @@ from datetime import date
 from alerter.core.alerts import Digest, DigestBudget, Message, RunEvidence
 from alerter.core.money import human
 from alerter.core.text import joined
-from alerter.core.wording import PLAIN, Style, moment, percent, run_line
+from alerter.core.wording import PLAIN, Style, moment, percent, run_line, without_price
 from alerter.core.wording.style import day_words
 
 _DAILY = "daily"
@@ -67,7 +67,7 @@ def budget_line(budget: DigestBudget, currency: str, style: Style = PLAIN) -> st
         expected,
         _left(budget),
         f"{human(budget.stale_nanos, currency)} suspected stale" if budget.stale_nanos else "",
-        f"no price for {budget.unpriced_tokens:,} LLM tokens" if budget.unpriced_tokens else "",
+        without_price(budget.unpriced_tokens),
     )
 
 

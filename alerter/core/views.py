@@ -11,6 +11,7 @@ from alerter.core.budgets import Basis, Scope
 from alerter.core.chart import BurnUp
 from alerter.core.money import human
 from alerter.core.periods import Period
+from alerter.core.wording.style import without_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class BudgetStatus:
     def unpriced_words(self) -> Sequence[str]:
         """Return what has no price in words: ``72 % of run time priced``, ``no price for 4,700,000 LLM tokens``."""
         time = [f"{self.priced_words()} of run time priced"] if self.unpriced_ms else []
-        return (*time, *([f"no price for {self.unpriced_tokens:,} LLM tokens"] if self.unpriced_tokens else []))
+        return [*time, *filter(None, [without_price(self.unpriced_tokens)])]
 
     def priced_cell(self) -> str:
         """Return it for a table: ``72 %``, ``not 4,700,000 tokens``, or both where both is so."""

@@ -155,6 +155,11 @@ def test_small_budgets_are_told_to_the_cent() -> None:
     assert line == "$812.40 of $1,000.00 (81.2 %) · ends today"
 
 
+def test_tokens_without_a_price_are_told() -> None:
+    told = alert(unpriced_tokens=4_700_000, coverage_shown=False, stale_nanos=0, price_note="")
+    assert wording.coverage_line(told) == "no price for 4,700,000 LLM tokens"
+
+
 def test_on_the_first_day_of_a_period_only_today_is_spoken_of() -> None:
     """What a run cost before midnight is no part of it, though that is less than 24 hours ago."""
     told = alert(period_start="2026-11-23", accruing_nanos=0)

@@ -23,7 +23,7 @@ from alerter.core.wording.alerts import (
     used,
 )
 from alerter.core.wording.runs import run_facts, run_line
-from alerter.core.wording.style import CENTS_BELOW, PLAIN, Style, moment, money, percent, share_words
+from alerter.core.wording.style import CENTS_BELOW, PLAIN, Style, moment, money, percent, share_words, without_price
 
 __all__ = [
     "CENTS_BELOW",
@@ -53,4 +53,5 @@ __all__ = [
     "state_line",
     "subject",
     "used",
+    "without_price",
 ]

@@ -13,7 +13,7 @@ from alerter.core.reminders import is_reminder
 from alerter.core.text import actor_name, joined, one_line
 from alerter.core.wording.ahead import FIRING, is_over
 from alerter.core.wording.runs import run_amount, run_claim, run_level
-from alerter.core.wording.style import PLAIN, Style, day_words, moment, money, percent
+from alerter.core.wording.style import PLAIN, Style, day_words, moment, money, percent, without_price
 
 _ICONS = {AlertStatus.ACKNOWLEDGED: "☑️", AlertStatus.SNOOZED: "💤", AlertStatus.RESOLVED: "✅"}
 _CROSSED_SHOWN = 6
@@ -108,6 +108,7 @@ def coverage_line(alert: Alert, style: Style = PLAIN) -> str:
     stale = human(alert.stale_nanos, alert.currency) if alert.stale_nanos else ""
     return joined(
         f"{alert.priced_percent} % of run time priced" if alert.coverage_shown else "",
+        without_price(alert.unpriced_tokens),
         "some rates assumed" if alert.low_confidence else "",
         f"{stale} suspected stale, not counted" if stale else "",
         style.text(alert.price_note) if alert.price_note else "",

@@ -59,6 +59,11 @@ def share_words(part: int, whole: int) -> str:
     return "less than 1 %" if part and not found else f"{found} %"
 
 
+def without_price(tokens: int) -> str:
+    """Return ``no price for 4,700,000 LLM tokens``; ``""`` where all have one."""
+    return f"no price for {tokens:,} LLM tokens" if tokens > 0 else ""
+
+
 def moment(at_ms: int, timezone: str) -> str:
     """Return an instant as ``Mon 23 Nov 14:32`` in a time zone."""
     at = local(at_ms, timezone)
