@@ -54,8 +54,9 @@ class Share:
         try:
             return call()
         finally:
-            took = self._clock() - began
-            self._credit_s = max(self._credit_s - took, -LONGEST_S * self._share)
+            self._credit_s -= self._clock() - began
+            self._earn()
+            self._credit_s = max(self._credit_s, -LONGEST_S * self._share)
 
     def _earn(self) -> None:
         now = self._clock()
