@@ -154,7 +154,8 @@ def _poll(services: Services, source: RunSource, turn: _Turn) -> Polled:
         log.log(logging.DEBUG if known else logging.WARNING, "poll failed source=%s error=%s", source.name, error)
     with services.ledger.write() as view:
         if not error:
-            services.recorder.refresh(view.connection, state, now_ms=request.now_ms)
+            refreshed = services.recorder.refresh(view.connection, state, now_ms=request.now_ms)
+            recorded = replace(recorded, set_aside=recorded.set_aside + refreshed.set_aside)
             sources.mark_complete(view.connection, state.id, request.now_ms)
         elif not turn.stop.is_set():
             sources.mark_failing(view.connection, state.id, request.now_ms, error)

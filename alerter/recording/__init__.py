@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError
 
 from alerter.core.charges import TOTAL
 from alerter.core.liveness import Patience
 from alerter.core.metering import Metered, after, meter, vanished
-from alerter.core.money import MoneyError
 from alerter.core.ports import Batch
 from alerter.core.usage import RunObservation
 from alerter.pricer import Pricer
@@ -29,6 +26,7 @@ from alerter.recording.entries import (
     row_of,
 )
 from alerter.recording.family import Family
+from alerter.recording.isolation import POISON, isolated
 from alerter.recording.life import Heard, hear_descendants, suspects, tell_ancestors
 from alerter.recording.loading import Loader
 from alerter.recording.newcomers import Newcomer, Newcomers
@@ -41,11 +39,6 @@ from alerter.store.interning import Interner
 from alerter.store.ledger import ChargeValues
 from alerter.store.sources import SourceState, advance
 from alerter.store.totals import Attribution
-
-log = logging.getLogger(__name__)
-
-_POISON = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, DataError, IntegrityError)
-"""What one observation may raise. Anything else is about the database or the program, and stops the cycle."""
 
 
 class Recorder:
@@ -105,8 +98,13 @@ class Recorder:
             NotNewError: what should be new isn't, or can't be recorded; the transaction must be given up.
         """
         self._heard.hear(source.id, now_ms, batch.runs)
-        way = self._together if new else self._isolated
-        recorded = way(connection, source, batch.runs, batch.gone, max(now_ms, seen_ms))
+        at_ms = max(now_ms, seen_ms)
+        if new:
+            recorded = self._together(connection, source, batch.runs, batch.gone, at_ms)
+        else:
+            items: list[RunObservation | str] = [*batch.runs, *batch.gone]
+            some = partial(self._some, connection, source, now_ms=at_ms)
+            recorded = isolated(connection, items, some, self.forget)
         advance(connection, source.id, batch.cursor, swept=batch.swept)
         return recorded
 
@@ -121,36 +119,15 @@ class Recorder:
         # Without a savepoint, for which SQLite copies each page that it changes.
         try:
             return self._record(connection, source, runs, gone, now_ms, new=True)
-        except _POISON as error:
+        except POISON as error:
             raise NotNewError from error
 
-    def _isolated(
-        self,
-        connection: Connection,
-        source: SourceState,
-        runs: Sequence[RunObservation],
-        gone: Sequence[str],
-        now_ms: int,
+    def _some(
+        self, connection: Connection, source: SourceState, items: Sequence[RunObservation | str], *, now_ms: int
     ) -> Recorded:
-        try:
-            with connection.begin_nested():
-                return self._record(connection, source, runs, gone, now_ms)
-        except _POISON as error:
-            if isinstance(error, MoneyError):
-                raise  # the configuration's: every run would be set aside
-            self.forget()
-            if len(runs) + len(gone) == 1:
-                uuid = runs[0].run_uuid if runs else gone[0]
-                log.warning("run set aside: it can't be recorded run=%r error=%r", uuid[:80], error)
-                return Recorded(seen=len(runs), set_aside=1)
-        if not runs:
-            half = len(gone) // 2
-            halves = ((runs, gone[:half]), (runs, gone[half:]))
-        else:
-            half = len(runs) // 2
-            halves = ((runs[:half], ()), (runs[half:], gone)) if half else ((runs, ()), ((), gone))
-        first, second = (self._isolated(connection, source, *each, now_ms) for each in halves)
-        return first + second
+        """Record runs that were seen, and, by MLflow's ids, those that are gone."""
+        runs = [each for each in items if not isinstance(each, str)]
+        return self._record(connection, source, runs, [each for each in items if isinstance(each, str)], now_ms)
 
     def _record(
         self,
@@ -186,25 +163,33 @@ class Recorder:
         self._count(connection, charges, {kind.tag_set_id for kind in set(map(itemgetter(1), newcomers))})
         return ids
 
-    def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> int:
+    def refresh(self, connection: Connection, source: SourceState, *, now_ms: int) -> Recorded:
         """Bring what accrues up to date: who is alive, and what it costs now.
 
         Accrued time is settled where prices changed since: dated ones at their date, edited ones at the last poll.
         Call it when a poll at ``now_ms`` is complete, before it is marked so: ``source`` still tells of the one before.
-        Returns how many open segments changed; where neither a price nor anybody's life changed it writes nothing.
+        Where neither a price nor anybody's life changed it writes nothing; a run that can't be recorded is set aside.
         """
-        last_seen_ms = source.complete_ms or 0
         self._heard.hear(source.id, now_ms)
+        runs = sorted(ledger.open_runs(connection, source.id))
+        refreshed = isolated(connection, runs, partial(self._refresh, connection, source, now_ms), self.forget)
+        self._heard.ended.clear()
+        return refreshed
+
+    def _refresh(self, connection: Connection, source: SourceState, now_ms: int, runs: Sequence[str]) -> Recorded:
+        """Bring these up to date of all that accrue."""
+        last_seen_ms, goes_on = source.complete_ms or 0, frozenset(runs) - self._heard.ended.keys()
         opened = ledger.open_segments(connection, source.id)
         entries = self._loader.stored(connection, run_rows.stored_by_id(connection, list(opened)))
         patience = self._patience
         untils = suspects(connection, source, entries, heard=self._heard, patience=patience, now_ms=now_ms)
         rows = {each.run_uuid: each.known for each in entries if each.known is not None}
-        ended = self._loader.observed(connection, list(self._heard.ended.values()), rows)
+        stopped = [self._heard.ended[uuid] for uuid in runs if uuid in self._heard.ended]
+        ended = self._loader.observed(connection, stopped, rows)
         for entry in ended:
             entry.until_ms = untils.get(entry.run_uuid)
         self._meter(ended, now_ms, last_seen_ms)
-        running = [entry for entry in entries if entry.run_uuid not in self._heard.ended]
+        running = [entry for entry in entries if entry.run_uuid in goes_on]
         nested = [entry for entry in running if entry.parent_uuid]
         self._family.cover(connection, source.id, [*nested, *ended], partial(self._loader.stored, connection))
         changed = [
@@ -213,8 +198,7 @@ class Recorder:
             if self._valuation.refresh(connection, entry, untils[entry.run_uuid], last_seen_ms, now_ms)
         ]
         self._write(connection, source, self._price(connection, source, [*changed, *ended], now_ms), now_ms)
-        self._heard.ended.clear()
-        return len(changed) + len(ended)
+        return Recorded(written=len(changed) + len(ended))
 
     def _meter(self, entries: Sequence[Entry], now_ms: int, last_seen_ms: int) -> int:
         clamped = 0

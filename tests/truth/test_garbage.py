@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from alerter.alerts_shown import alerts_json
-from alerter.core.usage import RunObservation
+from alerter.core.usage import RunObservation, RunStatus
 from alerter.status import status_json
 from alerter.store.engine import Store
 from alerter.verify import verify_ledger
@@ -151,6 +151,28 @@ def test_a_cost_that_no_run_can_have_is_set_aside(folder: Path, migrated_sqlite:
         assert report.evaluated
         assert report.polls[0].recorded.set_aside == 1
         look(home, NOW_MS)
+
+
+def test_one_that_ends_with_it_after_it_was_suspected_stops_nobody_else(folder: Path, store: Store) -> None:
+    source = FakeSource()
+    usage = {"instance_type": "p4d.24xlarge"}
+    begun = [run(each, "RUNNING", NOW_MS - 10**11, usage=usage) for each in ("absurd", "quiet")]
+    source.put(*begun, replace(GOOD, run_uuid="g"))
+    config = config_of(folder, BUDGETS, "catalogs: [builtin]\n")
+    home = House(config, store, source, services_of(config, store, source, NOW_MS))
+    assert home.cycle(NOW_MS).polls[0].running == 2
+    ended = [replace(each, status=RunStatus.FINISHED, end_ms=NOW_MS + 1) for each in begun]
+    many = replace(ended[0], usage=(*begun[0].usage, ("num_nodes", "10000")), last_metric_ms=NOW_MS)
+    source.put(many, ended[1], GOOD)
+    for later in (2, 3):
+        report = home.cycle(NOW_MS + later)
+        assert report.evaluated
+        assert (report.polls[0].recorded.set_aside, report.polls[0].running) == (1, 1)
+        look(home, NOW_MS + later)
+    source.put(replace(many, usage=begun[0].usage))
+    report = home.cycle(NOW_MS + 4)
+    assert (report.polls[0].recorded.set_aside, report.polls[0].running) == (0, 0)
+    look(home, NOW_MS + 4)
 
 
 def test_what_rounds_to_nothing_is_charged_once_however_often_it_is_tagged(folder: Path, migrated_sqlite: Path) -> None:
