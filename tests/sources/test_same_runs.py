@@ -49,7 +49,7 @@ def world(
     [
         ("*", (), 2 * RUNS),
         ("*-served*", ("*-vision",), 11),
-        ("*-direct-v*", ("*gone",), 14),
+        ("*-direct-v*", ("*gone",), 15),
     ],
 )
 def test_all_of_its_runs(world: World, include: str, exclude: tuple[str, ...], runs: int) -> None:
