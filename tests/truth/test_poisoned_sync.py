@@ -11,7 +11,7 @@ from alerter.core.usage import RunObservation
 from alerter.cycle import run_cycle
 from alerter.store.engine import Store
 from alerter.verify import verify_ledger
-from tests.truth.ledgers import HOUR, MINUTE, FakeSource, House, config_of, house_on, run
+from tests.truth.ledgers import HOUR, MINUTE, FakeSource, House, config_of, house, house_on, run
 
 T0 = int(datetime(2026, 11, 10, 12, tzinfo=UTC).timestamp()) * 1000
 BUDGETS = """
@@ -29,8 +29,8 @@ TOLD = (
         "JOIN usage_set u ON u.id = r.usage_set_id"
     ),
     (
-        "SELECT s.name, r.run_uuid, c.meter, c.start_ms, c.revision, c.end_ms, t.tags, e.rule, c.quantity, c.cost_nanos "
-        "FROM charge c JOIN run r ON r.id = c.run_id JOIN source s ON s.id = r.source_id "
+        "SELECT s.name, r.run_uuid, c.meter, c.start_ms, c.revision, c.end_ms, t.tags, e.rule, c.quantity, "
+        "c.cost_nanos FROM charge c JOIN run r ON r.id = c.run_id JOIN source s ON s.id = r.source_id "
         "JOIN tag_set t ON t.id = c.tag_set_id JOIN rate e ON e.id = c.rate_id"
     ),
     (
