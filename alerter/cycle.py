@@ -150,8 +150,6 @@ def _poll(services: Services, source: RunSource, turn: _Turn) -> Polled:
             storage = read_storage(services, source, state, request, turn.stop, alive=alive)
     except SourceError as failure:
         error = str(failure)
-        known = state.failing_since_ms is not None and state.error == error
-        log.log(logging.DEBUG if known else logging.WARNING, "poll failed source=%s error=%s", source.name, error)
     with services.ledger.write() as view:
         if not error:
             refreshed = services.recorder.refresh(view.connection, state, now_ms=request.now_ms)

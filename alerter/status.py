@@ -49,16 +49,18 @@ def budget_status(view: View, now_ms: int) -> list[BudgetStatus]:
     windows = {each.budget_id: bounds_ms(each.period, each.budget.timezone) for each in measured}
     counts, unpriced = run_counts(view, windows, runs)
     times = time_of_scopes(view, windows, runs, unpriced)
-    stale = freshness(view).stale
+    fresh = freshness(view)
     restated = restatements(view, now_ms)
     beside = spent_beside_machines(view, windows, runs)
     tokens = tokens_without_price(view, windows)
     found = []
     for each in measured:
         key = (each.budget_id, each.scope_id)
-        told = _status(each, counts.get(key, 0), restated.get(key, ()), beside.get(key, {}), stale=stale)
+        told = _status(each, counts.get(key, 0), restated.get(key, ()), beside.get(key, {}), stale=fresh.stale)
         run_ms, unpriced_ms = times.get(key, (0, 0))
         row = replace(told, run_ms=run_ms, unpriced_ms=unpriced_ms, unpriced_tokens=tokens.get(key, 0))
+        if fresh.as_of_ms is None:
+            row = replace(row, forecast_nanos=None, forecast_band=None, forecast_day_nanos=None)
         if row.runs or row.spent_nanos or row.unpriced_tokens or row.restated or not row.scope:
             found.append(row)
     order = {budget.name: place for place, budget in enumerate(view.budgets.values())}

@@ -55,6 +55,7 @@ class Poller:
         self.adopted = adopted
         self.progress = progress
         self.summary = ""
+        self._failing: dict[str, str] = {}
 
     def expect(self) -> None:
         """Expect a sign of life as often as the configuration of the moment makes one due."""
@@ -115,6 +116,10 @@ class Poller:
         if any(polled.storage.outcomes.values()):
             self._metrics.artifacts_walked(polled.source, polled.storage.outcomes)
         self._metrics.clocks_clamped(polled.source, polled.recorded.clamped)
+        # Once a process: who reads the log after a restart is told why, too.
+        if polled.error and self._failing.get(polled.source) != polled.error:
+            log.warning("poll failed source=%s error=%s", polled.source, polled.error)
+        self._failing[polled.source] = polled.error
         if polled.error:
             self._metrics.poll_failed(polled.source, seconds=polled.seconds, runs=polled.recorded.seen)
             return

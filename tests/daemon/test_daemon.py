@@ -167,6 +167,17 @@ def test_a_source_that_fails_is_counted_and_makes_it_not_ready(house: House) -> 
         until(lambda: running.client.get("/readyz").status_code == 200)
 
 
+def test_why_a_source_fails_is_logged_once_by_each_process(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.source.error = "source main: http://127.0.0.1:1 could not be reached."
+    for _ in range(2):
+        caplog.clear()
+        with house.running() as running:
+            until(lambda: (running.metric('alerter_polls_failed_total{source="main"}') or 0) >= 3)
+            assert "what is spent is unknown, not zero" in running.client.get("/").text
+        why = [each.getMessage() for each in caplog.records if each.getMessage().startswith("poll failed source=")]
+        assert why == [f"poll failed source=main error={house.source.error}"]
+
+
 def test_a_job_that_fails_in_an_unknown_way_is_tried_again(house: House, caplog: pytest.LogCaptureFixture) -> None:
     good, house.source.runs = house.source.runs, [object()]  # type: ignore[list-item]
     with house.running() as running:
