@@ -18,6 +18,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_S = 20
 
+SQLITE = (3, 35)
+"""What returns rows that it inserts, and drops a column."""
+
 IDLE_S = 60
 """A process that stops within a writing transaction loses it, and its locks, after so long."""
 
@@ -105,11 +108,26 @@ def open_engine(url: str, session: str = "alerter") -> Engine:
     """Return an engine; on SQLite in WAL mode with explicit transactions, see `_begin`."""
     if (parsed := make_url(url)).get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(parsed, session))
+    refuse_old_sqlite(sqlite3.sqlite_version_info)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
     event.listen(engine, "do_connect", lambda *_more: _reserve(None if parsed.query else _file_of(parsed)))
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def refuse_old_sqlite(version: tuple[int, ...]) -> None:
+    """Check the version of SQLite that Python brings.
+
+    Raises:
+        StoreError: it is older than `SQLITE`.
+    """
+    if version < SQLITE:
+        needed, here = (".".join(map(str, each)) for each in (SQLITE, version))
+        raise StoreError(
+            f"this Python's SQLite is {here}, and {needed} is needed: take a Python that brings its own "
+            "(from python.org, uv or conda), the image, or PostgreSQL for `database:`"
+        )
 
 
 def _file_of(url: URL) -> Path | None:

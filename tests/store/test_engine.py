@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from alerter.check import check_database
 from alerter.store.bulk import insert_rows, query
-from alerter.store.engine import Store, StoreError
+from alerter.store.engine import Store, StoreError, refuse_old_sqlite
 from alerter.store.migrate import migrate
 from alerter.store.outbox_read import pending_count
 from tests.fixtures.rows import add_notification
@@ -127,3 +127,9 @@ def test_a_postgresql_error_names_the_remedy_and_no_password(new_postgres: Calla
             facts(store)
         assert "hunter2" not in str(refused.value)
         assert len(str(refused.value).splitlines()) == 1
+
+
+def test_an_old_sqlite_is_refused_with_a_remedy() -> None:
+    refuse_old_sqlite((3, 35, 0))
+    with pytest.raises(StoreError, match=r"SQLite is 3\.34\.1, and 3\.35 is needed: take a Python that"):
+        refuse_old_sqlite((3, 34, 1))
