@@ -164,6 +164,8 @@ def test_on_the_first_day_of_a_period_only_today_is_spoken_of() -> None:
     """What a run cost before midnight is no part of it, though that is less than 24 hours ago."""
     told = alert(period_start="2026-11-23", accruing_nanos=0)
     assert wording.recent_line(told) == "+$2,310 today, 92 % of it from hpo-resnet"
+    rolling = replace(told, period="last 30 days")  # an episode that began today
+    assert wording.recent_line(rolling) == "+$2,310 in the last 24 h, 92 % of it from hpo-resnet"
 
 
 @pytest.mark.parametrize(

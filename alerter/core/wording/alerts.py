@@ -86,8 +86,9 @@ def recent_line(alert: Alert, style: Style = PLAIN) -> str:
     """
     recent = ""
     if alert.recent_nanos > 0:
-        first_day = local(alert.as_of_ms, alert.timezone).date().isoformat() == alert.period_start
-        span = "today" if first_day else "in the last 24 h"
+        today = local(alert.as_of_ms, alert.timezone).date().isoformat()
+        began = alert.period_start == today and not _is_rolling(alert)  # of a rolling one it is the episode's start
+        span = "today" if began else "in the last 24 h"
         recent = f"+{human(alert.recent_nanos, alert.currency)} {span}"
         if alert.recent_run and alert.recent_share:
             recent += f", {alert.recent_share} % of it from {style.text(alert.recent_run)}"
@@ -218,8 +219,12 @@ def _budget_of(alert: Alert, style: Style) -> str:
     return f"budget for {article}{period}"
 
 
+def _is_rolling(alert: Alert) -> bool:
+    return alert.period.startswith("last ")
+
+
 def _left(alert: Alert) -> str:
-    if alert.period.startswith("last "):  # a rolling window never ends
+    if _is_rolling(alert):  # it never ends
         return ""
     if is_over(alert):
         return "period over"
