@@ -100,27 +100,17 @@ class Recorder:
         self._heard.hear(source.id, now_ms, batch.runs)
         at_ms = max(now_ms, seen_ms)
         if new:
-            recorded = self._together(connection, source, batch.runs, batch.gone, at_ms)
+            # Without a savepoint, for which SQLite copies each page that it changes.
+            try:
+                recorded = self._record(connection, source, batch.runs, batch.gone, at_ms, new=True)
+            except POISON as error:
+                raise NotNewError from error
         else:
             items: list[RunObservation | str] = [*batch.runs, *batch.gone]
             some = partial(self._some, connection, source, now_ms=at_ms)
             recorded = isolated(connection, items, some, self.forget)
         advance(connection, source.id, batch.cursor, swept=batch.swept)
         return recorded
-
-    def _together(
-        self,
-        connection: Connection,
-        source: SourceState,
-        runs: Sequence[RunObservation],
-        gone: Sequence[str],
-        now_ms: int,
-    ) -> Recorded:
-        # Without a savepoint, for which SQLite copies each page that it changes.
-        try:
-            return self._record(connection, source, runs, gone, now_ms, new=True)
-        except POISON as error:
-            raise NotNewError from error
 
     def _some(
         self, connection: Connection, source: SourceState, items: Sequence[RunObservation | str], *, now_ms: int

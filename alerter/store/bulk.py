@@ -31,7 +31,7 @@ def append_rows(connection: Connection, table: str, columns: str, rows: Sequence
     """
     if not rows:
         return
-    columns, rows = without_nulls(columns, rows)
+    columns, rows = _without_nulls(columns, rows)
     into, row = f"INSERT INTO {table} ({columns}) VALUES", marks(columns)
     at_once = MAX_VALUES // len(rows[0])
     whole = len(rows) - len(rows) % at_once
@@ -42,7 +42,7 @@ def append_rows(connection: Connection, table: str, columns: str, rows: Sequence
     insert_rows(connection, f"{into} {row}", rows[whole:])
 
 
-def without_nulls(columns: str, rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[tuple[Any, ...]]]:
+def _without_nulls(columns: str, rows: Sequence[tuple[Any, ...]]) -> tuple[str, Sequence[tuple[Any, ...]]]:
     """Leave out what is NULL in every row at its end; ``columns`` is as in SQL.
 
     A None is no type that Python's SQLite binds at once: it takes ten times as long as a number.
