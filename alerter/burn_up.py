@@ -72,7 +72,7 @@ def _points(
             spent[last - (last - day) // step * step] += nanos
     total, points = 0, []
     start_ms = midnight_ms(zone, first)
-    edges = {day: midnight_ms(zone, day + 1) for day in days}
+    edges = {day: midnight_ms(zone, day + 1) for day in days} if runs else {}
     accruing = dict.fromkeys(days, 0)
     for run, share in runs:
         for day, end_ms in edges.items():

@@ -22,7 +22,7 @@ from alerter.status import budget_status, freshness
 from alerter.store import sources
 from alerter.store.outbox_read import NotificationView, list_notifications, messages
 from alerter.store.sources import SourceState
-from alerter.store.totals import View, find_scope
+from alerter.store.totals import View, find_scopes
 
 WAITING_MS = 60_000
 """A message that has waited longer, or was tried in vain, is shown."""
@@ -75,7 +75,7 @@ def _charts(view: View, alerts: Sequence[AlertView], budgets: Sequence[BudgetSta
         ):
             continue
         row_id = row_ids[alert.budget]
-        scope_id = find_scope(view.connection, row_id, alert.scope)
+        scope_id = find_scopes(view.connection, row_id, [alert.scope]).get(alert.scope)
         if scope_id is not None:
             chosen.setdefault((row_id, scope_id), (alert.id, status))
     zones = {row_id: budget.timezone for row_id, budget in view.budgets.items()}

@@ -82,4 +82,6 @@ def secrets_in(environ: Mapping[str, str]) -> list[str]:
 
 
 def _one_line(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -27,8 +27,8 @@ def one_line(text: str, limit: int = NAME_LIMIT) -> str:
     """
     # A value may be megabytes long: what can't be shown need not be looked at.
     kept = text[: limit * 8]
-    if kept.isascii() and kept.isprintable() and "  " not in kept:
-        return clip(kept.strip(), limit)  # nearly every name there is
+    if kept.isprintable() and "  " not in kept:  # no break, no other space, nothing invisible: nearly every text
+        return clip(kept.strip(), limit)
     kept = _BREAKS.sub(" ", kept)
     kept = "".join(sign for sign in kept if sign == _JOINER or unicodedata.category(sign) not in _INVISIBLE)
     return clip(_SPACES.sub(" ", kept).strip(), limit)

@@ -15,7 +15,7 @@ from alerter.store.backfill import rebuild
 from alerter.store.bulk import query, select_in
 from alerter.store.closings import forget_closings
 from alerter.store.interning import Interner
-from alerter.store.totals import Attribution, scope_row
+from alerter.store.totals import Attribution, scope_rows
 
 Change = tuple[int, str]
 """When a definition changed (epoch ms), and the git commit that changed it, or ``""``."""
@@ -50,7 +50,7 @@ def sync_budgets(
         if row and (row.digest, row.totals_digest, bool(row.active)) != (digest(budget), totals_digest, True):
             _update(connection, row, budget, totals_digest, (now_ms, revision))
         if not budget.group_by:
-            scope_row(connection, ids[budget.id], ())
+            scope_rows(connection, ids[budget.id], [()])
     for uid, row in stored.items():
         if uid not in ids and row.active:
             query(connection, "UPDATE budget SET active = ? WHERE id = ?", False, row.id)

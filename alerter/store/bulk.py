@@ -64,11 +64,21 @@ def select_in(connection: Connection, sql: str, values: Sequence[Any], *before: 
 
     ``sql`` holds ``{values}`` where the list goes; ``before`` are the parameters that stand before it.
     """
+    for result in _in_chunks(connection, sql, values, before):
+        yield from result
+
+
+def change_in(connection: Connection, sql: str, values: Sequence[Any], *before: object) -> None:
+    """Execute a statement that ends in ``IN (?...)`` and returns no rows, chunk by chunk; as in `select_in`."""
+    for _ in _in_chunks(connection, sql, values, before):
+        pass
+
+
+def _in_chunks(connection: Connection, sql: str, values: Sequence[Any], before: tuple[object, ...]) -> Iterator[Any]:
     for start in range(0, len(values), CHUNK):
         part = values[start : start + CHUNK]
         marks = ",".join("?" * len(part))
-        statement = _marked(connection, sql.replace("{values}", f"({marks})"))
-        yield from connection.exec_driver_sql(statement, (*before, *part))
+        yield query(connection, sql.replace("{values}", f"({marks})"), *before, *part)
 
 
 def query(connection: Connection, sql: str, *values: object) -> Any:

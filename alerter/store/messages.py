@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from alerter.core.alerts import Alert, Digest, DigestBudget, Message, MessageKind, RunEvidence
@@ -19,7 +18,7 @@ def encode(message: Message) -> str:
 
 def _values(made: Any) -> dict[str, Any]:
     """Return a dataclass's fields; `dataclasses.asdict` would copy all that is in them."""
-    return {each.name: getattr(made, each.name) for each in fields(made)}
+    return {name: getattr(made, name) for name in _fields(made)}
 
 
 def decode(text: str) -> Message:
@@ -40,10 +39,10 @@ def decode(text: str) -> Message:
 
 def _alert(stored: Mapping[str, Any]) -> Alert:
     data = _known(Alert, stored)
-    data["scope"] = tuple((key, value) for key, value in data["scope"])
+    data["scope"] = tuple(map(tuple, data["scope"]))
     data["basis"] = Basis(data["basis"])
     data["crossed"] = tuple(data["crossed"])
-    data["burn_up"] = tuple((day, nanos) for day, nanos in data.get("burn_up", ()))
+    data["burn_up"] = tuple(map(tuple, data.get("burn_up", ())))
     data["top"] = _runs(data.get("top", ()))
     return Alert(**data)
 
@@ -65,4 +64,10 @@ def _runs(stored: Iterable[Mapping[str, Any]]) -> tuple[RunEvidence, ...]:
 def _known(
     kind: type[Alert | Digest | DigestBudget | Message | RunEvidence], stored: Mapping[str, Any]
 ) -> dict[str, Any]:
-    return {each.name: stored[each.name] for each in fields(kind) if each.name in stored}
+    return {name: stored[name] for name in _fields(kind) if name in stored}
+
+
+def _fields(of: Any) -> Iterable[str]:
+    """Return the names of a dataclass's fields, of it or of one of its objects."""
+    names: Mapping[str, object] = of.__dataclass_fields__
+    return names

@@ -13,12 +13,13 @@ import logging
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection
 
 from alerter.core.alerts import Message
-from alerter.store.bulk import insert_rows, query, select_in
+from alerter.store.bulk import change_in, insert_rows, query, select_in
 from alerter.store.messages import decode, encode
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,10 @@ _TELLING = (
 _FREE = "not_before_ms <= ? AND (lease_until_ms IS NULL OR lease_until_ms <= ?)"
 _TO_SEND = f"status = 'pending' AND {_FREE}"
 _TO_UPDATE = f"status = 'sent' AND update_wanted > update_shown AND {_FREE}"
-_COLUMNS = "id, key, receiver, kind, target, message, attempts, ambiguous, attempted_ms, reference"
+_COLUMNS = (
+    "id, key, receiver, kind, target, message, attempts, ambiguous, attempted_ms, reference, update_wanted, "
+    "update_attempts"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +132,13 @@ def claim(
     So what goes to one target goes in order. ``busy`` are targets, as `settings` gives them, that get nothing now.
     Safe with several daemons on one database: each notification goes to one of them.
     """
-    chosen: dict[str, int] = {}
+    chosen: dict[str, Any] = {}
     while (free := limit - len(chosen)) > 0:
         away = ["", *busy, *chosen]  # no target is that, but `IN` wants something
         due = f"{_TO_SEND} AND kind = ? AND target NOT IN ({', '.join('?' * len(away))})"
         rows = _due(connection, due, [now_ms, now_ms, kind, *away], free)
         for row in rows:
-            chosen.setdefault(row.target, row.id)
+            chosen.setdefault(row.target, row)
         if len(rows) < free:
             break
     return list(_leased(connection, [*chosen.values()], owner, now_ms + lease_ms))
@@ -145,18 +149,19 @@ def claim_updates(
 ) -> list[Claimed]:
     """Claim at most ``limit`` delivered notifications that should show new states. Read the states after this."""
     rows = _due(connection, f"{_TO_UPDATE} AND kind = ?", [now_ms, now_ms, kind], limit)
-    return list(_leased(connection, [row.id for row in rows], owner, now_ms + lease_ms))
+    return list(_leased(connection, rows, owner, now_ms + lease_ms))
 
 
 def begin_attempts(
     connection: Connection, claims: Collection[Claimed], *, now_ms: int, lease_ms: int = LEASE_MS
 ) -> None:
     """Count an attempt at each, and mark it ambiguous until its end is known; in the transaction of the claim."""
-    insert_rows(
+    change_in(
         connection,
         "UPDATE notification SET attempts = attempts + 1, lease_until_ms = ?, "
-        "attempted_ms = CASE WHEN ambiguous THEN attempted_ms ELSE ? END, ambiguous = ? WHERE id = ?",
-        [(now_ms + lease_ms, now_ms, True, each.id) for each in claims],
+        "attempted_ms = CASE WHEN ambiguous THEN attempted_ms ELSE ? END, ambiguous = ? WHERE id IN {values}",
+        [each.id for each in claims],
+        *(now_ms + lease_ms, now_ms, True),
     )
 
 
@@ -189,20 +194,16 @@ def request_update(connection: Connection, alert_ids: Collection[int]) -> None:
 
 def _due(connection: Connection, due: str, values: Sequence[object], limit: int) -> Sequence[Any]:
     skip_locked = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
-    sql = f"SELECT id, target FROM notification WHERE {due} ORDER BY id LIMIT ?{skip_locked}"
+    sql = f"SELECT {_COLUMNS} FROM notification WHERE {due} ORDER BY id LIMIT ?{skip_locked}"
     rows: Sequence[Any] = query(connection, sql, *values, limit).all()
     return rows
 
 
-def _leased(connection: Connection, ids: Sequence[int], owner: str, until_ms: int) -> Iterator[Claimed]:
+def _leased(connection: Connection, rows: Sequence[Any], owner: str, until_ms: int) -> Iterator[Claimed]:
     lease = f"{owner}:{secrets.token_hex(4)}"
-    insert_rows(
-        connection,
-        "UPDATE notification SET lease_owner = ?, lease_until_ms = ? WHERE id = ?",
-        [(lease, until_ms, row_id) for row_id in ids],
-    )
-    columns = f"SELECT {_COLUMNS}, update_wanted, update_attempts FROM notification WHERE id IN {{values}} ORDER BY id"
-    for row in list(select_in(connection, columns, ids)):
+    sql = "UPDATE notification SET lease_owner = ?, lease_until_ms = ? WHERE id IN {values}"
+    change_in(connection, sql, [row.id for row in rows], lease, until_ms)
+    for row in sorted(rows, key=attrgetter("id")):
         try:
             yield _claimed(row, lease)
         except ValueError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -12,7 +13,7 @@ from alerter.core.budgets import Budget, Scope, TagCleaning, scope_of
 from alerter.core.charges import Rate, cost_until
 from alerter.core.periods import day_edges, day_of, midnight_ms
 from alerter.core.usage import COMPONENTS, Meter, Pairs
-from alerter.store.bulk import insert_rows, query
+from alerter.store.bulk import insert_rows, query, select_in
 from alerter.store.interning import Interner
 from alerter.store.ledger import METERS, ChargeValues
 
@@ -34,7 +35,12 @@ class Share:
         return self.meters is None or meter in self.meters
 
 
+_Match = tuple[int, Scope, str, frozenset[Meter] | None]
+"""A scope of a budget (by its row id), with the budget's zone and meters."""
+
 _NO_DAY = (0, 0, 0)
+_AT_ONCE = 500
+"""Tag sets that are matched together: a million of them don't come into memory."""
 
 
 class Watch:
@@ -103,13 +109,9 @@ class Attribution:
             if len(remembered) >= self._interner.remembers:
                 remembered.clear()
         found = {each: self._shares[each] for each in wanted if each in self._shares}
-        missing = [each for each in wanted if each not in found]
-        for tag_set_id, tags in self._interner.tag_sets.values(connection, missing).items():
-            shares = self._match(connection, tags)
-            known = tuple(share for share in shares if share is not None)
-            if len(known) == len(shares):
-                self._shares[tag_set_id] = known
-            found[tag_set_id] = known
+        missing = sorted(wanted - found.keys())
+        for at in range(0, len(missing), _AT_ONCE):
+            found |= self._learn(connection, missing[at : at + _AT_ONCE])
         return found
 
     def forget(self) -> None:
@@ -118,40 +120,53 @@ class Attribution:
         self._scope_ids.clear()
         self.watch.forget()
 
-    def _match(self, connection: Connection, tags: Pairs) -> list[Share | None]:
-        """Return a share of each budget that matches; None for one whose scope has no row yet."""
+    def _learn(self, connection: Connection, tag_set_ids: Sequence[int]) -> dict[int, tuple[Share, ...]]:
+        """Return the scopes of some tag sets, and remember them where each has its row."""
+        tag_sets = self._interner.tag_sets.values(connection, tag_set_ids)
+        matches = {each: self._match(tags) for each, tags in tag_sets.items()}
+        unknown: dict[int, set[Scope]] = {}
+        for budget_id, scope, _, _ in chain.from_iterable(matches.values()):
+            if (budget_id, scope) not in self._scope_ids:
+                unknown.setdefault(budget_id, set()).add(scope)
+        for budget_id, scopes in unknown.items():
+            rows = (scope_rows if self._adds else find_scopes)(connection, budget_id, scopes)
+            self._scope_ids |= {(budget_id, scope): scope_id for scope, scope_id in rows.items()}
+        found = {}
+        for tag_set_id, match in matches.items():
+            shares = tuple(
+                Share(budget_id, self._scope_ids[budget_id, scope], zone, meters)
+                for budget_id, scope, zone, meters in match
+                if (budget_id, scope) in self._scope_ids
+            )
+            found[tag_set_id] = shares
+            if len(shares) == len(match):
+                self._shares[tag_set_id] = shares
+        return found
+
+    def _match(self, tags: Pairs) -> list[_Match]:
         cleaned = self._cleaning.clean_all(tags)
-        found: list[Share | None] = []
-        for row_id, budget, meters in self._budgets:
-            scope = scope_of(budget, cleaned)
-            if scope is not None:
-                scope_id = self._scope_id(connection, row_id, scope)
-                found.append(None if scope_id is None else Share(row_id, scope_id, budget.timezone, meters))
-        return found
-
-    def _scope_id(self, connection: Connection, budget_id: int, scope: Scope) -> int | None:
-        known = self._scope_ids.get((budget_id, scope))
-        if known is None:
-            known = scope_row(connection, budget_id, scope) if self._adds else find_scope(connection, budget_id, scope)
-        if known is not None:
-            self._scope_ids[budget_id, scope] = known
-        return known
+        return [
+            (budget_id, scope, budget.timezone, meters)
+            for budget_id, budget, meters in self._budgets
+            if (scope := scope_of(budget, cleaned)) is not None
+        ]
 
 
-def find_scope(connection: Connection, budget_id: int, scope: Scope) -> int | None:
-    """Return the id of a scope's row; None if it has none yet."""
-    sql = "SELECT id FROM scope WHERE budget_id = ? AND key = ?"
-    found: int | None = query(connection, sql, budget_id, _scope_key(scope)).scalar()
+def find_scopes(connection: Connection, budget_id: int, scopes: Iterable[Scope]) -> dict[Scope, int]:
+    """Return the id of each scope's row; without those that have none yet."""
+    by_key = {_scope_key(scope): scope for scope in scopes}
+    sql = "SELECT id, key FROM scope WHERE budget_id = ? AND key IN {values}"
+    return {by_key[row.key]: row.id for row in select_in(connection, sql, sorted(by_key), budget_id)}
+
+
+def scope_rows(connection: Connection, budget_id: int, scopes: Collection[Scope]) -> dict[Scope, int]:
+    """Return the id of each scope's row, made if it is new."""
+    found = find_scopes(connection, budget_id, scopes)
+    if fresh := [scope for scope in scopes if scope not in found]:
+        rows = [(budget_id, key) for key in sorted(map(_scope_key, fresh))]
+        insert_rows(connection, "INSERT INTO scope (budget_id, key) VALUES (?, ?)", rows)
+        found |= find_scopes(connection, budget_id, fresh)
     return found
-
-
-def scope_row(connection: Connection, budget_id: int, scope: Scope) -> int:
-    """Return the id of a scope's row, made if it is new."""
-    found = find_scope(connection, budget_id, scope)
-    if found is not None:
-        return found
-    sql = "INSERT INTO scope (budget_id, key) VALUES (?, ?) RETURNING id"
-    return int(query(connection, sql, budget_id, _scope_key(scope)).scalar_one())
 
 
 def _scope_key(scope: Scope) -> str:

@@ -1,11 +1,13 @@
 """How messages get to Slack: over connections that are shared, trusted, and led through a proxy where there is one."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
-from alerter.core.ports import DeliveryDelayedError
+from alerter.core.ports import DeliveryDelayedError, Target
 from alerter.notifiers.slack import SlackNotifier
 from alerter.notifiers.slack.http import IDLE_S
 from tests.fixtures.http_receiver import HttpReceiver, serve_http
@@ -38,6 +40,22 @@ def test_messages_that_follow_each_other_share_a_connection(scripted_slack: Scri
     first, second, third = scripted_slack.connections
     assert first == second
     assert third != first  # nobody knows what became of one that was idle for long
+
+
+def test_messages_that_begin_together_leave_their_connections_to_those_that_follow(
+    scripted_slack: ScriptedSlack,
+) -> None:
+    slack, together = notifier(scripted_slack), Barrier(4)
+
+    def post(number: int) -> None:
+        together.wait(30)
+        slack.send(Target("ml", {"channel": f"C{number}"}), message(), {}, f"k{number}")
+
+    with ThreadPoolExecutor(4) as workers:
+        for _ in range(2):
+            list(workers.map(post, range(4)))
+    assert len(scripted_slack.connections) == 8
+    assert len(set(scripted_slack.connections)) <= 4
 
 
 def test_a_connection_that_slack_has_closed_takes_no_message(scripted_slack: ScriptedSlack) -> None:

@@ -14,6 +14,10 @@ from alerter.core.text import NAME_LIMIT, one_line
 CENTS_BELOW = 10_000 * NANOS
 """Amounts of a budget from here up are shown without cents."""
 
+# English on every machine, whatever its locale.
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -72,4 +76,4 @@ def moment(at_ms: int, timezone: str) -> str:
 
 def day_words(at: datetime | date) -> str:
     """Return a day as ``Mon 23 Nov``."""
-    return f"{at:%a} {at.day} {at:%b}"
+    return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}"

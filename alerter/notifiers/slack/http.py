@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ class Http:
         self._clock = clock
         self._manager: PoolManager | None = None
         self._used_at = 0.0
+        self._lock = threading.Lock()
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         """Post a body, once.
@@ -44,14 +46,20 @@ class Http:
         Raises:
             urllib3.exceptions.HTTPError: there was no answer.
         """
-        now = self._clock()
-        if self._manager is None:
-            self._manager = _manager(self._base_url, self._timeout)
-        elif now - self._used_at > IDLE_S:
-            self._manager.clear()
-        self._used_at = now
-        answer = self._manager.request("POST", self._base_url + path, body=body, headers=headers, redirect=False)
+        url = self._base_url + path
+        answer = self._connections().urlopen("POST", url, body=body, headers=headers, redirect=False)
         return Response(answer.status, answer.headers, answer.data)
+
+    def _connections(self) -> PoolManager:
+        """Return the open connections, without such as were idle for long."""
+        with self._lock:  # sixteen threads begin at once, and certificates take long to load
+            now = self._clock()
+            if self._manager is None:
+                self._manager = _manager(self._base_url, self._timeout)
+            elif now - self._used_at > IDLE_S:
+                self._manager.clear()
+            self._used_at = now
+            return self._manager
 
 
 def _manager(url: str, timeout: float) -> PoolManager:

@@ -19,6 +19,7 @@ class Pace:
         self._clock = clock
         self._stop = stop
         self._next: dict[str, float] = {}
+        self._tidied = 0.0
         self._lock = threading.Lock()
 
     def wait(self, channel: str) -> None:
@@ -32,10 +33,16 @@ class Pace:
             turn = max(now, self._next.get(channel, now))
             if turn - now > LONGEST_WAIT:
                 raise DeliveryDelayedError(f"{channel} is over Slack's rate limit", turn - now)
-            self._next = {name: at for name, at in self._next.items() if at > now}
             self._next[channel] = turn + self._every
+            self._tidy(now)
         if self._stop.wait(turn - now):
             raise DeliveryDelayedError(f"stopping before {channel} could be posted to")
+
+    def _tidy(self, now: float) -> None:
+        """Forget what is past; seldom, as it takes a look at every channel."""
+        if now - self._tidied > self._every:
+            self._tidied = now
+            self._next = {name: at for name, at in self._next.items() if at > now}
 
     def hold(self, channel: str, seconds: float) -> None:
         """Give no turn before so many seconds have passed: Slack said so."""
