@@ -9,7 +9,7 @@ from typing import Any
 
 from alerter.sources.mlflow_database.connection import Reading, Rows
 from alerter.sources.mlflow_database.cursor import News
-from alerter.sources.mlflow_database.tables import NEWS_MAX, RUN, Kept, Keyed, MovedError, Page, RunRow, marks
+from alerter.sources.mlflow_database.tables import NEWS_MAX, RUN, Kept, Keyed, MovedError, Page, RunRow, Where, marks
 
 _SHAPE = (
     "SELECT pg_relation_size(oid) / current_setting('block_size')::bigint, reltuples / NULLIF(relpages, 0) "
@@ -53,7 +53,7 @@ class Postgres(Keyed):
 
     def now(self) -> News:
         """See `Tables`."""
-        written = "0" if self._is_replica() else self._written()
+        written = self._written("runs")
         sql = (
             "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, "
             "current_database() || ':' || 'runs'::regclass::oid::text || ':' || pg_relation_filenode('runs')::text"
@@ -92,13 +92,22 @@ class Postgres(Keyed):
         """See `Tables`."""
         return max(0, int(self._rows("SELECT reltuples FROM pg_class WHERE oid = 'runs'::regclass")[0][0]))
 
-    def _is_replica(self) -> bool:
-        """Whether the statistics are a replica's, which count nothing."""
-        return bool(self._rows("SELECT pg_is_in_recovery()")[0][0])
+    def unsettled(self, before: News) -> Where | None:
+        """See `Tables`: all, where any was written."""
+        return None if before.written == self._written("logged_models") != "0" else ("TRUE", [])
 
-    def _written(self) -> str:
-        sql = "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE relid = 'runs'::regclass"
-        found: Sequence[Any] = self._rows(sql)
+    def settled(self, where: Where, since_ms: int) -> News:
+        """See `Tables`: how many rows were ever written."""
+        del where, since_ms
+        return News(written=self._written("logged_models"))
+
+    def _written(self, table: str) -> str:
+        """Return how many rows of a table were ever written; ``"0"`` where nobody counts, as on a replica."""
+        sql = (
+            "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables "
+            "WHERE relid = ?::regclass AND NOT pg_is_in_recovery()"
+        )
+        found: Sequence[Any] = self._rows(sql, table)
         return str(found[0][0]) if found else "0"
 
 

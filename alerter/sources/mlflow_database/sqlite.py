@@ -11,13 +11,16 @@ from alerter.sources.mlflow_database.cursor import News
 from alerter.sources.mlflow_database.tables import (
     AWAKE,
     BATCH,
+    PENDING,
     RUN,
     UNFINISHED,
+    UPLOAD_MS,
     Kept,
     Keyed,
     MovedError,
     Page,
     RunRow,
+    Where,
     marks,
 )
 
@@ -98,6 +101,20 @@ class Sqlite(Keyed):
     def count(self) -> int:
         """See `Tables`."""
         return int(self._rows("SELECT MAX(rowid) FROM runs")[0][0] or 0)
+
+    def unsettled(self, before: News) -> Where | None:
+        """See `Tables`; all where rows have other numbers, as in a dump that was loaded."""
+        found = self._rows("SELECT model_id FROM logged_models WHERE rowid = ?", before.key)
+        return "rowid >= ?", [before.key if found == [(before.mark,)] else 0]
+
+    def settled(self, where: Where, since_ms: int) -> News:
+        """See `Tables`: the oldest that files are uploaded to, or the newest. What came before it stays as it is."""
+        condition, values = where
+        models = f"SELECT rowid, model_id FROM logged_models WHERE {condition}"
+        pending = f"{models} AND status = {PENDING} AND creation_timestamp_ms > ? ORDER BY rowid LIMIT 1"
+        rows = self._rows(pending, *values, since_ms - UPLOAD_MS)
+        rows = rows or self._rows(f"{models} ORDER BY rowid DESC LIMIT 1", *values)
+        return News(*rows[0]) if rows else News()
 
 
 def _texts(kept: Kept | None) -> tuple[str, list[object]]:
