@@ -39,10 +39,10 @@ def decode(text: str) -> Message:
 
 def _alert(stored: Mapping[str, Any]) -> Alert:
     data = _known(Alert, stored)
-    data["scope"] = tuple(map(tuple, data["scope"]))
+    data["scope"] = tuple((key, value) for key, value in data["scope"])
     data["basis"] = Basis(data["basis"])
     data["crossed"] = tuple(data["crossed"])
-    data["burn_up"] = tuple(map(tuple, data.get("burn_up", ())))
+    data["burn_up"] = tuple((day, nanos) for day, nanos in data.get("burn_up", ()))
     data["top"] = _runs(data.get("top", ()))
     return Alert(**data)
 

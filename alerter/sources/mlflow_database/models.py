@@ -8,11 +8,13 @@ from typing import Final
 from alerter.core.storage import Artifacts
 from alerter.sources.mlflow_database.connection import Reading
 from alerter.sources.mlflow_database.dialects import tables_of
-from alerter.sources.mlflow_database.tables import BATCH, PENDING, Where, marks
-from alerter.sources.mlflow_rest.artifacts import PENDING as IS_PENDING
+from alerter.sources.mlflow_database.tables import BATCH, marks
+from alerter.sources.mlflow_rest.artifacts import PENDING
 from alerter.sources.mlflow_rest.tracking import Row
 
 _PAGE: Final = 1_000
+_PENDING: Final = 1
+"""As the database says it; 2 is ready, 3 failed."""
 
 
 class DatabaseModels:
@@ -23,20 +25,24 @@ class DatabaseModels:
         self._rows = reading.rows
         self._experiment_ids = sorted(int(each) for each in experiment_ids)
 
-    def changed(self, since_ms: int, where: Where, token: str) -> tuple[list[Row], str]:
+    def written(self) -> str:
+        """Return what is another one once any was written, or others are chosen; ``""`` where that can't be told."""
+        written = tables_of(self._reading).models_written()
+        return written and f"{written} {self._experiment_ids}"
+
+    def changed(self, since_ms: int, token: str) -> tuple[list[Row], str]:
         """Return a page of those that changed at an instant or later, and the next one's token or ``""``."""
         if not self._experiment_ids:
             return [], ""
-        condition, values = where
         at, _, after = token.partition(":")
         at_ms = int(at or since_ms)
         sql = (
             "SELECT model_id, experiment_id, source_run_id, last_updated_timestamp_ms, status FROM logged_models "
-            f"WHERE {condition} AND lifecycle_stage = 'active' AND experiment_id IN {marks(self._experiment_ids)} "
+            f"WHERE lifecycle_stage = 'active' AND experiment_id IN {marks(self._experiment_ids)} "
             "AND (last_updated_timestamp_ms > ? OR (last_updated_timestamp_ms = ? AND model_id > ?)) "
             "ORDER BY last_updated_timestamp_ms, model_id LIMIT ?"
         )
-        found = self._rows(sql, *values, *self._experiment_ids, at_ms, at_ms, after, _PAGE)
+        found = self._rows(sql, *self._experiment_ids, at_ms, at_ms, after, _PAGE)
         infos = {row[0]: _info(*row) for row in found}
         if infos:
             tags = f"SELECT model_id, tag_key, tag_value FROM logged_model_tags WHERE model_id IN {marks(list(infos))}"
@@ -72,6 +78,6 @@ def _info(model_id: str, experiment_id: int, run_uuid: str | None, changed_ms: i
         "experiment_id": str(experiment_id),
         "source_run_id": run_uuid,
         "last_updated_timestamp_ms": changed_ms,
-        "status": IS_PENDING if status == PENDING else "",
+        "status": PENDING if status == _PENDING else "",
         "tags": [],
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from alerter.sources.mlflow_database.connection import Reading, Rows
 from alerter.sources.mlflow_database.cursor import News
-from alerter.sources.mlflow_database.tables import NEWS_MAX, RUN, Kept, Keyed, MovedError, Page, RunRow, Where, marks
+from alerter.sources.mlflow_database.tables import NEWS_MAX, RUN, Kept, Keyed, MovedError, Page, RunRow, marks
 
 _SHAPE = (
     "SELECT pg_relation_size(oid) / current_setting('block_size')::bigint, reltuples / NULLIF(relpages, 0) "
@@ -92,14 +92,10 @@ class Postgres(Keyed):
         """See `Tables`."""
         return max(0, int(self._rows("SELECT reltuples FROM pg_class WHERE oid = 'runs'::regclass")[0][0]))
 
-    def unsettled(self, before: News) -> Where | None:
-        """See `Tables`: all, where any was written."""
-        return None if before.written == self._written("logged_models") != "0" else ("TRUE", [])
-
-    def settled(self, where: Where, since_ms: int) -> News:
-        """See `Tables`: how many rows were ever written."""
-        del where, since_ms
-        return News(written=self._written("logged_models"))
+    def models_written(self) -> str:
+        """See `Tables`: how many rows of theirs ever were."""
+        models = self._written("logged_models")
+        return "" if models == "0" else f"{models}:{self._written('logged_model_tags')}"
 
     def _written(self, table: str) -> str:
         """Return how many rows of a table were ever written; ``"0"`` where nobody counts, as on a replica."""

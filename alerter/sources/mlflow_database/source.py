@@ -13,7 +13,7 @@ from alerter.core.storage import Artifacts, ModelBatch
 from alerter.core.traces import TraceBatch, TraceRequest
 from alerter.sources._history import since
 from alerter.sources.mlflow_database.connection import Database, Reading
-from alerter.sources.mlflow_database.cursor import News, is_mine, parse
+from alerter.sources.mlflow_database.cursor import is_mine, parse
 from alerter.sources.mlflow_database.dialects import tables_of
 from alerter.sources.mlflow_database.experiments import experiments_of
 from alerter.sources.mlflow_database.health import findings
@@ -52,7 +52,7 @@ class MlflowDatabaseSource(MlflowRestSource):
         self._turn = Turn(settings.get("poll_every_s", 60.0), settings.get("resweep_s", 21600.0))
         self._batch = batch
         self._told = ""
-        self._models_told = (0, News())
+        self._models_told = (0, "")
 
     def poll(self, request: PollRequest) -> Iterator[Batch]:
         """See `alerter.core.ports.RunSource.poll`."""
@@ -81,7 +81,7 @@ class MlflowDatabaseSource(MlflowRestSource):
         """See `alerter.core.storage.ArtifactSource.models`."""
         with self._database.reading() as reading:
             if self._knows(_revision(reading)):
-                yield from self._changed_models(reading, since_ms, limit)
+                yield from self._changed_models(self._models(reading), since_ms, limit)
                 return
         yield from super().models(since_ms, limit)
 
@@ -117,21 +117,18 @@ class MlflowDatabaseSource(MlflowRestSource):
         text = f"backend_store {self._database.shown} is not read, {why}: REST is tried instead."
         return [Finding("warning", subject, text, remedy), *super().check()]
 
-    def _changed_models(self, reading: Reading, since_ms: int, limit: int) -> Iterator[ModelBatch]:
-        """Yield them, without such as the last whole read from there on has told, and that can't have changed since."""
-        tables = tables_of(reading)
+    def _changed_models(self, models: DatabaseModels, since_ms: int, limit: int) -> Iterator[ModelBatch]:
+        """Yield them; none where nothing was written since all from that instant on were told."""
+        written, behind = models.written(), False
         told_ms, before = self._models_told
-        where = tables.unsettled(before if told_ms <= since_ms else News())
-        if where is None:
+        if written and written == before and told_ms <= since_ms:
             yield ModelBatch(())
             return
-        settled, behind = tables.settled(where, since_ms), False
-        page = partial(self._models(reading).changed, since_ms, where)
-        for batch in model_batches(page, self._decoder, since_ms, limit):
+        for batch in model_batches(partial(models.changed, since_ms), self._decoder, since_ms, limit):
             yield batch
             behind = batch.behind
         if not behind:
-            self._models_told = since_ms, settled
+            self._models_told = since_ms, written
 
     def _models(self, reading: Reading) -> DatabaseModels:
         """Return the LoggedModels of the experiments that are read now."""

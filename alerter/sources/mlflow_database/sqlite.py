@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from alerter.sources.mlflow_database.connection import Reading, Rows
@@ -11,18 +13,18 @@ from alerter.sources.mlflow_database.cursor import News
 from alerter.sources.mlflow_database.tables import (
     AWAKE,
     BATCH,
-    PENDING,
     RUN,
     UNFINISHED,
-    UPLOAD_MS,
     Kept,
     Keyed,
     MovedError,
     Page,
     RunRow,
-    Where,
     marks,
 )
+
+_TICK_NS: Final = 2_000_000_000
+"""Within so long a file may be written twice without another time."""
 
 _READ: Final = "group_concat(run, ','), group_concat(params, char(10)), group_concat(tags, char(10)), MAX(id)"
 
@@ -102,19 +104,14 @@ class Sqlite(Keyed):
         """See `Tables`."""
         return int(self._rows("SELECT MAX(rowid) FROM runs")[0][0] or 0)
 
-    def unsettled(self, before: News) -> Where | None:
-        """See `Tables`; all where rows have other numbers, as in a dump that was loaded."""
-        found = self._rows("SELECT model_id FROM logged_models WHERE rowid = ?", before.key)
-        return "rowid >= ?", [before.key if found == [(before.mark,)] else 0]
-
-    def settled(self, where: Where, since_ms: int) -> News:
-        """See `Tables`: the oldest that files are uploaded to, or the newest. What came before it stays as it is."""
-        condition, values = where
-        models = f"SELECT rowid, model_id FROM logged_models WHERE {condition}"
-        pending = f"{models} AND status = {PENDING} AND creation_timestamp_ms > ? ORDER BY rowid LIMIT 1"
-        rows = self._rows(pending, *values, since_ms - UPLOAD_MS)
-        rows = rows or self._rows(f"{models} ORDER BY rowid DESC LIMIT 1", *values)
-        return News(*rows[0]) if rows else News()
+    def models_written(self) -> str:
+        """See `Tables`: when anything was written to the database's files, unless that is just now."""
+        ((_, _, path),) = self._rows("SELECT * FROM pragma_database_list WHERE name = 'main'")
+        files = [each.stat() for each in map(Path, (path, f"{path}-wal")) if each.exists()]
+        newest = max((each.st_mtime_ns for each in files), default=0)
+        if not newest or time.time_ns() - newest < _TICK_NS:
+            return ""
+        return f"{newest}:{[each.st_size for each in files]}"
 
 
 def _texts(kept: Kept | None) -> tuple[str, list[object]]:

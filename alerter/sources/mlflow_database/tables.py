@@ -23,12 +23,6 @@ NEWS_MAX: Final = 50_000
 UNFINISHED: Final = ("RUNNING", "SCHEDULED")
 ENDED: Final = ("FINISHED", "FAILED", "KILLED")
 
-PENDING: Final = 1
-"""A LoggedModel's status while files are uploaded to it; 2 is ready, 3 failed."""
-
-UPLOAD_MS: Final = 7 * 86_400_000
-"""An upload that has taken longer has been given up."""
-
 RUN: Final = "r.run_uuid, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.lifecycle_stage"
 
 _OWN = "c.key < 'mlflow.' OR c.key >= 'mlflow/'"
@@ -82,10 +76,6 @@ class Page(NamedTuple):
     news: News | None = None
 
 
-Where = tuple[str, list[object]]
-"""A condition in SQL, and the values of its marks."""
-
-
 class MovedError(Exception):
     """Rows are numbered anew, or the table is another one: what was news can't be told any more."""
 
@@ -137,12 +127,8 @@ class Tables(Protocol):
         """Return about how many runs there are."""
         ...
 
-    def unsettled(self, before: News) -> Where | None:
-        """Return a condition on ``logged_models`` of those that may have changed since; None where none has."""
-        ...
-
-    def settled(self, where: Where, since_ms: int) -> News:
-        """Return what to go on with, once those of a condition that changed since were read; ask before that."""
+    def models_written(self) -> str:
+        """Return what is another one once a LoggedModel was written; ``""`` where that can't be told."""
         ...
 
 
