@@ -1,7 +1,8 @@
 """LoggedModels in MLflow's own database are told as they come and change, whatever was read before."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
@@ -52,12 +53,16 @@ def patiently(look: Callable[[], object], *, wanted: object) -> None:
     assert found == wanted
 
 
-def insert(store: str, experiment: str, names: Sequence[str]) -> None:
-    """Write models that are ready, each a millisecond after the one before."""
+@contextmanager
+def models(store: str, experiment: str, names: Sequence[str]) -> Iterator[None]:
+    """Have models that are ready, each a millisecond after the one before; other tests read this server too."""
     engine = create_engine(store, poolclass=NullPool)
     rows = [{"id": each, "experiment": int(experiment), "at": NOW + at} for at, each in enumerate(names)]
     with engine.begin() as connection:
         connection.execute(text(_MODEL), rows)
+    yield
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM logged_models WHERE model_id = :id"), rows)
 
 
 def test_after_a_whole_read_all_that_is_written_is_told(database: Way) -> None:
@@ -80,13 +85,13 @@ def test_after_a_whole_read_all_that_is_written_is_told(database: Way) -> None:
 def test_where_a_read_ended_early_the_next_goes_on(database: Way) -> None:
     experiment = database.experiment()
     names = [f"m-{experiment}-{number:04}" for number in range(MANY)]
-    insert(database.server.store, experiment, names)
     source = database.source(experiment)
-    some = [each.artifacts.model_id for batch in source.models(0, 500) for each in batch.models]
-    assert len(some) < MANY
-    rest = told(source, NOW + len(some) - 1)
-    assert {*some, *rest} == set(names)
-    assert told(source).keys() == set(some)  # an earlier instant than that read began from
+    with models(database.server.store, experiment, names):
+        some = [each.artifacts.model_id for batch in source.models(0, 500) for each in batch.models]
+        assert len(some) < MANY
+        rest = told(source, NOW + len(some) - 1)
+        assert {*some, *rest} == set(names)
+        assert told(source).keys() == set(some)  # an earlier instant than that read began from
 
 
 def test_experiments_that_are_chosen_later_tell_theirs(database: Way) -> None:
@@ -100,9 +105,9 @@ def test_experiments_that_are_chosen_later_tell_theirs(database: Way) -> None:
 
 def test_where_nothing_was_written_none_is_read(database: Way) -> None:
     experiment, store = database.experiment(), database.server.store
-    insert(store, experiment, [f"m-{experiment}-{number}" for number in range(20)])
-    source = database.source(experiment)
-    assert asks(source)
-    patiently(lambda: asks(source), wanted=False)
-    insert(store, experiment, [f"m-{experiment}-new"])
-    patiently(lambda: len(told(source)), wanted=21)
+    with models(store, experiment, [f"m-{experiment}-{number}" for number in range(20)]):
+        source = database.source(experiment)
+        assert asks(source)
+        patiently(lambda: asks(source), wanted=False)
+        with models(store, experiment, [f"m-{experiment}-new"]):
+            patiently(lambda: len(told(source)), wanted=21)
