@@ -27,11 +27,6 @@ def told(source: MlflowRestSource, since_ms: int = 0) -> dict[str, bool]:
     return {each.artifacts.model_id: each.ready for batch in source.models(since_ms, 500) for each in batch.models}
 
 
-def changed_ms(source: MlflowRestSource) -> int:
-    """Return when the last one changed."""
-    return max(each.changed_ms for batch in source.models(0, 500) for each in batch.models)
-
-
 def tags(source: MlflowRestSource, model_id: str) -> dict[str, str]:
     """Return the tags with which a read tells a model; none where it doesn't."""
     found = {each.artifacts.model_id: each.tags for batch in source.models(0, 500) for each in batch.models}
@@ -71,8 +66,9 @@ def test_after_a_whole_read_all_that_is_written_is_told(database: Way) -> None:
     external, uploading, last = (client.create_logged_model(experiment).model_id for _ in range(3))
     for each in (external, last):
         client.finalize_logged_model(each, LoggedModelStatus.READY)
-    assert told(source) == {external: True, uploading: False, last: True}
-    since_ms = changed_ms(source)
+    first = [each for batch in source.models(0, 500) for each in batch.models]
+    assert {each.artifacts.model_id: each.ready for each in first} == {external: True, uploading: False, last: True}
+    since_ms = max(each.changed_ms for each in first)
     later = client.create_logged_model(experiment).model_id
     client.finalize_logged_model(uploading, LoggedModelStatus.READY)
     client.finalize_logged_model(external, LoggedModelStatus.READY)  # again: files were logged to it
